@@ -1,0 +1,1 @@
+"""Floor 5: the channel between qgate and a running node."""

@@ -1,0 +1,1 @@
+"""The test suite: a mirror of quantumgate/, plus vectors, simulation, attacks and the house itself."""
