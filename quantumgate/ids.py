@@ -1,0 +1,82 @@
+"""Names of peers and extenders, and the text of qg addresses.
+
+A peer's UUID is a cryptographic name of its key (``crypto/identity.py`` computes it); here it is only a name.
+Spec: docs/spec/identity.md (addresses).
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import NewType
+from uuid import UUID
+
+from quantumgate.errors import LocalError
+
+PeerUUID = NewType("PeerUUID", UUID)
+ExtenderUUID = NewType("ExtenderUUID", UUID)
+
+NOBODY = PeerUUID(UUID(int=0))
+"""The target of an unaddressed dial: 16 zero bytes."""
+
+DEFAULT_PORT = 9999
+MAX_HOSTS = 8
+_FINGERPRINT = re.compile(r"[a-z2-7]{52}")
+_HOST = re.compile(r"[A-Za-z0-9_.-]{1,253}|\[[0-9A-Fa-f:.%a-z]{2,60}\]")
+
+
+def parse_peer_uuid(text: str) -> PeerUUID:
+    """A peer's UUID from text. Raises LocalError unless it is a canonical UUIDv8 of the RFC 9562 variant."""
+    try:
+        value = UUID(text)
+    except ValueError:
+        raise LocalError(f"not a peer UUID: {text!r}") from None
+    if str(value) != text.lower() or value.version != 8:
+        raise LocalError(f"not a peer UUID: {text!r}", advice="a peer's UUID has the form xxxxxxxx-xxxx-8xxx-....")
+    return PeerUUID(value)
+
+
+@dataclass(frozen=True, slots=True)
+class QgAddress:
+    """``qg://UUID[.fingerprint]@host[:port][,host[:port]...]``, or a bare ``UUID`` (no hosts)."""
+
+    uuid: PeerUUID
+    hosts: tuple[tuple[str, int], ...] = ()
+    fingerprint: str = ""
+
+    @classmethod
+    def parse(cls, text: str) -> QgAddress:
+        """Raises LocalError with what was expected and what was found."""
+        bare = text.removeprefix("qg://")
+        name, at, rest = bare.partition("@")
+        if at and bare == text:
+            raise LocalError(f"expected qg://UUID@host:port, found {text!r}")
+        uuid_text, dot, fingerprint = name.partition(".")
+        if dot and not _FINGERPRINT.fullmatch(fingerprint):
+            raise LocalError(f"a fingerprint has 52 characters a-z 2-7, found {fingerprint!r}")
+        hosts = tuple(_parse_host(part) for part in rest.split(",")) if at else ()
+        if len(hosts) > MAX_HOSTS:
+            raise LocalError(f"at most {MAX_HOSTS} hosts in one address, found {len(hosts)}")
+        return cls(parse_peer_uuid(uuid_text), hosts, fingerprint)
+
+    def __str__(self) -> str:
+        name = f"{self.uuid}.{self.fingerprint}" if self.fingerprint else str(self.uuid)
+        if not self.hosts:
+            return f"qg://{name}"
+        return f"qg://{name}@" + ",".join(f"{host}:{port}" for host, port in self.hosts)
+
+
+def _parse_host(text: str) -> tuple[str, int]:
+    host, port_text = (text, "") if text.endswith("]") else _split_port(text)
+    if not _HOST.fullmatch(host):
+        raise LocalError(f"expected host:port, [ipv6]:port or a host name, found {text!r}")
+    if not port_text:
+        return host, DEFAULT_PORT
+    if not port_text.isascii() or not port_text.isdigit() or not 1 <= int(port_text) <= 65535:
+        raise LocalError(f"a port is a number from 1 to 65535, found {port_text!r}")
+    return host, int(port_text)
+
+
+def _split_port(text: str) -> tuple[str, str]:
+    host, colon, port = text.rpartition(":")
+    return (host, port) if colon else (text, "")

@@ -1,0 +1,146 @@
+"""Every number a peer can run into, in one place. Spec: docs/spec/limits.md.
+
+Constants are fixed by the protocol; fields of ``Limits`` are defaults that a node may set in ``[limits]``.
+Units are in the names. Not for: settings that no peer can reach.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+KIB = 1024
+MIB = 1024 * KIB
+GIB = 1024 * MIB
+
+# -- handshake ---------------------------------------------------------------------------------------------------
+FIRST_FLIGHT_BYTES = 64 * KIB
+FIRST_FLIGHT_MCELIECE_BYTES = 1536 * KIB
+MSG1_PAD_BYTES = (0, 2047)
+MSG2_TOTAL_BYTES = (12_288, 14_335)
+MSG3_TOTAL_BYTES = (11_264, 13_311)
+MESSAGE_STEP_BYTES = 4096
+CANDIDATE_KEYS = 4
+RETRIES_PER_CONNECTION = 1
+ANSWERS_PER_SECOND = 500
+SALT_ENTRIES = 360_000
+FUTURE_SALT_ENTRIES = 4096
+OFFER_LIST_IDS = 32
+
+# -- records and frames ------------------------------------------------------------------------------------------
+RECORD_HEADER_BYTES = 20
+TAG_BYTES = 16
+RECORD_OVERHEAD_BYTES = RECORD_HEADER_BYTES + TAG_BYTES
+FRAME_HEADER_BYTES = 8
+MAX_RECORD_RANGE_BYTES = (16_384, 1_048_576)
+FIRST_RECORD_BYTES = 16_384
+MAX_FRAMES_PER_RECORD = 4096
+RECORD_COUNTER_MAX = 1 << 48
+KEY_RECORDS_MAX = 1 << 32
+KEY_BYTES_MAX = 64 * GIB
+BULK_WIRE_BYTES = (16_384, 65_536, 262_144)
+PADME_FLOOR_BYTES = 256
+CONTROL_MESSAGE_BYTES = 64 * KIB
+LABEL_BYTES = 64
+CLOSE_TEXT_BYTES = 256
+RESET_TEXT_BYTES = 128
+MESSAGE_TOTAL_BYTES = 4
+
+# -- channels and credit -----------------------------------------------------------------------------------------
+FIRST_WINDOW_BYTES = 64 * KIB
+FIRST_CHANNELS = 32
+INITIAL_WINDOWS_SUM_BYTES = 32 * MIB
+MAX_MESSAGE_CEILING_BYTES = 8 * MIB
+WINDOW_GROWTH_SHARE = 0.5
+INFLATED_PER_CHANNEL = 1
+CHANNEL_ID_MAX = (1 << 24) - 1
+
+# -- compression -------------------------------------------------------------------------------------------------
+COMPRESS_MIN_BYTES = 128
+COMPRESS_MIN_GAIN = 0.125
+COMPRESS_SKIP_MIN = 16
+COMPRESS_SKIP_MAX = 1024
+INFLATE_RATIO_MAX = 64
+INFLATE_RATIO_FROM_BYTES = 1 * MIB
+
+# -- budgets -----------------------------------------------------------------------------------------------------
+BUDGET_PACE = 0.8
+FLOOD_BURST_FACTOR = 2
+CONTROL_RATE_BYTES = 64 * KIB
+INTERACTIVE_SHARE = 0.75
+SLOW_PATH_BYTES_PER_SECOND = 2_000_000
+WINDOW_FREE_RAISE_BYTES = 16 * KIB
+
+# -- re-key ------------------------------------------------------------------------------------------------------
+REKEY_VOLUME_BYTES = (4_000_000_000, 4_000_000_000, 4_000_000_000, 2_000_000_000, 1_000_000_000)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Numbers that a node may change by name. Times are seconds on the monotonic clock."""
+
+    # records, channels, credit
+    max_record_bytes: int = 256 * KIB
+    max_message_bytes: int = 1 * MIB
+    initial_window_bytes: int = 64 * KIB
+    max_channels: int = 512
+    window_max_bytes: int = 4 * MIB
+    window_pool_peer_bytes: int = 16 * MIB
+    window_pool_node_bytes: int = 128 * MIB
+    inflated_peer_bytes: int = 8 * MIB
+    transport_sealed_bytes: int = 128 * KIB
+    queue_pause_bytes: int = 4 * MIB
+    queue_error_bytes: int = 16 * MIB
+    # budgets: (per second, burst)
+    ch_open_rate: tuple[float, float] = (200, 1000)
+    control_frame_rate: tuple[float, float] = (50, 500)
+    flood_seconds: float = 5
+    # sessions of a node
+    sessions: int = 8192
+    sessions_per_identity: int = 3
+    memory_bytes: int = 256 * MIB
+    half_open: int = 512
+    half_open_prefix: int = 32
+    half_open_bytes: int = 32 * MIB
+    drain_sockets: int = 2048
+    drain_prefix: int = 16
+    drain_rate_bytes: int = 16 * KIB
+    cpu_share: float = 0.2
+    # handshake times
+    msg1_seconds: float = 10
+    handshake_seconds: float = 30
+    retry_seconds: float = 20
+    dial_seconds: float = 10
+    session_seconds: float = 10
+    drain_seconds: tuple[float, float] = (30, 90)
+    drain_evict_seconds: float = 10
+    clock_ahead_seconds: int = 360
+    clock_window_seconds: int = 93_600
+    clock_warn_seconds: int = 120
+    progress_bytes: int = 64
+    progress_rate_bytes: int = 1024
+    # session times
+    dead_seconds: tuple[float, float] = (5, 60)
+    accept_seconds: float = 30
+    stall_seconds: float = 60
+    close_drain_seconds: float = 10
+    close_answer_seconds: float = 5
+    ping_after_seconds: tuple[float, float] = (30, 60)
+    ping_seconds: float = 20
+    ping_urgent_seconds: float = 5
+    clock_jump_seconds: float = 15
+    idle_seconds: float = 900
+    duplicate_drain_seconds: float = 60
+    redial_min_seconds: float = 1
+    redial_max_seconds: float = 60
+    # re-key
+    rekey_seconds: tuple[float, float] = (300, 1200)
+    rekey_volume_bytes: int = 4_000_000_000
+    rekey_idle_max_seconds: float = 3600
+    rekey_stop_seconds: float = 240
+    rekey_floor_seconds: float = 60
+    rekey_floor_bytes: int = 256 * MIB
+    key_records_max: int = KEY_RECORDS_MAX
+    key_bytes_max: int = KEY_BYTES_MAX
+
+
+DEFAULT_LIMITS = Limits()
