@@ -1,0 +1,156 @@
+"""What the control socket needs from a node, and the shapes of what it answers. The JSON names are a contract with users.
+
+Not for: how the bytes travel (``messages.py``), or what the numbers mean (the node). Source: surface.md section 3.
+Imports nothing heavy: qgate loads it on every call.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Literal, Protocol
+
+from msgspec import Struct
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable
+    from uuid import UUID
+
+
+class RelayReport(Struct, frozen=True, kw_only=True):
+    enabled: bool = False
+    links: int = 0
+    bytes: int = 0
+
+
+class ExtenderBrief(Struct, frozen=True, kw_only=True):
+    name: str
+    uuid: str
+    state: str
+
+
+class StatusReport(Struct, frozen=True, kw_only=True):
+    """A node at one moment. ``phase`` is one word, ``reason`` why it is in it, ``advice`` what to do (may be empty)."""
+
+    uuid: str
+    version: str
+    protocol: int
+    phase: str
+    reason: str
+    advice: str
+    uptime_seconds: float
+    listening: Sequence[str]
+    peers: int
+    relay: RelayReport
+    extenders: Sequence[ExtenderBrief]
+    store: str
+    public_endpoints: Sequence[str]
+    fingerprint: str = ""
+    network: str = ""
+    connecting: Sequence[DialReport] = ()
+    notices: Sequence[str] = ()
+
+
+class DialReport(Struct, frozen=True, kw_only=True):
+    """A peer of ``[node] connect``, or a dial by hand, that is not up."""
+
+    address: str
+    phase: str
+    reason: str
+    advice: str
+    retry_seconds: float | None = None
+
+
+class AlgorithmsReport(Struct, frozen=True, kw_only=True):
+    primary: str
+    secondary: str
+    symmetric: str
+    hash: str
+    compression: str
+    signature: str
+
+
+class PeerReport(Struct, frozen=True, kw_only=True):
+    """One live session. ``uuid`` is None for an anonymous peer; ``path`` are the gateways between, nearest first."""
+
+    uuid: str | None
+    name: str
+    endpoint: str
+    direction: Literal["inbound", "outbound"]
+    authenticated: bool
+    relayed: bool
+    path: Sequence[str]
+    algorithms: AlgorithmsReport
+    shared_secret: bool
+    extenders: Sequence[str]
+    connected_seconds: float
+    rtt_seconds: float | None
+    bytes_sent: int
+    bytes_received: int
+    key_epoch: int
+    streams: int
+    fingerprint: str = ""
+
+
+class ExtenderReport(Struct, frozen=True, kw_only=True):
+    """An installed or enabled extender. ``state`` is one word; ``reason`` says why it is not running."""
+
+    name: str
+    uuid: str
+    version: str
+    summary: str
+    state: str
+    reason: str = ""
+    distribution: str = ""
+    failures: int = 0
+    peers: int = 0
+
+
+class AccessReport(Struct, frozen=True, kw_only=True):
+    """``allow`` and ``deny`` are peer UUIDs: those of the configuration file and those given by hand."""
+
+    default: str
+    allow: Sequence[str]
+    deny: Sequence[str]
+
+
+class PingReport(Struct, frozen=True, kw_only=True):
+    """One answered PING. ``path`` is empty for a direct peer."""
+
+    uuid: str
+    endpoint: str
+    relayed: bool
+    path: Sequence[str]
+    rtt_seconds: float
+
+
+class ControlledAccess(Protocol):
+    """``node.access``: rules by hand, kept over a restart. ``remove`` raises LocalError where there is no such rule."""
+
+    def allow(self, uuid: UUID) -> object: ...
+    def deny(self, uuid: UUID) -> object: ...
+    def remove(self, uuid: UUID) -> object: ...
+    def list(self) -> AccessReport: ...
+
+
+class ConnectedPeer(Protocol):
+    @property
+    def uuid(self) -> UUID | None: ...
+
+
+class ControlledNode(Protocol):
+    """The part of a Node that the control socket calls, always on the reactor thread.
+
+    Errors are QuantumGateErrors; a ConnectFailed's ``reason`` and ``advice`` travel to the operator. Awaitables may be
+    Deferreds. ``connect`` takes a qg address, a bare UUID or an endpoint string and fires when the session is up.
+    ``disconnect`` raises LocalError where no such peer is connected. ``ping`` is one round trip and is called again for
+    each of ``--count``: a peer that is not connected is dialled first; no answer is a ConnectFailed.
+    """
+
+    @property
+    def access(self) -> ControlledAccess: ...
+    def status(self) -> StatusReport: ...
+    def peers_snapshot(self) -> Sequence[PeerReport]: ...
+    def extenders_snapshot(self) -> Sequence[ExtenderReport]: ...
+    def connect(self, address: str) -> Awaitable[ConnectedPeer]: ...
+    def disconnect(self, uuid: UUID) -> Awaitable[object]: ...
+    def ping(self, target: str) -> Awaitable[PingReport]: ...

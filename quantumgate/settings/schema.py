@@ -1,0 +1,199 @@
+"""Every key of quantumgate.toml: its type, default, unit and reason. Floor 0.
+
+``loader.py`` checks a file against it and words the errors, ``sample.py`` writes ``conf/`` from it. Not for: the names
+and ranges of ``[limits]`` (``loader.py`` takes them from ``wire/limits.py``) or the tables of extenders (each extender
+brings its own Struct). Spec: docs/guide/configuration.md.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from msgspec import Meta, Struct
+
+
+def key(expected: str, reason: str, unit: str = "", **bounds: Any) -> Meta:
+    """What a key must hold, in the words of its error; why it exists; its unit. ``bounds`` are msgspec's."""
+    return Meta(description=reason, extra={"expected": expected, "unit": unit}, **bounds)
+
+
+ENDPOINT = "a Twisted endpoint string"
+SECRET_HIDDEN_KEYS = frozenset({"store"})
+"""Keys whose value may hold a password: errors do not repeat it."""
+
+Level = Literal["one", "two", "three", "four", "five", "custom"]
+LEVELS: tuple[Level, ...] = ("one", "two", "three", "four", "five", "custom")
+Padding = Literal["off", "padme", "cells", "random"]
+Noise = Literal["off", "idle", "poisson", "front", "constant"]
+
+
+class Listen(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    """One listener with its options; a bare string is the same with the defaults."""
+
+    endpoint: Annotated[str, key(ENDPOINT, "where to listen, as in listen = [\"tcp:9999\"]")]
+    lan: Annotated[
+        bool, key("true or false", "peers here may dial without knowing the UUID (a trusted local network)")
+    ] = False
+
+
+class NodeTable(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    network: Annotated[
+        str,
+        key("a name of 1 to 64 characters", "nodes of different networks do not see each other",
+            min_length=1, max_length=64),
+    ] = "QuantumGate"
+    listen: Annotated[
+        tuple[Annotated[str | Listen, key(ENDPOINT, "one listener")], ...],
+        key("an array of Twisted endpoint strings",
+            'Twisted server endpoint strings, or {endpoint = "tcp:9998", lan = true}; [] = dial only'),
+    ] = ("tcp:9999",)
+    connect: Annotated[
+        tuple[Annotated[str, key("a qg address or a Twisted endpoint string", "one peer")], ...],
+        key("an array of qg addresses or Twisted endpoint strings", "peers kept connected, with back-off"),
+    ] = ()
+    relay: Annotated[bool, key("true or false", "carry traffic for others (never an exit)")] = False
+    default_access: Annotated[
+        Literal["deny", "allow"], key('"deny" or "allow"', "what happens to peers that no rule names")
+    ] = "deny"
+    require_authentication: Annotated[
+        bool, key("true or false", "false lets nameless peers in, to extenders that are marked anonymous only")
+    ] = True
+    shared_secret_file: Annotated[
+        str,
+        key("a path", "global shared secret: the file's exact bytes, at least 32; mode 0600. Relative paths start at "
+            "this file's directory"),
+    ] = ""
+    shared_passphrase_file: Annotated[
+        str, key("a path", "instead of a secret: UTF-8 text, one final newline dropped, stretched; both set = error")
+    ] = ""
+    store: Annotated[str, key("a SQLAlchemy URL", '"" = SQLite in the data directory')] = ""
+    control: Annotated[str, key("a path", '"" = a unix socket in the data directory')] = ""
+
+
+_SECONDS_PAIR = Annotated[float, key("a number of seconds", "one end of a range", ge=0, le=86_400)]
+
+
+class SecurityTable(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    """The level sets what is not given here. ``custom`` sets nothing: every other key must be given."""
+
+    level: Annotated[
+        Level, key('"one", "two", "three", "four", "five" or "custom"', "a preset of the keys below and of [privacy]")
+    ] = "one"
+    handshake_seconds: Annotated[
+        float | None, key("seconds from 1 to 600", "from accept to the end of the handshake", "seconds", ge=1, le=600)
+    ] = None
+    handshake_delay_seconds: Annotated[
+        float | None,
+        key("seconds from 0 to 60", "random delays spread over the handshake, at most this together", "seconds",
+            ge=0, le=60),
+    ] = None
+    rekey_seconds: Annotated[
+        tuple[_SECONDS_PAIR, _SECONDS_PAIR] | None,
+        key("a pair of seconds, the smaller first", "new session keys after a random time between the two", "seconds"),
+    ] = None
+    rekey_volume_bytes: Annotated[
+        int | None,
+        key("bytes from 10485760 to 64000000000", "new session keys after this much traffic, both ways", "bytes",
+            ge=10_485_760, le=64_000_000_000),
+    ] = None
+    rekey_stop_seconds: Annotated[
+        float | None,
+        key("seconds from 1 to 3600", "a renewal of keys that takes longer ends the session", "seconds", ge=1, le=3600),
+    ] = None
+
+
+class MinimumTable(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    """Algorithms that are good enough, whatever a peer prefers. Empty = all that the list beside it names."""
+
+    primary: Annotated[tuple[str | int, ...], key("an array of names or numbers", "acceptable primary exchanges")] = ()
+    secondary: Annotated[
+        tuple[str | int, ...], key("an array of names or numbers", "acceptable secondary exchanges")
+    ] = ()
+    symmetric: Annotated[tuple[str | int, ...], key("an array of names or numbers", "acceptable ciphers")] = ()
+
+
+class AlgorithmsTable(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    """Lists in order of preference, by name or number; empty = the built-in order of what is installed."""
+
+    primary: Annotated[
+        tuple[str | int, ...], key("an array of names or numbers", "classical key exchange: X25519, X448, P-521")
+    ] = ()
+    secondary: Annotated[
+        tuple[str | int, ...],
+        key("an array of names or numbers", "post-quantum key exchange: ML-KEM-768, ML-KEM-1024; more with liboqs"),
+    ] = ()
+    symmetric: Annotated[
+        tuple[str | int, ...], key("an array of names or numbers", "AES-256-GCM, ChaCha20-Poly1305")
+    ] = ()
+    compression: Annotated[
+        tuple[Literal["lz4"], ...], key('an array that holds "lz4" or nothing', "per message; [] = off")
+    ] = ("lz4",)
+    minimum: Annotated[
+        MinimumTable, key("a table of primary, secondary, symmetric", "the floor: no session below it, by either side")
+    ] = MinimumTable()
+
+
+class AccessTable(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    allow: Annotated[
+        tuple[Annotated[str, key("a peer UUID", "one peer")], ...],
+        key("an array of peer UUIDs", "admitted whatever default_access says"),
+    ] = ()
+    deny: Annotated[
+        tuple[Annotated[str, key("a peer UUID", "one peer")], ...], key("an array of peer UUIDs", "never admitted")
+    ] = ()
+
+
+class RelayTable(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    gateways: Annotated[
+        tuple[Annotated[str, key("a qg address", "one gateway")], ...],
+        key("an array of qg addresses", "gateways that relayed connections may use"),
+    ] = ()
+    rate_bytes_per_second: Annotated[
+        int, key("bytes per second, 0 or more", "all relayed traffic together; 0 = no limit", "bytes/s", ge=0)
+    ] = 0
+    allow_private: Annotated[bool, key("true or false", "links to loopback and private addresses")] = False
+    accept_relayed: Annotated[bool, key("true or false", "be reached through relays")] = False
+
+
+class DiscoveryTable(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    lan: Annotated[bool, key("true or false", "find and be found on the local network")] = False
+    public: Annotated[bool, key("true or false", "let other peers pass on where this node is")] = False
+
+
+class PrivacyTable(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    """What is not given here comes from the security level."""
+
+    padding: Annotated[
+        Padding | None, key('"off" or "padme"', "hides the exact lengths of records; padme costs at most 12 %")
+    ] = None
+    noise: Annotated[Noise | None, key('"off"', "cover traffic")] = None
+    hops: Annotated[
+        int, key("a number from 0 to 8", "relays between this node and the peers it dials", "relays", ge=0, le=8)
+    ] = 0
+
+
+class LogTable(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    level: Annotated[
+        Literal["debug", "info", "warn", "error"],
+        key('"debug", "info", "warn" or "error"', "the least important lines that are written"),
+    ] = "info"
+    redact: Annotated[
+        bool, key("true or false", "hide addresses and identities at info and above; false shows them in full")
+    ] = True
+
+
+class Settings(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    """A whole configuration. ``Settings()`` is the built-in defaults."""
+
+    node: Annotated[NodeTable, key("a table", "this node and its place in the network")] = NodeTable()
+    security: Annotated[SecurityTable, key("a table", "how much is spent on protection")] = SecurityTable()
+    algorithms: Annotated[AlgorithmsTable, key("a table", "what a session may be built from")] = AlgorithmsTable()
+    access: Annotated[AccessTable, key("a table", "who may come in")] = AccessTable()
+    limits: Annotated[dict[str, Any], key("a table", "numbers that a peer can run into, by name")] = {}
+    relay: Annotated[RelayTable, key("a table", "relayed connections")] = RelayTable()
+    discovery: Annotated[DiscoveryTable, key("a table", "finding peers")] = DiscoveryTable()
+    privacy: Annotated[PrivacyTable, key("a table", "what an observer may learn")] = PrivacyTable()
+    log: Annotated[LogTable, key("a table", "what is written down")] = LogTable()
+    extenders: Annotated[
+        dict[str, dict[str, Any]], key("a table for each extender", "one table per enabled extender, [extenders.NAME]")
+    ] = {}
