@@ -1,0 +1,462 @@
+"""One channel of a session: messages one way, or a byte stream both ways. Spec: docs/spec/channels.md.
+
+The owner (an extender's host) calls the methods and sets the hooks, plain attributes that are called at once: a hot
+path has no event objects. Hooks must not raise. Not for: the order in which channels get room (``core/outgoing.py``).
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from quantumgate.core.compression import CompressionChoice, inflate
+from quantumgate.core.credit import GROW_WITHIN_SECONDS
+from quantumgate.errors import ChannelReset, LimitError, LocalError, MalformedError, SessionClosed, ViolationError
+from quantumgate.wire import frames
+from quantumgate.wire.codes import ResetCode
+from quantumgate.wire.limits import COMPRESS_MIN_BYTES, MESSAGE_TOTAL_BYTES
+
+if TYPE_CHECKING:
+    from quantumgate.core.session import Session
+
+QUEUE_MARK_BYTES = 512 * 1024
+"""What one channel may hold unsent before ``send`` says "full"; a channel with nothing queued always takes one message."""
+
+HEADS_KEPT = 1024
+
+
+class Compressed(bytes):
+    """A message in its compressed form, as it stands in the queue of a channel."""
+
+    __slots__ = ()
+
+
+def _done(message: bytes) -> bool:
+    return True
+
+
+def _ignore(*_: object) -> None:
+    return None
+
+
+class Channel:
+    """See the module. ``ours`` = opened by this side. Byte counts are payload, as credit counts it."""
+
+    __slots__ = (
+        "_answered",
+        "_busy",
+        "_choice",
+        "_fin_queued",
+        "_fin_received",
+        "_fin_sent",
+        "_grown",
+        "_heads",
+        "_held_bytes",
+        "_held_raw_bytes",
+        "_inbox",
+        "_lent_bytes",
+        "_part_compressed",
+        "_part_left",
+        "_parts",
+        "_renewed_at",
+        "_session",
+        "_wants_room",
+        "active",
+        "allow_compressed",
+        "closed",
+        "consumed_bytes",
+        "ear",
+        "extender",
+        "head_sent",
+        "id",
+        "label",
+        "on_accepted",
+        "on_closed",
+        "on_data",
+        "on_fin",
+        "on_message",
+        "on_room",
+        "opened",
+        "ours",
+        "outbox",
+        "priority",
+        "queued_bytes",
+        "received_bytes",
+        "receive_limit",
+        "send_limit",
+        "sent_bytes",
+        "stream",
+        "window_bytes",
+    )
+
+    def __init__(
+        self, session: Session, channel_id: int, extender: UUID, *, stream: bool, priority: int, label: bytes, ours: bool
+    ) -> None:
+        self._session = session
+        self.id, self.extender, self.stream, self.priority = channel_id, extender, stream, priority
+        self.label, self.ours = label, ours
+        self.closed = self._answered = self.opened = False
+        # sending
+        self.outbox: deque[bytes] = deque()
+        self.head_sent = self.queued_bytes = self.sent_bytes = 0
+        self.send_limit = session.peer_block.initial_window
+        self.active = self._wants_room = self._fin_queued = self._fin_sent = False
+        self._heads: dict[int, bytes] = {}
+        self._choice: CompressionChoice | None = None
+        # receiving
+        self.ear = False
+        """True while a whole plain message can be handed over at once; kept by ``_listen``."""
+        self.allow_compressed = session.block.compression != ()
+        self.received_bytes = self.consumed_bytes = 0
+        self.window_bytes = self.receive_limit = session.block.initial_window
+        self._grown = self._busy = self._fin_received = self._part_compressed = False
+        self._lent_bytes = self._held_bytes = self._held_raw_bytes = self._part_left = 0
+        self._parts: list[bytes] | None = None
+        self._inbox: deque[tuple[bytes, bool] | None] = deque()
+        self._renewed_at = session.now
+        # hooks
+        self.on_message: Callable[[bytes], bool] = _done
+        self.on_data: Callable[[bytes], None] = _ignore
+        self.on_fin: Callable[[], None] = _ignore
+        self.on_room: Callable[[], None] = _ignore
+        self.on_accepted: Callable[[], None] = _ignore
+        self.on_closed: Callable[[ChannelReset | SessionClosed | None], None] = _ignore
+
+    # -- opening and ending --------------------------------------------------------------------------------------
+
+    def accept(self) -> None:
+        """Take a channel that the peer opened: CH_ACCEPT, then everything that has arrived meanwhile."""
+        if self.ours or self._answered or self.closed:
+            raise LocalError("only a channel that the peer opened can be accepted, and once")
+        self._answered = True
+        self._session.outgoing.control(frames.frame(frames.CH_ACCEPT, channel=self.id))
+        self._listen()
+        self._drain_inbox()
+
+    def accepted_by_peer(self) -> None:
+        """CH_ACCEPT came. Raises ViolationError where nothing was asked."""
+        if not self.ours or self._answered:
+            raise ViolationError("CH_ACCEPT for a channel that waits for none")
+        self._answered = True
+        self._listen()
+        self.on_accepted()
+
+    @property
+    def answered(self) -> bool:
+        """Whether CH_ACCEPT has been sent or received."""
+        return self._answered
+
+    def reset(self, code: int = ResetCode.CANCELLED, text: str = "") -> None:
+        """End it now, both ways; what is queued is dropped."""
+        if self.closed:
+            return
+        if self.opened or not self.ours:
+            self._session.outgoing.reset_channel(self.id, code, text)
+        self.end(ChannelReset(text or "reset by this side", code))
+
+    def end(self, reason: ChannelReset | SessionClosed | None) -> None:
+        """Forget the channel and tell its owner, once. Loans go back to the pool."""
+        if self.closed:
+            return
+        self.closed = True
+        self.ear = False
+        session = self._session
+        session.outgoing.forget(self)
+        if self._grown:
+            session.pool.shrink(session.limits.window_max_bytes)
+        self._repay()
+        session.in_hands_bytes -= self._held_raw_bytes
+        self.outbox.clear()
+        self._inbox.clear()
+        self._parts = None
+        session.channel_ended(self)
+        self.on_closed(reason)
+
+    # -- sending -------------------------------------------------------------------------------------------------
+
+    def send(self, message: bytes, compress: bool = True) -> bool:
+        """Queue one message. False = full, nothing was kept, ``on_room`` will be called.
+
+        Raises LimitError over the peer's max_message, ChannelReset when the channel is over.
+        """
+        if self.closed or self._fin_queued:
+            raise ChannelReset("the channel is closed", ResetCode.CANCELLED)
+        size = len(message)
+        session = self._session
+        if self.queued_bytes and (
+            self.queued_bytes + size > QUEUE_MARK_BYTES or session.queued_bytes > session.limits.queue_pause_bytes
+        ):
+            self._wants_room = True
+            return False
+        if size > session.peer_block.max_message:
+            raise LimitError("max_message_bytes", session.peer_block.max_message)
+        if compress and size >= COMPRESS_MIN_BYTES and session.compressing:
+            message = self._compressed(message)
+            size = len(message)
+        self.outbox.append(message)
+        self.queued_bytes += size
+        session.queued_bytes += size
+        if not self.active:
+            session.outgoing.activate(self)
+        return True
+
+    def _compressed(self, message: bytes) -> bytes:
+        if self._choice is None:
+            self._choice = CompressionChoice()
+        shrunk = self._choice.shrink(message)
+        return message if shrunk is None else Compressed(shrunk)
+
+    def write(self, data: bytes) -> bool:
+        """Queue bytes of a stream. False = over the mark, wait for ``on_room``.
+
+        Past ``queue_error_bytes`` the channel is reset and LimitError raised: a writer that does not listen is stopped.
+        """
+        if self.closed or self._fin_queued:
+            raise ChannelReset("the stream is closed", ResetCode.CANCELLED)
+        session = self._session
+        if self.queued_bytes + len(data) > session.limits.queue_error_bytes:
+            self.reset(ResetCode.LIMIT, "writer went on past the queue")
+            raise LimitError("queue_error_bytes", session.limits.queue_error_bytes)
+        if data:
+            self.outbox.append(bytes(data))
+            self.queued_bytes += len(data)
+            session.queued_bytes += len(data)
+            if not self.active:
+                session.outgoing.activate(self)
+        full = self.queued_bytes > QUEUE_MARK_BYTES or session.queued_bytes > session.limits.queue_pause_bytes
+        self._wants_room = self._wants_room or full
+        return not full
+
+    def finish(self) -> None:
+        """Half close: nothing more will be sent. After both sides have, ``on_closed(None)``."""
+        if self.closed or self._fin_queued:
+            return
+        self._fin_queued = True
+        if not self.active:
+            self._session.outgoing.activate(self)
+
+    @property
+    def fin_due(self) -> bool:
+        """Whether the fin flag is to be put on the frame that empties the queue."""
+        return self._fin_queued and not self._fin_sent
+
+    def fin_was_sent(self) -> None:
+        """The frame with fin went out."""
+        self._fin_sent = True
+        if self._fin_received or not self.stream:
+            self.end(None)
+
+    def head(self, size: int, compressed: bool) -> bytes:
+        """Frame header and total of a whole message of ``size`` bytes. Cached: most traffic repeats few sizes."""
+        key = -size if compressed else size
+        head = self._heads.get(key)
+        if head is None:
+            if len(self._heads) >= HEADS_KEPT:
+                self._heads.clear()
+            flags = frames.WHOLE | (frames.COMPRESSED if compressed else 0)
+            word = flags << 24 | size + MESSAGE_TOTAL_BYTES
+            head = self._heads[key] = frames.HEAD_AND_TOTAL.pack(frames.MSG << 24 | self.id, word, size)
+        return head
+
+    def sent(self, size: int) -> None:
+        """``size`` payload bytes left the queue; the owner is told later if it waits for room."""
+        self.sent_bytes += size
+        self.queued_bytes -= size
+        session = self._session
+        session.queued_bytes -= size
+        if self._wants_room and self.queued_bytes <= QUEUE_MARK_BYTES // 2:
+            self._wants_room = False
+            session.outgoing.roomy.append(self)
+
+    def window(self, limit: int) -> None:
+        """WINDOW came: the peer takes up to ``limit``; a lower one is ignored."""
+        if limit > self.send_limit:
+            self.send_limit = limit
+            if not self.active and (self.outbox or self.fin_due):
+                self._session.outgoing.activate(self)
+
+    # -- receiving -----------------------------------------------------------------------------------------------
+
+    def receive(self, flags: int, data: bytes) -> None:
+        """A MSG frame that is not one whole plain message for a listening ear. Raises what the peer did wrong."""
+        if self._fin_received:
+            raise ViolationError("MSG after fin")
+        if self.stream:
+            self._receive_stream(flags, data)
+        else:
+            self._receive_message(flags, data)
+
+    def _charge(self, size: int) -> None:
+        received = self.received_bytes + size
+        if received > self.receive_limit:
+            raise ViolationError(f"window overrun: {received} bytes of {self.receive_limit}")
+        self.received_bytes = received
+
+    def _receive_stream(self, flags: int, data: bytes) -> None:
+        if flags & ~frames.FIN or not (data or flags):
+            raise MalformedError(f"a stream frame with flags {flags:#x}, {len(data)} bytes")
+        self._charge(len(data))
+        if data:
+            if self._answered and not self._inbox:
+                self.on_data(data)
+            else:
+                self._inbox.append((data, False))
+        if flags and not self.closed:
+            self._receive_fin()
+
+    def _receive_fin(self) -> None:
+        self._fin_received = True
+        if self._answered and not self._inbox and not self._busy:
+            self._deliver_fin()
+        else:
+            self._inbox.append(None)
+
+    def _deliver_fin(self) -> None:
+        self.on_fin()
+        if self._fin_sent or not self.stream:
+            self.end(None)
+
+    def _receive_message(self, flags: int, data: bytes) -> None:
+        if self.ours:
+            raise ViolationError("a message on a channel that this side opened")
+        if flags == frames.FIN and not data and self._parts is None:
+            self._receive_fin()
+            return
+        if flags & frames.FIRST:
+            data = self._begin_message(flags, data)
+        elif self._parts is None or flags & frames.COMPRESSED:
+            raise MalformedError("a message part without its beginning")
+        self._charge(len(data))
+        if self._parts is None or len(data) > self._part_left:
+            raise MalformedError("the parts of a message are more than its total")
+        if not data and not flags & frames.LAST:
+            raise MalformedError("an empty message part")
+        self._part_left -= len(data)
+        self._parts.append(data)
+        if flags & frames.LAST:
+            self._end_message(flags)
+        elif flags & frames.FIN:
+            raise MalformedError("fin inside a message")
+        elif flags & frames.FIRST:
+            self.borrow_for_part()
+
+    def _begin_message(self, flags: int, data: bytes) -> bytes:
+        if self._parts is not None or len(data) < MESSAGE_TOTAL_BYTES:
+            raise MalformedError("a message begins inside another, or without its total")
+        total = frames.U32.unpack_from(data)[0]
+        if total > self._session.block.max_message:
+            raise ViolationError(f"a message of {total} bytes, max_message is {self._session.block.max_message}")
+        self._parts, self._part_left = [], total
+        self._part_compressed = bool(flags & frames.COMPRESSED)
+        return data[MESSAGE_TOTAL_BYTES:]
+
+    def borrow_for_part(self) -> None:
+        """Lend the peer the rest of the message under way; waits in the session's queue where the pool is empty. [A41]"""
+        missing = self.received_bytes + self._part_left - self.receive_limit
+        if self._parts is None or missing <= 0:
+            return
+        if self._session.lend(self, missing):
+            self._lent_bytes += missing
+            self.receive_limit += missing
+            self._session.outgoing.window_due(self)
+
+    def _end_message(self, flags: int) -> None:
+        parts, compressed = self._parts, self._part_compressed
+        if self._part_left or parts is None:
+            raise MalformedError("the parts of a message are fewer than its total")
+        self._parts = None
+        data = parts[0] if len(parts) == 1 else b"".join(parts)
+        if self._answered and not self._busy and not self._inbox and self._session.hands_free:
+            self._hand_over(data, compressed)
+        else:
+            self._inbox.append((data, compressed))
+            self._listen()
+        if flags & frames.FIN and not self.closed:
+            self._receive_fin()
+
+    def _hand_over(self, data: bytes, compressed: bool) -> None:
+        message = data
+        if compressed:
+            if not self.allow_compressed:
+                raise ViolationError("a compressed message on a channel that takes none")
+            message = inflate(data, self._session.block.max_message)
+        self._held_bytes, self._held_raw_bytes = len(data), 0
+        if self.on_message(message):
+            self._taken(len(data))
+        elif not self.closed:
+            self.hold(len(data), len(message))
+
+    def hold(self, wire_bytes: int, raw_bytes: int) -> None:
+        """The guest keeps the message it was handed: nothing more is delivered and no credit renewed until ``release``."""
+        self._busy = True
+        self._held_bytes, self._held_raw_bytes = wire_bytes, raw_bytes
+        self._session.in_hands_bytes += raw_bytes
+        self._listen()
+
+    def release(self) -> None:
+        """The guest is done with the message that ``on_message`` answered False for."""
+        if self.closed or not self._busy:
+            return
+        self._busy = False
+        session = self._session
+        session.in_hands_bytes -= self._held_raw_bytes
+        self._held_raw_bytes = 0
+        self._taken(self._held_bytes)
+        self._listen()
+        self._drain_inbox()
+        session.hands_were_freed()
+
+    def _listen(self) -> None:
+        self.ear = not (self.stream or self.ours or self._busy or self._inbox) and self._answered
+
+    def _drain_inbox(self) -> None:
+        inbox = self._inbox
+        while inbox and not self._busy and not self.closed:
+            if not self.stream and not self._session.hands_free:
+                self._session.waits_for_hands(self)
+                return
+            entry = inbox.popleft()
+            if entry is None:
+                self._deliver_fin()
+            elif self.stream:
+                self.on_data(entry[0])
+            else:
+                self._hand_over(*entry)
+        if not self.closed:
+            self._listen()
+
+    def drain_inbox(self) -> None:
+        """Deliver what waited for other channels' guests; called by the session."""
+        self._drain_inbox()
+
+    def consumed(self, size: int) -> None:
+        """The reader of a stream took ``size`` bytes: credit for as many more."""
+        if not self.closed:
+            self._taken(size)
+
+    def _taken(self, size: int) -> None:
+        self.consumed_bytes += size
+        self._repay()
+        if not self.closed and self.receive_limit - self.consumed_bytes <= self.window_bytes >> 1:
+            self.renew()
+
+    def _repay(self) -> None:
+        if self._lent_bytes:
+            self._session.repay(self._lent_bytes)
+            self._lent_bytes = 0
+
+    def renew(self) -> None:
+        """Half of the window is consumed: give credit again, from a larger window where the reader is fast."""
+        session = self._session
+        if not self._grown:
+            quick = max(GROW_WITHIN_SECONDS, 2 * (session.rtt_seconds or 0))
+            if session.now - self._renewed_at <= quick and session.pool.grow(session.limits.window_max_bytes):
+                self._grown = True
+                self.window_bytes = max(self.window_bytes, session.limits.window_max_bytes)
+            self._renewed_at = session.now
+        limit = self.consumed_bytes + self.window_bytes
+        if limit > self.receive_limit:
+            self.receive_limit = limit
+            session.outgoing.window_due(self)

@@ -1,0 +1,76 @@
+"""What happened inside a Connection, for whoever drives it. Hot data goes through the hooks of a Channel instead."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+if TYPE_CHECKING:
+    from quantumgate.core.channel import Channel
+    from quantumgate.core.session import Session
+
+
+@dataclass(frozen=True, slots=True)
+class RequestMade:
+    """The core needs something from outside; give it back with ``Connection.answer(request, value, now)``."""
+
+    request: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """Both SESSION blocks are known: channels may be opened."""
+
+    session: Session
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelOffered:
+    """The peer opened a channel; set its hooks, then ``accept()`` or ``reset()`` it."""
+
+    channel: Channel
+
+
+@dataclass(frozen=True, slots=True)
+class ExtendersChanged:
+    """The peer runs another set of extenders now."""
+
+    extenders: frozenset[UUID]
+
+
+@dataclass(frozen=True, slots=True)
+class Pong:
+    """A PING that we asked for was answered."""
+
+    rtt_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Rekeyed:
+    """Both directions run under the keys of this epoch."""
+
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class SecurityNotice:
+    """Something an operator should see: a pin mismatch, an identity online twice."""
+
+    kind: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """The connection is over for its user; the transport may live a little longer. Exactly once."""
+
+    reason: str
+    text: str = ""
+    code: int | None = None
+    advice: str = ""
+    clean: bool = False
+    by: str = "local"
+
+
+Event = RequestMade | Ready | ChannelOffered | ExtendersChanged | Pong | Rekeyed | SecurityNotice | Closed

@@ -1,0 +1,173 @@
+"""The SESSION block: what each side takes and offers, sent once per side. Spec: docs/spec/session.md, section 1.
+
+``TLV = u8 type, u24 length, value``, ascending; unknown types are ignored at every number. [A25]
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from quantumgate.errors import MalformedError
+from quantumgate.wire import frames, limits
+
+VERSION_NUMBER = 1
+LZ4_BLOCK = 1
+
+MAX_RECORD = 0x41
+INITIAL_WINDOW = 0x42
+MAX_CHANNELS = 0x43
+MAX_MESSAGE = 0x44
+COMPRESSION = 0x45
+NOISE = 0x46
+PADDING = 0x47
+VERSION = 0x48
+FEATURES = 0x49
+RESUME = 0x4A
+EXTENDERS = 0x4B
+ENDPOINTS = 0x4C
+RELAY = 0x4D
+CLOCK = 0x4E
+INSTANCE = 0x4F
+REPLACES = 0x50
+TOKEN = 0x51
+
+ENDPOINTS_MAX = 8
+ENDPOINT_BYTES = 255
+PADDING_MODES = {"off": 0, "padme": 1}
+
+_TLV = struct.Struct(">I")
+_U32 = (MAX_RECORD, INITIAL_WINDOW, MAX_CHANNELS, MAX_MESSAGE)
+_FIXED = {**dict.fromkeys(_U32, 4), PADDING: 1, VERSION: 1, RELAY: 1, CLOCK: 8, INSTANCE: 8, REPLACES: 32, TOKEN: 48}
+
+
+@dataclass(frozen=True, slots=True)
+class SessionBlock:
+    """The fields of SESSION. Numbers are what the sender *accepts*; the defaults are what an anonymous side sends."""
+
+    max_record: int = 256 * limits.KIB
+    initial_window: int = 64 * limits.KIB
+    max_channels: int = 512
+    max_message: int = limits.MIB
+    compression: tuple[int, ...] = (LZ4_BLOCK,)
+    padding: int = PADDING_MODES["padme"]
+    version: int = VERSION_NUMBER
+    features: tuple[int, ...] = ()
+    extenders: frozenset[UUID] = frozenset()
+    endpoints: tuple[str, ...] = ()
+    relay: bool = False
+    clock_ms: int | None = None
+    instance: int | None = None
+    replaces: bytes = field(default=b"", repr=False)
+
+    def encode(self) -> bytes:
+        """The whole block, types ascending."""
+        parts = [
+            _tlv(MAX_RECORD, frames.U32.pack(self.max_record)),
+            _tlv(INITIAL_WINDOW, frames.U32.pack(self.initial_window)),
+            _tlv(MAX_CHANNELS, frames.U32.pack(self.max_channels)),
+            _tlv(MAX_MESSAGE, frames.U32.pack(self.max_message)),
+            _tlv(COMPRESSION, _u16_list(self.compression)),
+            _tlv(PADDING, bytes([self.padding])),
+            _tlv(VERSION, bytes([self.version])),
+            _tlv(FEATURES, _u16_list(self.features)),
+        ]
+        if self.extenders:
+            parts.append(_tlv(EXTENDERS, frames.encode_extenders(tuple(sorted(self.extenders)))))
+        if self.endpoints:
+            parts.append(_tlv(ENDPOINTS, b"".join(bytes([len(e.encode())]) + e.encode() for e in self.endpoints)))
+        if self.relay:
+            parts.append(_tlv(RELAY, b"\x01"))
+        if self.clock_ms is not None:
+            parts.append(_tlv(CLOCK, frames.U64.pack(self.clock_ms)))
+        if self.instance is not None:
+            parts.append(_tlv(INSTANCE, frames.U64.pack(self.instance)))
+        if self.replaces:
+            parts.append(_tlv(REPLACES, self.replaces))
+        return b"".join(parts)
+
+    @classmethod
+    def decode(cls, data: bytes) -> SessionBlock:
+        """Raises MalformedError on torn, repeated, descending or out-of-range entries."""
+        found = _split(data)
+        block = cls(
+            max_record=_number(found, MAX_RECORD, cls.max_record),
+            initial_window=_number(found, INITIAL_WINDOW, cls.initial_window),
+            max_channels=_number(found, MAX_CHANNELS, cls.max_channels),
+            max_message=_number(found, MAX_MESSAGE, cls.max_message),
+            compression=_numbers(found.get(COMPRESSION, b"")),
+            padding=_number(found, PADDING, 0),
+            version=_number(found, VERSION, VERSION_NUMBER),
+            features=_numbers(found.get(FEATURES, b"")),
+            extenders=frames.decode_extenders(found.get(EXTENDERS, b"")),
+            endpoints=_texts(found.get(ENDPOINTS, b"")),
+            relay=_number(found, RELAY, 0) == 1,
+            clock_ms=_number(found, CLOCK, 0) if CLOCK in found else None,
+            instance=_number(found, INSTANCE, 0) if INSTANCE in found else None,
+            replaces=found.get(REPLACES, b""),
+        )
+        _check_range(block)
+        return block
+
+
+def _check_range(block: SessionBlock) -> None:
+    low, high = limits.MAX_RECORD_RANGE_BYTES
+    if not low <= block.max_record <= high:
+        raise MalformedError(f"max_record {block.max_record}")
+    if not 1 <= block.max_message <= limits.MAX_MESSAGE_CEILING_BYTES:
+        raise MalformedError(f"max_message {block.max_message}")
+    if block.initial_window < limits.FIRST_WINDOW_BYTES or block.max_channels < limits.FIRST_CHANNELS:
+        raise MalformedError(f"initial window {block.initial_window} and {block.max_channels} channels are too few")
+
+
+def _split(data: bytes) -> dict[int, bytes]:
+    found: dict[int, bytes] = {}
+    at, last = 0, -1
+    while at < len(data):
+        if at + _TLV.size > len(data):
+            raise MalformedError("SESSION ends inside a TLV")
+        word = _TLV.unpack_from(data, at)[0]
+        kind, length = word >> 24, word & 0xFFFFFF
+        at += _TLV.size
+        if kind <= last or at + length > len(data):
+            raise MalformedError(f"SESSION TLV {kind:#x} of {length} bytes after {last:#x}")
+        if _FIXED.get(kind, length) != length:
+            raise MalformedError(f"SESSION TLV {kind:#x} of {length} bytes")
+        found[kind] = bytes(data[at : at + length])
+        at, last = at + length, kind
+    return found
+
+
+def _tlv(kind: int, value: bytes) -> bytes:
+    return _TLV.pack(kind << 24 | len(value)) + value
+
+
+def _number(found: dict[int, bytes], kind: int, default: int) -> int:
+    return int.from_bytes(found[kind], "big") if kind in found else default
+
+
+def _u16_list(values: tuple[int, ...]) -> bytes:
+    return b"".join(frames.U16.pack(value) for value in values)
+
+
+def _numbers(data: bytes) -> tuple[int, ...]:
+    if len(data) % 2:
+        raise MalformedError("a torn list of u16")
+    return tuple(value for (value,) in frames.U16.iter_unpack(data))
+
+
+def _texts(data: bytes) -> tuple[str, ...]:
+    """Endpoints as ``u8 length, UTF-8``, at most ENDPOINTS_MAX."""
+    texts: list[str] = []
+    at = 0
+    while at < len(data):
+        end = at + 1 + data[at]
+        if end > len(data) or len(texts) == ENDPOINTS_MAX:
+            raise MalformedError("a torn or too long list of endpoints")
+        try:
+            texts.append(data[at + 1 : end].decode())
+        except UnicodeDecodeError:
+            raise MalformedError("an endpoint that is not UTF-8") from None
+        at = end
+    return tuple(texts)
