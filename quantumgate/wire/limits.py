@@ -25,6 +25,9 @@ ANSWERS_PER_SECOND = 500
 SALT_ENTRIES = 360_000
 FUTURE_SALT_ENTRIES = 4096
 OFFER_LIST_IDS = 32
+VERSION_LIST_IDS = 16
+TOKEN_BYTES = 48
+EARLY_RECORDS_BYTES = 4 * MIB
 
 # -- records and frames ------------------------------------------------------------------------------------------
 RECORD_HEADER_BYTES = 20

@@ -1,0 +1,380 @@
+"""The five handshake messages as plaintext: header, TLVs and bodies.
+
+Not for: sealing them (``core/handshake``), lengths of keys (they belong to the group), policy. Everything here raises
+MalformedError for what a peer must not send and nothing else. Spec: docs/spec/handshake.md sections 3 to 8.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import IntEnum
+
+from quantumgate.errors import MalformedError
+from quantumgate.wire.limits import OFFER_LIST_IDS, TOKEN_BYTES, VERSION_LIST_IDS
+from quantumgate.wire.reader import Reader
+from quantumgate.wire.writer import tlv, u8, u16, u16_list, u64
+
+SALT_BYTES = 32
+HEADER_BYTES = 16
+CONFIRM_BYTES = 64
+VERSION = 1
+ADDRESSED = 1
+"""Bit 0 of the flags of an INIT."""
+
+
+class MessageType(IntEnum):
+    """Octet 0 of a header."""
+
+    INIT = 1
+    RESP = 2
+    FIN = 3
+    RETRY = 4
+    REFUSE = 5
+
+
+class Tlv(IntEnum):
+    """Types of TLVs. Those below 0x80 are critical: unknown or misplaced ones are a failure."""
+
+    PRIMARIES = 0x01
+    SECONDARIES = 0x02
+    AEADS = 0x03
+    KE_PRIMARY = 0x06
+    KE_SECONDARY = 0x07
+    COOKIE = 0x08  # reserved, refused
+    POW = 0x09  # reserved, refused until puzzles are built
+    TOKEN = 0x0A
+    ROLE = 0x0B
+    VERSIONS = 0x0C
+    SELECT = 0x11
+    IDENTITY = 0x20
+    DELEGATION = 0x21  # reserved, refused until delegation is built
+    SIGNATURE = 0x22
+    CONFIRM = 0x23
+    ANONYMOUS = 0x24
+    SESSION = 0x30
+    PAD = 0x80
+
+
+FIRST_IGNORED_TLV = 0x80
+IN_INIT = frozenset(
+    {Tlv.PRIMARIES, Tlv.SECONDARIES, Tlv.AEADS, Tlv.KE_PRIMARY, Tlv.KE_SECONDARY, Tlv.TOKEN, Tlv.VERSIONS}
+)
+IN_EXCHANGE = frozenset({Tlv.KE_PRIMARY, Tlv.KE_SECONDARY, Tlv.SELECT})
+IN_PROOF = frozenset({Tlv.IDENTITY, Tlv.SIGNATURE, Tlv.CONFIRM})
+IN_FIN_NAMED = IN_PROOF | {Tlv.ROLE, Tlv.SESSION}
+IN_FIN_ANONYMOUS = frozenset({Tlv.ROLE, Tlv.CONFIRM, Tlv.ANONYMOUS, Tlv.SESSION})
+IN_RETRY = frozenset({Tlv.SELECT})
+_NOT_IN_EXT = frozenset({Tlv.IDENTITY, Tlv.DELEGATION, Tlv.SIGNATURE, Tlv.CONFIRM, Tlv.ANONYMOUS, Tlv.SESSION, Tlv.PAD})
+
+
+# -- header --------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """The 16 bytes of plaintext in front of every message. ``a``: INIT unix ms, RESP bytes of BODY2B, else 0."""
+
+    type: MessageType
+    body_bytes: int
+    a: int = 0
+    flags: int = 0
+    version: int = VERSION
+
+    def encode(self) -> bytes:
+        """16 bytes."""
+        head = self.type << 24 | self.version << 16 | self.flags << 8
+        return (head << 96 | self.a << 32 | self.body_bytes).to_bytes(HEADER_BYTES, "big")
+
+    @classmethod
+    def parse(cls, data: bytes) -> Header:
+        """Raises MalformedError for an unknown type and for any bit that the type does not define."""
+        reader = Reader(data)
+        kind, version, flags, zero = reader.u8(), reader.u8(), reader.u8(), reader.u8()
+        a, body_bytes = reader.u64(), reader.u32()
+        reader.finish()
+        if not MessageType.INIT <= kind <= MessageType.REFUSE:
+            raise MalformedError(f"message type {kind}")
+        if zero or flags & ~(ADDRESSED if kind == MessageType.INIT else 0):
+            raise MalformedError("undefined header bits")
+        if a and kind > MessageType.RESP:
+            raise MalformedError("undefined header field")
+        return cls(MessageType(kind), body_bytes, a, flags, version)
+
+
+# -- TLVs ----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Tlvs:
+    """``values`` by type (critical ones only); ``ext`` = the TLVs that have no transcript tag of their own, as sent."""
+
+    values: dict[int, bytes]
+    ext: bytes
+
+
+def parse_tlvs(body: bytes, *allowed: frozenset[Tlv]) -> Tlvs:
+    """The TLVs of a body, which must hold exactly one of the ``allowed`` sets. Raises MalformedError."""
+    values: dict[int, bytes] = {}
+    ext = []
+    at, end, last = 0, len(body), -1
+    while at < end:
+        head = int.from_bytes(body[at : at + 4], "big")
+        kind, stop = head >> 24, at + 4 + (head & 0xFFFFFF)
+        if end - at < 4 or stop > end:
+            raise MalformedError("a TLV longer than its body")
+        _check_order(kind, last)
+        if kind < FIRST_IGNORED_TLV:
+            values[kind] = body[at + 4 : stop]
+        if kind not in _NOT_IN_EXT:
+            ext.append(body[at:stop])
+        at, last = stop, kind
+    if values.keys() not in allowed:
+        raise MalformedError("TLVs missing or out of place: " + " ".join(f"{kind:#04x}" for kind in values))
+    return Tlvs(values, b"".join(ext))
+
+
+def _check_order(kind: int, last: int) -> None:
+    """Ascending, critical ones once, PAD at most once and after all others."""
+    if last == Tlv.PAD:
+        raise MalformedError("a TLV after PAD")
+    if kind != Tlv.PAD and (kind < last or (kind == last and kind < FIRST_IGNORED_TLV)):
+        raise MalformedError(f"TLV {kind:#04x} after {last:#04x}")
+
+
+def pad(value_bytes: int) -> bytes:
+    """A PAD TLV of 4 + ``value_bytes`` bytes; nothing for a negative number."""
+    return tlv(Tlv.PAD, bytes(value_bytes)) if value_bytes >= 0 else b""
+
+
+def _ids(value: bytes, width: int, limit: int) -> tuple[int, ...]:
+    count, odd = divmod(len(value), width)
+    ids = tuple(int.from_bytes(value[i * width : (i + 1) * width], "big") for i in range(count))
+    if odd or not 1 <= count <= limit or len(set(ids)) != count:
+        raise MalformedError("a list that is empty, too long, of odd length or with an id twice")
+    return ids
+
+
+@dataclass(frozen=True, slots=True)
+class KeyShare:
+    """KE_PRIMARY or KE_SECONDARY: u16 group, then a share, key or ciphertext whose length the group knows."""
+
+    group: int
+    data: bytes
+
+    def encode(self, kind: Tlv) -> bytes:
+        """The whole TLV."""
+        return tlv(kind, u16(self.group) + self.data)
+
+    @classmethod
+    def parse(cls, value: bytes) -> KeyShare:
+        """Of the TLV's value."""
+        reader = Reader(value)
+        return cls(reader.u16(), reader.rest())
+
+
+@dataclass(frozen=True, slots=True)
+class Select:
+    """What R chose: u8 version, u16 primary, u16 secondary, u16 AEAD."""
+
+    primary: int
+    secondary: int
+    aead: int
+    version: int = VERSION
+
+    def encode(self) -> bytes:
+        """The whole TLV, 11 bytes."""
+        return tlv(Tlv.SELECT, u8(self.version) + u16_list((self.primary, self.secondary, self.aead)))
+
+    @classmethod
+    def parse(cls, value: bytes) -> Select:
+        """Of the TLV's value."""
+        reader = Reader(value)
+        version = reader.u8()
+        select = cls(reader.u16(), reader.u16(), reader.u16(), version)
+        reader.finish()
+        return select
+
+
+# -- bodies --------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Lists:
+    """The offer lists: ids in order of preference."""
+
+    primaries: tuple[int, ...]
+    secondaries: tuple[int, ...]
+    aeads: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Init:
+    """BODY1: the offer and the shares of the preferred pair."""
+
+    lists: Lists
+    primary: KeyShare
+    secondary: KeyShare
+    token: bytes
+    versions: tuple[int, ...] = (VERSION,)
+
+    def encode(self, pad_bytes: int) -> bytes:
+        """The body; ``pad_bytes`` is the length of the PAD's value."""
+        return b"".join((
+            tlv(Tlv.PRIMARIES, u16_list(self.lists.primaries)),
+            tlv(Tlv.SECONDARIES, u16_list(self.lists.secondaries)),
+            tlv(Tlv.AEADS, u16_list(self.lists.aeads)),
+            self.primary.encode(Tlv.KE_PRIMARY),
+            self.secondary.encode(Tlv.KE_SECONDARY),
+            tlv(Tlv.TOKEN, self.token),
+            tlv(Tlv.VERSIONS, bytes(self.versions)),
+            pad(pad_bytes),
+        ))
+
+    @classmethod
+    def parse(cls, body: bytes) -> Init:
+        """Raises MalformedError; a share for a group that is not in its list counts as malformed."""
+        values = parse_tlvs(body, IN_INIT).values
+        lists = Lists(*(_ids(values[kind], 2, OFFER_LIST_IDS) for kind in (Tlv.PRIMARIES, Tlv.SECONDARIES, Tlv.AEADS)))
+        primary, secondary = KeyShare.parse(values[Tlv.KE_PRIMARY]), KeyShare.parse(values[Tlv.KE_SECONDARY])
+        if primary.group not in lists.primaries or secondary.group not in lists.secondaries:
+            raise MalformedError("a share for a group that is not offered")
+        if len(values[Tlv.TOKEN]) != TOKEN_BYTES:
+            raise MalformedError("a token of another length")
+        return cls(lists, primary, secondary, values[Tlv.TOKEN], _ids(values[Tlv.VERSIONS], 1, VERSION_LIST_IDS))
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """BODY2A: R's share, R's ciphertext and the choice."""
+
+    primary: KeyShare
+    secondary: KeyShare
+    select: Select
+
+    def encode(self) -> bytes:
+        """The body."""
+        return self.primary.encode(Tlv.KE_PRIMARY) + self.secondary.encode(Tlv.KE_SECONDARY) + self.select.encode()
+
+    @classmethod
+    def parse(cls, body: bytes) -> Exchange:
+        """Raises MalformedError; the shares must be for the selected groups."""
+        values = parse_tlvs(body, IN_EXCHANGE).values
+        primary, secondary = KeyShare.parse(values[Tlv.KE_PRIMARY]), KeyShare.parse(values[Tlv.KE_SECONDARY])
+        select = Select.parse(values[Tlv.SELECT])
+        if (primary.group, secondary.group) != (select.primary, select.secondary):
+            raise MalformedError("shares for other groups than the selected ones")
+        return cls(primary, secondary, select)
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """BODY2B: who R is, and that it is so."""
+
+    bundle: bytes
+    signature: bytes
+    confirm: bytes
+    ext: bytes = b""
+
+    def encode(self, pad_bytes: int) -> bytes:
+        """The body; ``pad_bytes`` is the length of the PAD's value, negative for none."""
+        return b"".join((
+            tlv(Tlv.IDENTITY, self.bundle),
+            tlv(Tlv.SIGNATURE, self.signature),
+            tlv(Tlv.CONFIRM, self.confirm),
+            pad(pad_bytes),
+        ))
+
+    @classmethod
+    def parse(cls, body: bytes) -> Proof:
+        """Raises MalformedError."""
+        tlvs = parse_tlvs(body, IN_PROOF)
+        values = tlvs.values
+        return cls(values[Tlv.IDENTITY], values[Tlv.SIGNATURE], _confirm(values), tlvs.ext)
+
+
+@dataclass(frozen=True, slots=True)
+class Fin:
+    """BODY3: who I is (``bundle`` and ``signature`` empty: nobody), what it comes as, and its SESSION."""
+
+    role: int
+    bundle: bytes
+    signature: bytes
+    confirm: bytes
+    session: bytes
+    ext: bytes = field(default=b"")
+
+    @property
+    def anonymous(self) -> bool:
+        """Whether ANONYMOUS stands in place of IDENTITY and SIGNATURE."""
+        return not self.bundle
+
+    def encode(self, pad_bytes: int) -> bytes:
+        """The body; ``pad_bytes`` is the length of the PAD's value, negative for none."""
+        return b"".join((
+            role_tlv(self.role),
+            b"" if self.anonymous else tlv(Tlv.IDENTITY, self.bundle) + tlv(Tlv.SIGNATURE, self.signature),
+            tlv(Tlv.CONFIRM, self.confirm),
+            tlv(Tlv.ANONYMOUS, b"") if self.anonymous else b"",
+            tlv(Tlv.SESSION, self.session),
+            pad(pad_bytes),
+        ))
+
+    @classmethod
+    def parse(cls, body: bytes) -> Fin:
+        """Raises MalformedError."""
+        tlvs = parse_tlvs(body, IN_FIN_NAMED, IN_FIN_ANONYMOUS)
+        values = tlvs.values
+        role, bundle = values[Tlv.ROLE], values.get(Tlv.IDENTITY, b"")
+        if len(role) != 1 or values.get(Tlv.ANONYMOUS) or (Tlv.IDENTITY in values and not bundle):
+            raise MalformedError("ROLE, IDENTITY or ANONYMOUS of another length")
+        signature = values.get(Tlv.SIGNATURE, b"")
+        return cls(role[0], bundle, signature, _confirm(values), values[Tlv.SESSION], tlvs.ext)
+
+
+def role_tlv(role: int) -> bytes:
+    """ROLE as sent; it is all of I's ``ext`` that we send."""
+    return tlv(Tlv.ROLE, u8(role))
+
+
+def _confirm(values: dict[int, bytes]) -> bytes:
+    if len(values[Tlv.CONFIRM]) != CONFIRM_BYTES:
+        raise MalformedError("CONFIRM of another length")
+    return values[Tlv.CONFIRM]
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """The body of a RETRY: the pair of groups that R wants shares for, in a SELECT."""
+
+    select: Select
+
+    def encode(self, pad_bytes: int) -> bytes:
+        """The body; ``pad_bytes`` is the length of the PAD's value, negative for none."""
+        return self.select.encode() + pad(pad_bytes)
+
+    @classmethod
+    def parse(cls, body: bytes) -> Retry:
+        """Raises MalformedError; a puzzle (POW) or COOKIE is one of the TLVs that are refused."""
+        return cls(Select.parse(parse_tlvs(body, IN_RETRY).values[Tlv.SELECT]))
+
+
+@dataclass(frozen=True, slots=True)
+class Refuse:
+    """The body of a REFUSE: no TLVs, then zero bytes. ``clock_seconds`` is R's unix time."""
+
+    code: int
+    retry_after_seconds: int
+    clock_seconds: int
+
+    def encode(self, body_bytes: int) -> bytes:
+        """The body, filled with zeros to ``body_bytes``."""
+        return (u16(self.code) + u16(self.retry_after_seconds) + u64(self.clock_seconds)).ljust(body_bytes, b"\0")
+
+    @classmethod
+    def parse(cls, body: bytes) -> Refuse:
+        """Raises MalformedError."""
+        reader = Reader(body)
+        refuse = cls(reader.u16(), reader.u16(), reader.u64())
+        if any(reader.rest()):
+            raise MalformedError("REFUSE is filled with zeros")
+        return refuse

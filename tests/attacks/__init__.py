@@ -1,0 +1,1 @@
+"""Attacks that an implementation must survive, with the expected reactions (docs/attacks.md)."""

@@ -1,0 +1,1 @@
+"""Frozen bytes: what our code must reproduce, and what made them."""
