@@ -1,0 +1,1 @@
+"""Tests of quantumgate/net: transports and timers, on fake clocks."""
