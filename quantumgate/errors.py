@@ -1,6 +1,7 @@
 """Every error of QuantumGate: whose fault it is, what kind it is, and what to do about it.
 
-Not for: codes on the wire (``wire/codes.py``) or exceptions of other libraries, which stay behind the floor that met them.
+Not for: codes on the wire (``wire/codes.py``) or exceptions of other libraries, which stay behind the floor that met
+them.
 """
 
 from __future__ import annotations
@@ -58,6 +59,10 @@ class BadKeyError(CryptoError, RemoteProtocolError):
 
 class UnavailableError(CryptoError, LocalError):
     """An algorithm that no installed backend provides; ``advice`` says what to install."""
+
+
+class KeyFileError(CryptoError, LocalError):
+    """A key file that cannot be used: damaged, of a newer format, or locked with another passphrase."""
 
 
 # -- above -------------------------------------------------------------------------------------------------------
