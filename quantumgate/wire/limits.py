@@ -104,6 +104,8 @@ class Limits:
     half_open: int = 512
     half_open_prefix: int = 32
     half_open_bytes: int = 32 * MIB
+    accepts_per_window: int = 20
+    accepts_window_seconds: float = 10
     drain_sockets: int = 2048
     drain_prefix: int = 16
     drain_rate_bytes: int = 16 * KIB

@@ -1,0 +1,160 @@
+"""What this node takes in before it knows who is there: half-open connections, accept rates, drained sockets.
+
+Every number that a stranger can reach is counted here, per network prefix. Not for: who may stay once authenticated
+(``node/access.py``) or the bytes (``protocol.py``). Spec: docs/spec/limits.md, [A33] and section 7.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Callable
+from enum import Enum
+from typing import Any, Protocol
+
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+
+from quantumgate.net.prefix import LOCAL, network_of
+from quantumgate.wire.limits import FIRST_FLIGHT_BYTES, FIRST_FLIGHT_MCELIECE_BYTES, Limits
+
+FLIGHT_PREFIX_BITS = (24, 56)
+ACCEPT_PREFIX_BITS = (32, 64)
+
+
+class Luck(Protocol):
+    """The part of ``crypto.random.RandomSource`` that evictions need."""
+
+    def uniform(self, low: float, high: float) -> float: ...
+    def below(self, n: int) -> int: ...
+
+
+class Stage(Enum):
+    """Where an accepted connection stands, for counting only."""
+
+    HALF_OPEN = "half open"
+    DRAINING = "draining"
+    SETTLED = "settled"
+    GONE = "gone"
+
+
+class Place:
+    """One accepted connection in the counts. ``settled``, ``draining``, ``left`` move it on; repeats are free."""
+
+    __slots__ = ("_intake", "close", "eviction", "exempt", "prefix", "stage")
+
+    def __init__(self, intake: Intake, prefix: str, exempt: bool) -> None:
+        self._intake = intake
+        self.prefix = prefix
+        self.exempt = exempt
+        self.stage = Stage.HALF_OPEN
+        self.close: Callable[[], object] = lambda: None
+        self.eviction: IDelayedCall | None = None
+
+    def settled(self) -> None:
+        """The handshake is over and a session stands: it no longer counts here."""
+        self._intake.move(self, Stage.SETTLED)
+
+    def draining(self, close: Callable[[], object]) -> None:
+        """The first flight failed; ``close`` drops the socket when it is this one's turn to be evicted."""
+        self.close = close
+        self._intake.move(self, Stage.DRAINING)
+
+    def left(self) -> None:
+        """The socket is closed."""
+        self._intake.move(self, Stage.GONE)
+
+
+class Intake:
+    """The counts of one node: ``half_open``, ``drained`` (read and thrown away), ``refused`` by limit.
+
+    Loopback and ``lan`` listeners are exempt from everything that is per prefix.
+    """
+
+    def __init__(self, limits: Limits, clock: IReactorTime, luck: Luck, *, mceliece: bool = False) -> None:
+        """``mceliece``: a McEliece group is enabled, so that a first flight may be 1.5 MiB."""
+        self._limits = limits
+        self._clock = clock
+        self._luck = luck
+        flight_bytes = FIRST_FLIGHT_MCELIECE_BYTES if mceliece else FIRST_FLIGHT_BYTES
+        self.half_open_max = min(limits.half_open, limits.half_open_bytes // flight_bytes)
+        self.half_open = 0
+        self.drained = 0
+        self.refused: Counter[str] = Counter()
+        self._half_open: Counter[str] = Counter()
+        self._draining: dict[str, list[Place]] = {}
+        self._accepts: dict[str, deque[float]] = {}
+
+    def accept(self, address: Any, *, lan: bool = False) -> Place | None:
+        """A place for a connection from ``address`` (a Twisted address), or None: close it before any byte is read."""
+        prefix = network_of(address, *FLIGHT_PREFIX_BITS)
+        exempt = lan or prefix == LOCAL
+        refusal = self._refusal(address, prefix, exempt)
+        if refusal:
+            self.refused[refusal] += 1
+            return None
+        self.half_open += 1
+        self._half_open[prefix] += 1
+        return Place(self, prefix, exempt)
+
+    def _refusal(self, address: Any, prefix: str, exempt: bool) -> str:
+        if self.half_open >= self.half_open_max:
+            return "half_open"
+        if exempt:
+            return ""
+        if len(self._draining.get(prefix, ())) >= self._limits.drain_prefix:
+            return "drain_prefix"
+        if self._half_open[prefix] >= self._limits.half_open_prefix:
+            return "half_open_prefix"
+        return "" if self._rate_allows(network_of(address, *ACCEPT_PREFIX_BITS)) else "accepts_per_window"
+
+    def _rate_allows(self, prefix: str) -> bool:
+        now, window_seconds = self._clock.seconds(), self._limits.accepts_window_seconds
+        if prefix not in self._accepts and len(self._accepts) >= self._limits.drain_sockets:
+            self._forget_old_accepts(now - window_seconds)
+        recent = self._accepts.setdefault(prefix, deque())
+        while recent and recent[0] <= now - window_seconds:
+            recent.popleft()
+        if len(recent) >= self._limits.accepts_per_window:
+            return False
+        recent.append(now)
+        return True
+
+    def _forget_old_accepts(self, before: float) -> None:
+        for prefix in [prefix for prefix, recent in self._accepts.items() if not recent or recent[-1] <= before]:
+            del self._accepts[prefix]
+        if len(self._accepts) >= self._limits.drain_sockets:
+            self._accepts.pop(next(iter(self._accepts)))
+
+    def move(self, place: Place, stage: Stage) -> None:
+        """Takes ``place`` out of the count it is in and puts it into that of ``stage``. Places call it themselves."""
+        if place.stage in (stage, Stage.GONE):
+            return
+        self._take_out(place)
+        place.stage = stage
+        if stage is Stage.DRAINING:
+            self.drained += 1
+            self._draining.setdefault(place.prefix, []).append(place)
+            if self.drained > self._limits.drain_sockets:
+                self._evict_from_the_fullest()
+
+    def _take_out(self, place: Place) -> None:
+        if place.stage is Stage.HALF_OPEN:
+            self.half_open -= 1
+            self._half_open[place.prefix] -= 1
+            if not self._half_open[place.prefix]:
+                del self._half_open[place.prefix]
+        elif place.stage is Stage.DRAINING:
+            self.drained -= 1
+            if place.eviction is not None and place.eviction.active():
+                place.eviction.cancel()
+            self._draining[place.prefix].remove(place)
+            if not self._draining[place.prefix]:
+                del self._draining[place.prefix]
+
+    def _evict_from_the_fullest(self) -> None:
+        """Closes one random socket of the fullest prefix at a random moment: never because of what somebody sent."""
+        fullest = max(self._draining.values(), key=len)
+        doomed = [place for place in fullest if place.eviction is None] or fullest
+        place = doomed[self._luck.below(len(doomed))]
+        if place.eviction is None:
+            delay_seconds = self._luck.uniform(0, self._limits.drain_evict_seconds)
+            place.eviction = self._clock.callLater(delay_seconds, place.close)

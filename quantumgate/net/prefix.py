@@ -1,0 +1,41 @@
+"""Which network a transport's address belongs to, for limits per prefix; and whether it is this machine.
+
+Not for: reputation (``core/access``) or text of qg addresses (``ids.py``). Spec: docs/spec/limits.md.
+"""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Address, IPv6Address, ip_address
+from typing import Any
+
+LOCAL = "local"
+"""The prefix of loopback, unix sockets and whatever has no IP address."""
+
+
+def ip_of(address: Any) -> IPv4Address | IPv6Address | None:
+    """The IP of a Twisted address object; None for a unix socket, a pipe or a name. Mapped IPv4 comes out as IPv4."""
+    host = getattr(address, "host", None)
+    if not isinstance(host, str):
+        return None
+    try:
+        found = ip_address(host.partition("%")[0])
+    except ValueError:
+        return None
+    mapped = found.ipv4_mapped if isinstance(found, IPv6Address) else None
+    return mapped or found
+
+
+def is_loopback(address: Any) -> bool:
+    """True for 127.0.0.0/8, ::1 and addresses that have no network at all (unix sockets, memory)."""
+    found = ip_of(address)
+    return found is None or found.is_loopback
+
+
+def network_of(address: Any, bits4: int, bits6: int) -> str:
+    """The text of the address's /bits4 or /bits6 network, or ``LOCAL``."""
+    found = ip_of(address)
+    if found is None or found.is_loopback:
+        return LOCAL
+    bits = bits4 if isinstance(found, IPv4Address) else bits6
+    kept = int(found) >> (found.max_prefixlen - bits)
+    return f"{found.version}:{kept:x}/{bits}"

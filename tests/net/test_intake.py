@@ -1,0 +1,151 @@
+"""Intake: each number that a stranger can reach is reached, exemptions hold, and counts come back to zero."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from twisted.internet.address import IPv4Address, UNIXAddress
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+
+from quantumgate.net.intake import Intake, Place
+from quantumgate.wire.limits import DEFAULT_LIMITS
+
+
+class Middle:
+    """Luck that draws the middle."""
+
+    def uniform(self, low: float, high: float) -> float:
+        return (low + high) / 2
+
+    def below(self, n: int) -> int:
+        return n // 2
+
+
+def at(host: str) -> IPv4Address:
+    return IPv4Address("TCP", host, 5)
+
+
+class IntakeCase(SynchronousTestCase):
+    def intake(self, *, mceliece: bool = False, **limits: Any) -> Intake:
+        self.clock = Clock()
+        return Intake(replace(DEFAULT_LIMITS, **limits), self.clock, Middle(), mceliece=mceliece)
+
+    def taken(self, intake: Intake, host: str, **kind: bool) -> Place:
+        place = intake.accept(at(host), **kind)
+        assert place is not None
+        return place
+
+
+class HalfOpenTests(IntakeCase):
+    def test_per_prefix(self) -> None:
+        intake = self.intake(half_open_prefix=2)
+        self.taken(intake, "192.0.2.1")
+        self.taken(intake, "192.0.2.2")
+        self.assertIsNone(intake.accept(at("192.0.2.3")))
+        self.taken(intake, "192.0.3.1")
+        self.assertEqual(intake.refused, {"half_open_prefix": 1})
+
+    def test_a_settled_or_gone_one_makes_room(self) -> None:
+        intake = self.intake(half_open_prefix=1)
+        self.taken(intake, "192.0.2.1").settled()
+        self.taken(intake, "192.0.2.1").left()
+        self.taken(intake, "192.0.2.1")
+        self.assertEqual(intake.half_open, 1)
+
+    def test_whole_node(self) -> None:
+        intake = self.intake(half_open=3)
+        for n in range(3):
+            self.taken(intake, f"192.0.{n}.1")
+        self.assertIsNone(intake.accept(at("192.0.9.1")))
+        self.assertIsNone(intake.accept(UNIXAddress(b"/x")))
+        self.assertEqual(intake.refused, {"half_open": 2})
+
+    def test_mceliece_flights_count_by_their_size(self) -> None:
+        self.assertEqual(self.intake().half_open_max, 512)
+        self.assertEqual(self.intake(mceliece=True).half_open_max, 21)
+
+    def test_loopback_and_lan_are_exempt_from_prefixes(self) -> None:
+        intake = self.intake(half_open_prefix=1, accepts_per_window=1)
+        for _ in range(5):
+            self.taken(intake, "127.0.0.1")
+            self.taken(intake, "192.0.2.1", lan=True)
+        self.assertEqual(intake.half_open, 10)
+
+
+class RateTests(IntakeCase):
+    def test_accepts_of_one_address(self) -> None:
+        intake = self.intake()
+        for _ in range(20):
+            self.taken(intake, "192.0.2.1").left()
+        self.assertIsNone(intake.accept(at("192.0.2.1")))
+        self.taken(intake, "192.0.2.2").left()
+        self.clock.advance(9.9)
+        self.assertIsNone(intake.accept(at("192.0.2.1")))
+        self.clock.advance(0.2)
+        self.taken(intake, "192.0.2.1")
+
+    def test_memory_of_accepts_is_bounded(self) -> None:
+        intake = self.intake(drain_sockets=50)
+        for n in range(400):
+            self.taken(intake, f"10.{n // 200}.{n % 200}.1").left()
+        self.assertLessEqual(len(intake._accepts), 50)
+
+
+class DrainTests(IntakeCase):
+    def draining(self, intake: Intake, host: str, closed: list[str]) -> Place:
+        place = self.taken(intake, host)
+        place.draining(lambda: (closed.append(host), place.left()))
+        return place
+
+    def test_a_prefix_over_its_share_is_closed_at_accept(self) -> None:
+        intake = self.intake(drain_prefix=2)
+        first = self.draining(intake, "192.0.2.1", [])
+        self.draining(intake, "192.0.2.2", [])
+        self.assertIsNone(intake.accept(at("192.0.2.3")))
+        first.left()
+        self.taken(intake, "192.0.2.3")
+
+    def test_loopback_is_exempt_from_the_share(self) -> None:
+        intake = self.intake(drain_prefix=2)
+        for _ in range(9):
+            self.draining(intake, "127.0.0.1", [])
+        self.assertEqual(intake.drained, 9)
+
+    def test_over_the_global_cap_one_of_the_fullest_prefix_goes_within_ten_seconds(self) -> None:
+        intake, closed = self.intake(drain_sockets=4), list[str]()
+        for host in ("192.0.2.1", "192.0.2.2", "192.0.2.3", "198.51.100.1"):
+            self.draining(intake, host, closed)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+        self.draining(intake, "203.0.113.1", closed)
+        self.clock.advance(4.9)
+        self.assertEqual(closed, [])
+        self.clock.advance(0.2)
+        self.assertEqual(closed, ["192.0.2.2"])
+        self.assertEqual(intake.drained, 4)
+
+    def test_each_one_over_the_cap_dooms_another(self) -> None:
+        intake, closed = self.intake(drain_sockets=2), list[str]()
+        for n in range(5):
+            self.draining(intake, f"192.0.2.{n}", closed)
+        self.clock.advance(10)
+        self.assertEqual(len(closed), 3)
+        self.assertEqual(intake.drained, 2)
+
+    def test_leaving_first_cancels_the_eviction(self) -> None:
+        intake, closed = self.intake(drain_sockets=1), list[str]()
+        places = [self.draining(intake, "192.0.2.1", closed) for _ in range(2)]
+        for place in places:
+            place.left()
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+        self.assertEqual((intake.drained, intake.half_open), (0, 0))
+
+    def test_repeated_moves_count_once(self) -> None:
+        intake = self.intake()
+        place = self.draining(intake, "192.0.2.1", [])
+        place.draining(lambda: None)
+        place.left()
+        place.left()
+        place.settled()
+        self.assertEqual((intake.drained, intake.half_open), (0, 0))
