@@ -1,0 +1,116 @@
+"""Named loggers that do not give people away: addresses and identities print as short tags unless a switch is thrown.
+
+A tag is a keyed hash with a key of this process, so lines about one peer can be matched with one another and with
+nothing else. Not for: what to log, or where to (twistd's observer). Spec: docs/guide/operating.md (logs).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from typing import Any
+
+from twisted.logger import (
+    FilteringLogObserver,
+    ILogFilterPredicate,
+    LogEvent,
+    Logger,
+    LogLevel,
+    PredicateResult,
+    globalLogPublisher,
+)
+from zope.interface import implementer
+
+from quantumgate.crypto.random import SystemRandom
+
+_TAG_BYTES = 3
+_LINES_REMEMBERED = 1024
+LEVELS = {"debug": LogLevel.debug, "info": LogLevel.info, "warn": LogLevel.warn, "error": LogLevel.error}
+
+
+class _Switches:
+    """This process's log switches; one process has one log."""
+
+    def __init__(self) -> None:
+        self.redact = True
+        self.level = LogLevel.info
+        self.key = SystemRandom().bytes(16)
+
+
+_switches = _Switches()
+
+
+class Hidden:
+    """A value that prints as ``kind#tag``; only ``redact = false`` shows it. Log these, never the value itself."""
+
+    __slots__ = ("_kind", "_value")
+
+    def __init__(self, kind: str, value: object) -> None:
+        self._kind = kind
+        self._value = value
+
+    def __str__(self) -> str:
+        if not _switches.redact:
+            return str(self._value)
+        text = str(self._value).encode("utf-8", "replace")
+        return f"{self._kind}#{hashlib.blake2b(text, digest_size=_TAG_BYTES, key=_switches.key).hexdigest()}"
+
+    __repr__ = __str__
+
+
+def peer(uuid: object) -> Hidden | str:
+    """A peer's UUID for the log; None is an anonymous peer."""
+    return "an anonymous peer" if uuid is None else Hidden("peer", uuid)
+
+
+def place(address: object) -> Hidden:
+    """An address, an endpoint string or a host for the log."""
+    return Hidden("address", address)
+
+
+@implementer(ILogFilterPredicate)
+class _LeastLevel:
+    """Lets pass what is at least as important as the switch says."""
+
+    def __call__(self, event: LogEvent) -> Any:
+        level = event.get("log_level", LogLevel.info)
+        return PredicateResult.maybe if level >= _switches.level else PredicateResult.no
+
+
+_gate = FilteringLogObserver(globalLogPublisher, [_LeastLevel()])
+
+
+def named(name: str) -> Logger:
+    """The logger of one part of the house, ``quantumgate.NAME``."""
+    return Logger(namespace=f"quantumgate.{name}", observer=_gate)
+
+
+def configure(level: str = "info", *, redact: bool = True) -> None:
+    """Throws the switches for the whole process. Showing identities announces itself, at a level nobody filters."""
+    _switches.level = LEVELS[level]
+    _switches.redact = redact
+    if not redact:
+        named("logs").critical(
+            "log.redact = false: addresses and identities are written in full. Set it to true when you are done."
+        )
+
+
+class Occasionally:
+    """At most one line a second for each key, so that nobody fills the disk by knocking."""
+
+    def __init__(self, seconds: Callable[[], float], *, gap_seconds: float = 1.0) -> None:
+        """``seconds`` tells the time."""
+        self._seconds = seconds
+        self._gap_seconds = gap_seconds
+        self._last: dict[object, float] = {}
+
+    def allows(self, key: object) -> bool:
+        """True if a line about ``key`` may be written now."""
+        now = self._seconds()
+        if key in self._last and now - self._last[key] < self._gap_seconds:
+            return False
+        self._last.pop(key, None)
+        self._last[key] = now
+        if len(self._last) > _LINES_REMEMBERED:
+            del self._last[next(iter(self._last))]
+        return True
