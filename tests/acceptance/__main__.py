@@ -1,0 +1,50 @@
+"""``python -m tests.acceptance [NAME...]``: run the points, print their figures, keep them, fail on a broken bound."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import time
+import traceback
+
+from tests.acceptance.report import Figure, keep
+
+POINTS = ("two_nodes", "echo", "uniform", "rekey_soak", "fuzz", "bench", "flake", "wheel", "newcomer")
+
+
+def run_point(name: str) -> list[Figure]:
+    """The figures of one point; an exception is a broken figure, the ones before it still count."""
+    figures: list[Figure] = []
+    try:
+        for figure in importlib.import_module(f"tests.acceptance.{name}").figures():
+            figures.append(figure)
+            verdict = "ok    " if figure.holds else "BROKEN"
+            print(f"  {verdict} {figure.name}: {figure.seen}  (bound {figure.bound})", flush=True)
+    except Exception as failure:
+        traceback.print_exc()
+        figures.append(Figure("finished", "yes", f"{type(failure).__name__}: {failure}"[:300], False))
+    return figures
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.acceptance", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of: {' '.join(POINTS)}; none = all")
+    parser.add_argument("--dry", action="store_true", help="leave docs/acceptance.md as it is")
+    wanted = parser.parse_args()
+    if unknown := [name for name in wanted.names if name not in POINTS]:
+        parser.error(f"no such point: {' '.join(unknown)}; there are {' '.join(POINTS)}")
+    broken = 0
+    for name in wanted.names or POINTS:
+        start = time.monotonic()
+        print(f"== {name}", flush=True)
+        figures = run_point(name)
+        broken += sum(not figure.holds for figure in figures)
+        print(f"  {time.monotonic() - start:.0f} s", flush=True)
+        if not wanted.dry:
+            keep(name, figures)
+    print(f"{broken} broken" if broken else "all bounds hold", flush=True)
+    return 1 if broken else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
