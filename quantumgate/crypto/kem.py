@@ -7,9 +7,11 @@ Encapsulation always returns (ciphertext, secret), whatever the library's order.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from types import ModuleType
 
 from cryptography.hazmat.primitives.asymmetric import mlkem
 
+from quantumgate.crypto import liboqs
 from quantumgate.crypto.secret import Secret
 from quantumgate.crypto.suites import SECONDARIES, SecondaryRow
 from quantumgate.errors import BadKeyError, BugError, UnavailableError
@@ -119,15 +121,44 @@ _MLKEM: dict[int, Kem] = {
 }
 
 
+class OqsKem(Kem):
+    """A mechanism of liboqs. Each key holds a library object of its own, so keys may be made in any thread."""
+
+    __slots__ = ("_library",)
+
+    def __init__(self, row: SecondaryRow, library: ModuleType) -> None:
+        super().__init__(row)
+        self._library = library
+
+    def generate(self, seed: bytes | None = None) -> KemKey:
+        """A fresh key pair. There is no way to give a seed."""
+        if seed is not None:
+            raise BugError(f"{self.name} cannot make a key from a seed")
+        made = self._library.KeyEncapsulation(self.row.maker)
+        return KemKey(self.row, made.generate_keypair(), made.decap_secret, made.free)
+
+    def _encapsulate(self, public: bytes) -> tuple[bytes, bytes]:
+        with self._library.KeyEncapsulation(self.row.user) as used:
+            try:
+                ciphertext, secret = used.encap_secret(public)
+            except RuntimeError:
+                raise BadKeyError(f"a {self.name} key that must not be used") from None
+        return ciphertext, secret
+
+
 def kem(id_: int) -> Kem:
-    """The mechanism of that id. Raises UnavailableError with what to install."""
+    """The mechanism of that id. Raises UnavailableError with what to install. The first look at liboqs takes 0.5 s."""
     if id_ in _MLKEM:
         return _MLKEM[id_]
     if id_ not in SECONDARIES:
         raise UnavailableError(f"no secondary key exchange has the id {id_}")
-    raise UnavailableError(f"{SECONDARIES[id_].name} needs liboqs 0.16, which was not found")
+    found = liboqs.find()
+    if found.module is not None and found.offers(id_):
+        return OqsKem(SECONDARIES[id_], found.module)
+    reason = found.problems.get(id_, found.reason)
+    raise UnavailableError(f"{SECONDARIES[id_].name} needs liboqs: {reason}", advice=liboqs.ADVICE)
 
 
 def offerable(ids: Iterable[int]) -> tuple[int, ...]:
     """Those of ``ids`` that can be used here, in the same order."""
-    return tuple(id_ for id_ in ids if id_ in _MLKEM)
+    return tuple(id_ for id_ in ids if id_ in _MLKEM or (id_ in SECONDARIES and liboqs.find().offers(id_)))
