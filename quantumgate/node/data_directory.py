@@ -1,0 +1,123 @@
+"""One node's directory: its key, its lock, its state, and writes that a power cut leaves old or new, never half.
+
+Not for: what the state means (``state.py``). Spec: docs/guide/operating.md (the data directory).
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from pathlib import Path
+
+from quantumgate.crypto.identity import Identity
+from quantumgate.errors import KeyFileError, LocalError
+
+IDENTITY_FILE = "identity.key"
+STATE_FILE = "state.json"
+LOCK_FILE = "node.lock"
+CONTROL_SOCKET = "control.sock"
+
+PRIVATE_FILE = 0o600
+PRIVATE_DIRECTORY = 0o700
+
+
+class DirectoryInUse(LocalError):
+    """Another node runs on this data directory; the message names its pid."""
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Replaces ``path`` by ``data`` with mode 0600: a temporary file, fsync, rename, fsync of the directory.
+
+    Raises OSError; then ``path`` is as it was.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.new")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, PRIVATE_FILE)
+    try:
+        os.fchmod(descriptor, PRIVATE_FILE)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.rename(temporary, path)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise
+    _sync_directory(path.parent)
+
+
+def _sync_directory(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+class DataDirectory:
+    """The directory at ``path``. ``lock()`` before anything else in it is read or written by a node."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.made_identity = False
+        self._lock: int | None = None
+
+    def file(self, name: str) -> Path:
+        """Where a file of that name lies."""
+        return self.path / name
+
+    def lock(self) -> None:
+        """Makes the directory if need be and takes it for this process. Raises DirectoryInUse or LocalError."""
+        try:
+            self.path.mkdir(mode=PRIVATE_DIRECTORY, parents=True, exist_ok=True)
+            descriptor = os.open(self.file(LOCK_FILE), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, PRIVATE_FILE)
+        except OSError as error:
+            raise LocalError(f"{self.path}: the data directory cannot be used: {error.strerror}") from None
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            pid = os.read(descriptor, 32).decode("ascii", "replace").strip() or "unknown"
+            os.close(descriptor)
+            raise DirectoryInUse(
+                f"{self.path}: another node runs on this data directory, pid {pid}",
+                advice="stop it first, or give this one a directory of its own with --data",
+            ) from None
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, b"%d\n" % os.getpid(), 0)
+        self._lock = descriptor
+
+    def unlock(self) -> None:
+        """Gives the directory back. The lock file stays: deleting it would race with the next node."""
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    def identity(self, kind: str) -> Identity:
+        """The identity in the key file; the first time, a new one of that kind. Raises KeyFileError.
+
+        A data directory that was used before and has lost its key is an error: a new identity would be a stranger to
+        every peer.
+        """
+        path = self.file(IDENTITY_FILE)
+        if path.exists():
+            return _read_identity(path)
+        if self.file(STATE_FILE).exists():
+            raise KeyFileError(
+                f"{path}: missing, but this data directory was used before",
+                advice=f"restore the key from a copy, or delete {self.file(STATE_FILE)} to start as a new identity",
+            )
+        made = Identity.generate(kind)
+        write_atomically(path, made.to_file_bytes())
+        self.made_identity = True
+        return made
+
+
+def _read_identity(path: Path) -> Identity:
+    mode = path.stat().st_mode & 0o777
+    if mode & 0o077:
+        raise KeyFileError(f"{path}: others can read this key (mode {mode:04o})", advice=f"chmod 600 {path}")
+    try:
+        return Identity.from_file_bytes(path.read_bytes())
+    except KeyFileError as error:
+        raise KeyFileError(f"{path}: {error}", advice=error.advice) from None
+    except OSError as error:
+        raise KeyFileError(f"{path}: {error.strerror}") from None

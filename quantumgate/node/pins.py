@@ -1,0 +1,33 @@
+"""Pins: the first authenticated contact ties a UUID to its key's full fingerprint, for good.
+
+A UUID holds 118 bits of the same hash, so a mismatch is an attack or a very unlucky day; either way nobody is let in
+and nothing is re-pinned. Not for: access. Spec: docs/spec/identity.md (pinning).
+"""
+
+from __future__ import annotations
+
+from quantumgate.crypto.identity import PeerIdentity, parse_fingerprint
+from quantumgate.ids import PeerUUID
+from quantumgate.node.state import State
+
+
+class Pins:
+    """The pins of one node, kept in its state."""
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+
+    def of(self, uuid: PeerUUID) -> bytes | None:
+        """The 32-byte fingerprint that this peer must show, or None at the first contact."""
+        text = self._state.pins.get(uuid)
+        return None if text is None else parse_fingerprint(text)
+
+    def contradicts(self, identity: PeerIdentity) -> bool:
+        """True if this UUID is pinned to another key."""
+        return self._state.pins.get(identity.uuid, identity.fingerprint_text) != identity.fingerprint_text
+
+    def pin(self, identity: PeerIdentity) -> None:
+        """After an authenticated contact. Writes only what is new; never changes a pin."""
+        if identity.uuid not in self._state.pins:
+            self._state.pins[identity.uuid] = identity.fingerprint_text
+            self._state.save_in_background()
