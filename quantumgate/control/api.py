@@ -1,4 +1,4 @@
-"""What the control socket needs from a node, and the shapes of what it answers. The JSON names are a contract with users.
+"""What the control socket asks of a node, and the shapes of its answers, whose JSON names are a contract with users.
 
 Not for: how the bytes travel (``messages.py``), or what the numbers mean (the node). Source: surface.md section 3.
 Imports nothing heavy: qgate loads it on every call.

@@ -21,6 +21,8 @@ ENDPOINT = "a Twisted endpoint string"
 SECRET_HIDDEN_KEYS = frozenset({"store"})
 """Keys whose value may hold a password: errors do not repeat it."""
 
+ALGORITHM = Annotated[str | int, key("a name or a number", "one algorithm")]
+
 Level = Literal["one", "two", "three", "four", "five", "custom"]
 LEVELS: tuple[Level, ...] = ("one", "two", "three", "four", "five", "custom")
 Padding = Literal["off", "padme", "cells", "random"]
@@ -80,53 +82,54 @@ class SecurityTable(Struct, forbid_unknown_fields=True, frozen=True, kw_only=Tru
         Level, key('"one", "two", "three", "four", "five" or "custom"', "a preset of the keys below and of [privacy]")
     ] = "one"
     handshake_seconds: Annotated[
-        float | None, key("seconds from 1 to 600", "from accept to the end of the handshake", "seconds", ge=1, le=600)
-    ] = None
+        float, key("seconds from 1 to 600", "from accept to the end of the handshake", "seconds", ge=1, le=600)
+    ] | None = None
     handshake_delay_seconds: Annotated[
-        float | None,
+        float,
         key("seconds from 0 to 60", "random delays spread over the handshake, at most this together", "seconds",
             ge=0, le=60),
-    ] = None
+    ] | None = None
     rekey_seconds: Annotated[
         tuple[_SECONDS_PAIR, _SECONDS_PAIR] | None,
         key("a pair of seconds, the smaller first", "new session keys after a random time between the two", "seconds"),
     ] = None
     rekey_volume_bytes: Annotated[
-        int | None,
+        int,
         key("bytes from 10485760 to 64000000000", "new session keys after this much traffic, both ways", "bytes",
             ge=10_485_760, le=64_000_000_000),
-    ] = None
+    ] | None = None
     rekey_stop_seconds: Annotated[
-        float | None,
+        float,
         key("seconds from 1 to 3600", "a renewal of keys that takes longer ends the session", "seconds", ge=1, le=3600),
-    ] = None
+    ] | None = None
 
 
 class MinimumTable(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     """Algorithms that are good enough, whatever a peer prefers. Empty = all that the list beside it names."""
 
-    primary: Annotated[tuple[str | int, ...], key("an array of names or numbers", "acceptable primary exchanges")] = ()
+    primary: Annotated[tuple[ALGORITHM, ...], key("an array of names or numbers", "acceptable primary exchanges")] = ()
     secondary: Annotated[
-        tuple[str | int, ...], key("an array of names or numbers", "acceptable secondary exchanges")
+        tuple[ALGORITHM, ...], key("an array of names or numbers", "acceptable secondary exchanges")
     ] = ()
-    symmetric: Annotated[tuple[str | int, ...], key("an array of names or numbers", "acceptable ciphers")] = ()
+    symmetric: Annotated[tuple[ALGORITHM, ...], key("an array of names or numbers", "acceptable ciphers")] = ()
 
 
 class AlgorithmsTable(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     """Lists in order of preference, by name or number; empty = the built-in order of what is installed."""
 
     primary: Annotated[
-        tuple[str | int, ...], key("an array of names or numbers", "classical key exchange: X25519, X448, P-521")
+        tuple[ALGORITHM, ...], key("an array of names or numbers", "classical key exchange: X25519, X448, P-521")
     ] = ()
     secondary: Annotated[
-        tuple[str | int, ...],
+        tuple[ALGORITHM, ...],
         key("an array of names or numbers", "post-quantum key exchange: ML-KEM-768, ML-KEM-1024; more with liboqs"),
     ] = ()
     symmetric: Annotated[
-        tuple[str | int, ...], key("an array of names or numbers", "AES-256-GCM, ChaCha20-Poly1305")
+        tuple[ALGORITHM, ...], key("an array of names or numbers", "AES-256-GCM, ChaCha20-Poly1305")
     ] = ()
     compression: Annotated[
-        tuple[Literal["lz4"], ...], key('an array that holds "lz4" or nothing', "per message; [] = off")
+        tuple[Annotated[Literal["lz4"], key('"lz4"', "one method")], ...],
+        key('an array that holds "lz4" or nothing', "per message; [] = off")
     ] = ("lz4",)
     minimum: Annotated[
         MinimumTable, key("a table of primary, secondary, symmetric", "the floor: no session below it, by either side")
