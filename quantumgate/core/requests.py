@@ -1,0 +1,44 @@
+"""What the core needs from outside: keys that take long to make, and a word on whom to admit.
+
+Values; whoever drives a Connection answers them with ``answer(request, value, now)``. Not for: what happened
+(``events.py``). Spec: docs/spec/handshake.md section 12.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from quantumgate.crypto.identity import PeerIdentity
+from quantumgate.wire.codes import CloseCode
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class KeyNeeded:
+    """A key pair of a slow secondary group. The answer is a ``crypto.kem.KemKey``, used once."""
+
+    group: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PeerCheck:
+    """Whether to go on with this peer. The answer is a Verdict.
+
+    At the initiator it is asked before anything about ourselves is revealed; at the responder after the third message
+    was verified. ``identity`` is None for a peer without one.
+    """
+
+    identity: PeerIdentity | None
+    role: int
+    initiator: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The answer to a PeerCheck. ``code`` and ``text`` matter only where ``admitted`` is False."""
+
+    admitted: bool
+    code: CloseCode = CloseCode.ACCESS_DENIED
+    text: str = ""
+
+
+Request = KeyNeeded | PeerCheck

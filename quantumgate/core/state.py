@@ -1,0 +1,103 @@
+"""All states of the core, enum by enum, and the tables that say what follows what.
+
+Data only: the code that moves along a table looks the next state up here and nowhere else; ``docs/spec`` shows the
+tables as drawn by a script. Not for: what is done on the way. Spec: docs/spec/handshake.md sections 11 and 12.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+
+from quantumgate.wire.messages import MessageType
+
+# -- handshake -----------------------------------------------------------------------------------------------------
+
+
+class InitiatorState(Enum):
+    """Where a dialler stands."""
+
+    AWAIT_KEY = "waits for a slow key of its own"
+    AWAIT_ANSWER = "sent INIT, waits for 64 bytes of an answer"
+    AWAIT_ANSWER_BODY = "knows the answer's type and length"
+    AWAIT_VERDICT = "verified R, has revealed nothing, asks whether to go on"
+    ESTABLISHED = "sent FIN"
+    FAILED = "over; the transport is closed"
+
+
+class ResponderState(Enum):
+    """Where a listener stands with one connection."""
+
+    AWAIT_INIT = "waits for 64 bytes"
+    AWAIT_INIT_BODY = "knows the length of the INIT"
+    AWAIT_SECOND_INIT = "sent RETRY, waits for 64 bytes"
+    AWAIT_SECOND_INIT_BODY = "knows the length of the second INIT"
+    AWAIT_FIN = "sent RESP, waits for 32 bytes"
+    AWAIT_FIN_BODY = "knows the length of the FIN"
+    AWAIT_VERDICT = "verified FIN, asks whom to admit"
+    ESTABLISHED = "over to the session, which says SESSION or CLOSE"
+    DRAINING = "sends nothing, reads and discards until the timer drawn at accept"
+    CLOSED = "over; the transport is closed"
+
+
+class Step(Enum):
+    """What moves either side."""
+
+    KEY = "the slow key came"
+    HEADER = "a legal header opened"
+    RETRY = "a RETRY (sent by R, accepted by I)"
+    RETRY_SLOW = "an accepted RETRY for a slow group"
+    ANSWER = "R sent RESP / I verified R"
+    REFUSE = "a REFUSE (sent by R, accepted by I)"
+    PROOF = "R verified FIN"
+    DENIED = "R verified FIN, and policy says no without asking"
+    ADMIT = "the verdict is to go on (R: any verdict)"
+    DENY = "I's verdict is not to go on"
+    BAD = "anything that is not allowed here"
+    DEADLINE = "the time for this state is over"
+    EOF = "the peer closed"
+
+
+_I, _R, _S = InitiatorState, ResponderState, Step
+
+INITIATOR: dict[tuple[InitiatorState, Step], InitiatorState] = {
+    (_I.AWAIT_KEY, _S.KEY): _I.AWAIT_ANSWER,
+    (_I.AWAIT_ANSWER, _S.HEADER): _I.AWAIT_ANSWER_BODY,
+    (_I.AWAIT_ANSWER_BODY, _S.RETRY): _I.AWAIT_ANSWER,
+    (_I.AWAIT_ANSWER_BODY, _S.RETRY_SLOW): _I.AWAIT_KEY,
+    (_I.AWAIT_ANSWER_BODY, _S.REFUSE): _I.FAILED,
+    (_I.AWAIT_ANSWER_BODY, _S.ANSWER): _I.AWAIT_VERDICT,
+    (_I.AWAIT_VERDICT, _S.ADMIT): _I.ESTABLISHED,
+    (_I.AWAIT_VERDICT, _S.DENY): _I.FAILED,
+}
+RESPONDER: dict[tuple[ResponderState, Step], ResponderState] = {
+    (_R.AWAIT_INIT, _S.HEADER): _R.AWAIT_INIT_BODY,
+    (_R.AWAIT_INIT_BODY, _S.ANSWER): _R.AWAIT_FIN,
+    (_R.AWAIT_INIT_BODY, _S.RETRY): _R.AWAIT_SECOND_INIT,
+    (_R.AWAIT_INIT_BODY, _S.REFUSE): _R.DRAINING,
+    (_R.AWAIT_SECOND_INIT, _S.HEADER): _R.AWAIT_SECOND_INIT_BODY,
+    (_R.AWAIT_SECOND_INIT_BODY, _S.ANSWER): _R.AWAIT_FIN,
+    (_R.AWAIT_FIN, _S.HEADER): _R.AWAIT_FIN_BODY,
+    (_R.AWAIT_FIN_BODY, _S.PROOF): _R.AWAIT_VERDICT,
+    (_R.AWAIT_FIN_BODY, _S.DENIED): _R.ESTABLISHED,
+    (_R.AWAIT_VERDICT, _S.ADMIT): _R.ESTABLISHED,
+    (_R.DRAINING, _S.DEADLINE): _R.CLOSED,
+    (_R.DRAINING, _S.EOF): _R.CLOSED,
+}
+INITIATOR_FINAL = frozenset({_I.ESTABLISHED, _I.FAILED})
+RESPONDER_FINAL = frozenset({_R.ESTABLISHED, _R.CLOSED})
+for _i in set(InitiatorState) - INITIATOR_FINAL:
+    INITIATOR |= dict.fromkeys(((_i, _S.BAD), (_i, _S.DEADLINE), (_i, _S.EOF)), _I.FAILED)
+for _r in set(ResponderState) - RESPONDER_FINAL - {_R.DRAINING}:
+    RESPONDER |= dict.fromkeys(((_r, _S.BAD), (_r, _S.DEADLINE)), _R.DRAINING) | {(_r, _S.EOF): _R.CLOSED}
+
+LEGAL: dict[InitiatorState | ResponderState, dict[MessageType, tuple[str, ...]]] = {
+    _R.AWAIT_INIT: {MessageType.INIT: ("o1", "o1")},
+    _R.AWAIT_SECOND_INIT: {MessageType.INIT: ("o1", "o1")},
+    _R.AWAIT_FIN: {MessageType.FIN: ("hi", "hi")},
+    _I.AWAIT_ANSWER: {
+        MessageType.RESP: ("o2", "o2", "hr"),
+        MessageType.RETRY: ("o2", "o2"),
+        MessageType.REFUSE: ("o2", "o2"),
+    },
+}
+"""In which state which message may begin, and the keys of its boxes in order (header, bodies)."""
