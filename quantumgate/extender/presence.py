@@ -1,0 +1,95 @@
+"""One peer as one guest has it: the outboxes to it, the channels from it, the streams between them.
+
+Not for: knowing which peers there are (``guesthost.py``) or what the guest's methods do (``lifecycle.py``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID
+
+from twisted.internet.interfaces import IReactorTime
+from twisted.python.failure import Failure
+
+from quantumgate.errors import QuantumGateError
+from quantumgate.extender.delivery import Outbox, Sender
+from quantumgate.extender.doors import ChannelDoor, SessionDoor
+from quantumgate.extender.endings import reason_of
+from quantumgate.extender.streams import StreamAddress, StreamTransport
+from quantumgate.wire.codes import ResetCode
+
+BULK = 3
+NORMAL = 2
+
+
+class Presence:
+    """``listed``: the peer's own list names this extender; a peer without a list arrives with its first channel."""
+
+    def __init__(
+        self,
+        peer: Any,
+        session: SessionDoor,
+        own: tuple[Any, UUID],
+        clock: IReactorTime,
+        compression: bool,
+        fast: Callable[[Any, Sender | None], None],
+    ) -> None:
+        self.peer, self.session = peer, session
+        self.listed = False
+        self._own_uuid, self._extender = own
+        self._clock, self._compression, self._fast = clock, compression, fast
+        self._outboxes: dict[int, Outbox] = {}
+        self._incoming: list[ChannelDoor] = []
+        self._streams: set[StreamTransport] = set()
+
+    def outbox(self, priority: int) -> Outbox:
+        """That of one priority, made at first use. Only the normal one feeds the guest's ``offer``."""
+        box = self._outboxes.get(priority)
+        if box is None:
+            address = (self._extender, priority)
+            fast = self._set_fast if priority == NORMAL else _not_fast
+            box = Outbox(self.session, address, self._clock, self._compression, fast)
+            self._outboxes[priority] = box
+        return box
+
+    def take_messages(self, channel: ChannelDoor) -> None:
+        """A message channel of the peer, ended with this presence."""
+        self._incoming = [known for known in self._incoming if not known.closed]
+        self._incoming.append(channel)
+
+    def stream(self, channel: ChannelDoor, fault: Callable[[str, BaseException], None]) -> StreamTransport:
+        """The transport over a stream channel of either side."""
+        here = StreamAddress(self._own_uuid, self._extender, channel.label)
+        there = StreamAddress(self.peer.uuid, self._extender, channel.label)
+        transport = StreamTransport(channel, (here, there), self._clock, fault, self._streams.discard)
+        self._streams.add(transport)
+        return transport
+
+    def end(self, reason: QuantumGateError, reset_code: int | None = None) -> None:
+        """Everything between the guest and this peer is over, every Deferred fired. With a code, all is reset by it."""
+        for box in self._outboxes.values():
+            box.end(reason, reset_code)
+        code = ResetCode.CANCELLED if reset_code is None else reset_code
+        failure: Failure = reason_of(reason)
+        for transport in list(self._streams):
+            transport.lose(failure, code)
+        self.silence(code)
+
+    def silence(self, reset_code: int) -> None:
+        """No message of this peer reaches the guest any more."""
+        for channel in self._incoming:
+            if not channel.closed:
+                channel.reset(reset_code)
+        self._incoming.clear()
+
+    @property
+    def stream_count(self) -> int:
+        return len(self._streams)
+
+    def _set_fast(self, sender: Sender | None) -> None:
+        self._fast(self.peer, sender)
+
+
+def _not_fast(_: Sender | None) -> None:
+    """Priorities that ``offer`` does not use."""
