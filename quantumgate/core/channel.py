@@ -11,12 +11,13 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from quantumgate.core.compression import CompressionChoice, inflate
+from quantumgate.core.compression import CompressionChoice
 from quantumgate.core.credit import GROW_WITHIN_SECONDS
 from quantumgate.errors import ChannelReset, LimitError, LocalError, MalformedError, SessionClosed, ViolationError
 from quantumgate.wire import frames
 from quantumgate.wire.codes import ResetCode
-from quantumgate.wire.limits import COMPRESS_MIN_BYTES, MESSAGE_TOTAL_BYTES
+from quantumgate.wire.compressed import inflate
+from quantumgate.wire.limits import COMPRESS_MIN_BYTES, MESSAGE_TOTAL_BYTES, WINDOW_FREE_RAISE_BYTES
 
 if TYPE_CHECKING:
     from quantumgate.core.session import Session
@@ -107,7 +108,7 @@ class Channel:
         self._choice: CompressionChoice | None = None
         # receiving
         self.ear = False
-        """True while a whole plain message can be handed over at once; kept by ``_listen``."""
+        """True while a whole plain message can be handed over at once; kept by ``listen``."""
         self.allow_compressed = session.block.compression != ()
         self.received_bytes = self.consumed_bytes = 0
         self.window_bytes = self.receive_limit = session.block.initial_window
@@ -132,7 +133,7 @@ class Channel:
             raise LocalError("only a channel that the peer opened can be accepted, and once")
         self._answered = True
         self._session.outgoing.control(frames.frame(frames.CH_ACCEPT, channel=self.id))
-        self._listen()
+        self.listen()
         self._drain_inbox()
 
     def accepted_by_peer(self) -> None:
@@ -140,7 +141,7 @@ class Channel:
         if not self.ours or self._answered:
             raise ViolationError("CH_ACCEPT for a channel that waits for none")
         self._answered = True
-        self._listen()
+        self.listen()
         self.on_accepted()
 
     @property
@@ -348,7 +349,7 @@ class Channel:
         total = frames.U32.unpack_from(data)[0]
         if total > self._session.block.max_message:
             raise ViolationError(f"a message of {total} bytes, max_message is {self._session.block.max_message}")
-        self._parts, self._part_left = [], total
+        self._parts, self._part_left, self.ear = [], total, False
         self._part_compressed = bool(flags & frames.COMPRESSED)
         return data[MESSAGE_TOTAL_BYTES:]
 
@@ -357,6 +358,7 @@ class Channel:
         missing = self.received_bytes + self._part_left - self.receive_limit
         if self._parts is None or missing <= 0:
             return
+        missing = max(missing, WINDOW_FREE_RAISE_BYTES)  # a smaller WINDOW would count against the peer's budget for us
         if self._session.lend(self, missing):
             self._lent_bytes += missing
             self.receive_limit += missing
@@ -372,7 +374,10 @@ class Channel:
             self._hand_over(data, compressed)
         else:
             self._inbox.append((data, compressed))
-            self._listen()
+            if not self._session.hands_free:
+                self._session.waits_for_hands(self)
+        if not self.closed:
+            self.listen()
         if flags & frames.FIN and not self.closed:
             self._receive_fin()
 
@@ -393,7 +398,7 @@ class Channel:
         self._busy = True
         self._held_bytes, self._held_raw_bytes = wire_bytes, raw_bytes
         self._session.in_hands_bytes += raw_bytes
-        self._listen()
+        self.listen()
 
     def release(self) -> None:
         """The guest is done with the message that ``on_message`` answered False for."""
@@ -404,12 +409,14 @@ class Channel:
         session.in_hands_bytes -= self._held_raw_bytes
         self._held_raw_bytes = 0
         self._taken(self._held_bytes)
-        self._listen()
+        self.listen()
         self._drain_inbox()
         session.hands_were_freed()
 
-    def _listen(self) -> None:
-        self.ear = not (self.stream or self.ours or self._busy or self._inbox) and self._answered
+    def listen(self) -> None:
+        """Keep ``ear``: whether a whole plain message can be handed over at once."""
+        blocked = self.stream or self.ours or self._busy or bool(self._inbox) or self._parts is not None
+        self.ear = self._answered and not blocked and not self.closed and self._session.hands_free
 
     def _drain_inbox(self) -> None:
         inbox = self._inbox
@@ -425,7 +432,7 @@ class Channel:
             else:
                 self._hand_over(*entry)
         if not self.closed:
-            self._listen()
+            self.listen()
 
     def drain_inbox(self) -> None:
         """Deliver what waited for other channels' guests; called by the session."""
@@ -443,7 +450,7 @@ class Channel:
             self.renew()
 
     def _repay(self) -> None:
-        if self._lent_bytes:
+        if self._lent_bytes and (self._parts is None or self.closed):
             self._session.repay(self._lent_bytes)
             self._lent_bytes = 0
 

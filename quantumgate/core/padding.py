@@ -1,24 +1,14 @@
 """How long a record is on the wire. Spec: docs/spec/records.md, section 5 (modes ``off`` and ``padme``). [A20]
 
-PADME: Nikitin et al., "Reducing Metadata Leakage from Encrypted Files and Communication with PURBs", PoPETs 2019.
 Not for: ``cells``, ``random`` and noise, which come with relays and the privacy levels.
 """
 
 from __future__ import annotations
 
+from quantumgate.wire.padme import padme
 from quantumgate.wire.limits import BULK_WIRE_BYTES, PADME_FLOOR_BYTES, RECORD_OVERHEAD_BYTES
 
 _FIXPOINTS = frozenset(BULK_WIRE_BYTES)
-
-
-def padme(size_bytes: int) -> int:
-    """The PADME bucket of a size: at most 12 % longer, and O(log log) bits of it remain visible."""
-    exponent = size_bytes.bit_length() - 1
-    if exponent < 1:
-        return size_bytes
-    free_bits = exponent - exponent.bit_length()
-    mask = (1 << free_bits) - 1
-    return (size_bytes + mask) & ~mask
 
 
 def padded_body_bytes(body_bytes: int, most_bytes: int) -> int:

@@ -1,0 +1,331 @@
+"""The one door of the core: bytes, time and answers go in; bytes, events and a deadline come out.
+
+``buffer()`` and ``received(n, now)`` let a socket read straight into the record that will be opened in place;
+``data_to_send(now)`` seals as late as possible, ``taken(n, now)`` tells how much of it the transport took. After any error
+the connection is finished and says so once, with a ``Closed`` event. Not for: timers, sockets, or who may connect.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Any
+
+from quantumgate.core.buffers import BufferPool
+from quantumgate.core.events import Closed, Event, RequestMade, SecurityNotice
+from quantumgate.core.handshake.initiator import Initiator
+from quantumgate.core.handshake.outcome import Established, Failed
+from quantumgate.core.handshake.responder import Responder
+from quantumgate.core.session import Session
+from quantumgate.core.session_settings import SessionSettings
+from quantumgate.crypto.random import RandomSource
+from quantumgate.errors import RemoteProtocolError
+from quantumgate.wire.codes import CloseCode
+from quantumgate.wire.limits import RECORD_HEADER_BYTES, RECORD_OVERHEAD_BYTES, TAG_BYTES
+from quantumgate.wire.session_tlvs import SessionBlock
+
+READ_BYTES = 64 * 1024
+"""The least room that ``buffer`` offers."""
+
+SHARED_BUFFERS = BufferPool()
+
+
+class Connection:
+    """See the module. ``block`` is the SESSION block of this side; an initiator's handshake was given its encoding."""
+
+    __slots__ = (
+        "_block",
+        "_body_bytes",
+        "_buffers",
+        "_dead_until",
+        "_events",
+        "_filled",
+        "_handshake",
+        "_out",
+        "_out_end",
+        "_out_start",
+        "_random",
+        "_read",
+        "_settings",
+        "_stalled_since",
+        "_storage",
+        "_view",
+        "finished",
+        "on_output",
+        "session",
+    )
+
+    def __init__(
+        self,
+        handshake: Initiator | Responder,
+        settings: SessionSettings,
+        block: SessionBlock,
+        random: RandomSource,
+        now: float,
+        buffers: BufferPool = SHARED_BUFFERS,
+    ) -> None:
+        self._handshake: Initiator | Responder | None = handshake
+        self._settings, self._block, self._random, self._buffers = settings, block, random, buffers
+        self.session: Session | None = None
+        self.finished = False
+        self.on_output: Any = None
+        self._events: deque[Event] = deque()
+        self._dead_until: float | None = None
+        self._stalled_since: float | None = None
+        self._storage: bytearray | None = None
+        self._view = memoryview(b"")
+        self._read = self._filled = 0
+        self._body_bytes: int | None = None
+        self._out: memoryview | bytearray | None = None
+        self._out_start = self._out_end = 0
+        self._watch_handshake(now)
+
+    # -- bytes in ------------------------------------------------------------------------------------------------
+
+    def buffer(self) -> memoryview:
+        """Where the next bytes are to be written; then call ``received``. Valid until then."""
+        if self._storage is None:
+            self._storage = self._buffers.borrow()
+            self._view = memoryview(self._storage)
+        elif len(self._storage) - self._filled < READ_BYTES or self._needed() > len(self._storage) - self._read:
+            self._move_to_front()
+        return self._view[self._filled :]
+
+    def _needed(self) -> int:
+        """Bytes of the record under way, as far as they are known."""
+        return RECORD_OVERHEAD_BYTES + self._body_bytes if self._body_bytes is not None else RECORD_HEADER_BYTES
+
+    def _move_to_front(self) -> None:
+        """A record that began near the end of the buffer: what there is of it is copied, once."""
+        if self._storage is None:
+            return
+        rest = bytes(self._view[self._read : self._filled])
+        needed = max(self._needed(), len(rest) + READ_BYTES)
+        if needed > len(self._storage):
+            self._release_storage()
+            self._storage = self._buffers.borrow(needed)
+            self._view = memoryview(self._storage)
+        self._view[: len(rest)] = rest
+        self._read, self._filled = 0, len(rest)
+
+    def _release_storage(self) -> None:
+        if self._storage is not None:
+            self._buffers.give_back(self._storage)
+            self._storage = None
+            self._view = memoryview(b"")
+        self._read = self._filled = 0
+
+    def received(self, count: int, now: float) -> None:
+        """``count`` bytes were written into ``buffer()``."""
+        self._filled += count
+        if self.session is not None and self._dead_until is None:
+            self._open_records(now)
+        elif self._handshake is not None and self._dead_until is None:
+            data = bytes(self._view[self._read : self._filled])
+            self._release_storage()
+            self._handshake.receive(data, now)
+            self._watch_handshake(now)
+        else:
+            self._read = self._filled
+        if self._read == self._filled:
+            self._release_storage()
+
+    def receive(self, data: bytes | bytearray | memoryview, now: float) -> None:
+        """The same for bytes that are somewhere else already; they are copied in, in pieces that fit."""
+        view = memoryview(data)
+        while view and not self.finished:
+            room = self.buffer()
+            count = min(len(room), len(view))
+            room[:count] = view[:count]
+            self.received(count, now)
+            view = view[count:]
+
+    def _open_records(self, now: float) -> None:
+        session = self.session
+        try:
+            while session is not None:
+                have = self._filled - self._read
+                if self._body_bytes is None:
+                    if have < RECORD_HEADER_BYTES:
+                        break
+                    header = self._view[self._read : self._read + RECORD_HEADER_BYTES]
+                    self._body_bytes = session.header(header)
+                if have < RECORD_OVERHEAD_BYTES + self._body_bytes:
+                    break
+                start = self._read + RECORD_HEADER_BYTES
+                self._read = end = start + self._body_bytes + TAG_BYTES
+                self._body_bytes = None
+                session.body(self._view[start - RECORD_HEADER_BYTES : start], self._view[start:end], now)
+        except RemoteProtocolError as error:
+            if session is not None and session.fail(error, now):
+                self._die(now)
+        if self._dead_until is not None:
+            self._read = self._filled
+
+    def _die(self, now: float) -> None:
+        """Dead channel: nothing more is sent, what comes is discarded until a drawn moment. Spec: session.md, 5."""
+        self._dead_until = now + self._random.uniform(*self._settings.limits.dead_seconds)
+        self._out = None
+
+    def eof(self, now: float) -> None:
+        """The peer's end of the transport is closed."""
+        if self._handshake is not None:
+            self._handshake.eof(now)
+            self._watch_handshake(now)
+        elif self.session is not None:
+            self.session.lost("the connection was cut without CLOSE")
+        self.finished = True
+        self._release_storage()
+
+    # -- the handshake -------------------------------------------------------------------------------------------
+
+    def _watch_handshake(self, now: float) -> None:
+        handshake = self._handshake
+        if handshake is None:
+            return
+        while handshake.requests:
+            self._events.append(RequestMade(handshake.requests.pop(0)))
+        outcome = handshake.outcome
+        if isinstance(outcome, Established):
+            self._begin_session(outcome, now)
+        elif isinstance(outcome, Failed):
+            self._handshake_failed(outcome)
+        self._wake()
+
+    def _begin_session(self, established: Established, now: float) -> None:
+        handshake, self._handshake = self._handshake, None
+        if handshake is not None:
+            self._queue_handshake_output(handshake.output())
+        session = self.session = Session(established, self._settings, self._block, self._random, now)
+        session.on_output = self._wake
+        if not established.verdict.admitted:
+            session.close(established.verdict.code, established.verdict.text, now, graceful=False)
+        elif not established.initiator:
+            try:
+                session.begin_as_responder(established.peer_session)
+            except RemoteProtocolError as error:
+                if session.fail(error, now):
+                    self._die(now)
+        if established.leftover:
+            self.receive(established.leftover, now)
+
+    def _handshake_failed(self, failed: Failed) -> None:
+        if failed.security_event:
+            self._events.append(SecurityNotice(failed.reason, failed.message))
+        self._events.append(Closed(failed.reason, failed.message, advice=failed.advice, by="handshake"))
+        if failed.silent:
+            self._dead_until = self._handshake.deadline() if self._handshake is not None else None
+        else:
+            self.finished = self._handshake is None or not self._queue_handshake_output(self._handshake.output())
+        self._handshake = None
+
+    def _queue_handshake_output(self, data: bytes) -> bool:
+        if data:
+            rest = bytes(self._out[self._out_start : self._out_end]) if self._out is not None else b""
+            self._out = memoryview(rest + data)
+            self._out_start, self._out_end = 0, len(rest) + len(data)
+        return bool(data)
+
+    def answer(self, request: Any, value: Any, now: float) -> None:
+        """What a ``RequestMade`` event asked for."""
+        if self._handshake is not None:
+            self._handshake.answer(request, value, now)
+            self._watch_handshake(now)
+
+    # -- bytes out -----------------------------------------------------------------------------------------------
+
+    def _wake(self) -> None:
+        if self.on_output is not None:
+            self.on_output()
+
+    def data_to_send(self, now: float) -> memoryview | None:
+        """Bytes for the transport, sealed now; call ``taken`` with how many it took, then ask again."""
+        if self._out is None:
+            if self._handshake is not None:
+                self._queue_handshake_output(self._handshake.output())
+            elif self.session is not None and self._dead_until is None:
+                self._seal(self.session, now)
+            if self._out is None:
+                return None
+        return memoryview(self._out)[self._out_start : self._out_end]
+
+    def _seal(self, session: Session, now: float) -> None:
+        session.woken = False
+        if session.outgoing.roomy or session.wants_to_send:
+            buffer = self._buffers.borrow()
+            size = session.seal_next(memoryview(buffer), now)
+            if size:
+                self._out, self._out_start, self._out_end = buffer, 0, size
+            else:
+                self._buffers.give_back(buffer)
+        session.drained(now)
+        if session.over and self._out is None:
+            self.finished = self.finished or session.said_everything
+
+    def taken(self, count: int, now: float) -> None:
+        """The transport took ``count`` bytes of what ``data_to_send`` gave."""
+        self._out_start += count
+        self._stalled_since = None
+        if self._out_start < self._out_end:
+            self._stalled_since = now
+        elif self._out is not None:
+            if isinstance(self._out, bytearray):
+                self._buffers.give_back(self._out)
+            self._out = None
+
+    # -- events, time, the end -----------------------------------------------------------------------------------
+
+    def next_event(self) -> Event | None:
+        """What happened, oldest first."""
+        if self._events:
+            return self._events.popleft()
+        if self.session is not None and self.session.events:
+            return self.session.events.popleft()
+        return None
+
+    @property
+    def timer_moved(self) -> bool:
+        """Whether ``deadline`` may have come nearer since it was last asked."""
+        return self.session is None or self.session.timer_moved
+
+    def deadline(self) -> float:
+        """When ``expire`` wants to be called, in the caller's monotonic seconds."""
+        if self._dead_until is not None:
+            return self._dead_until
+        if self._handshake is not None:
+            return self._handshake.deadline()
+        if self.session is None:
+            return float("inf")
+        self.session.timer_moved = False
+        own = self.session.deadline()
+        if self._stalled_since is not None:
+            return min(own, self._stalled_since + self._settings.limits.stall_seconds)
+        return own
+
+    def expire(self, now: float) -> None:
+        """Time has passed."""
+        if self._dead_until is not None:
+            self.finished = self.finished or now >= self._dead_until
+        elif self._handshake is not None:
+            self._handshake.expire(now)
+            self._watch_handshake(now)
+        elif self.session is not None:
+            self._expire_session(self.session, now)
+
+    def _expire_session(self, session: Session, now: float) -> None:
+        stalled = self._stalled_since
+        if stalled is not None and now >= stalled + self._settings.limits.stall_seconds:
+            session.lost("the transport took no byte for too long")
+            self.finished = True
+        session.expire(now)
+        if session.over and not session.wants_to_send and self._out is None:
+            self.finished = True
+
+    def close(self, code: int = CloseCode.BYE, text: str = "", *, now: float, graceful: bool = True) -> None:
+        """End it: a session says CLOSE, a handshake just stops."""
+        if self.session is not None:
+            self.session.close(code, text, now, graceful=graceful)
+        elif self._handshake is not None:
+            self._handshake = None
+            self._events.append(Closed("cancelled", "closed by this side during the handshake"))
+            self.finished = True
+        self._wake()

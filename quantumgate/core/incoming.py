@@ -1,0 +1,224 @@
+"""What an opened record says: takes its body apart and hands each frame to whom it concerns. Spec: records.md 3, 4.
+
+The loop is the hot path of small messages: a whole, plain message for a listening channel costs one unpack, one copy and
+the guest's call. Everything else takes the slow road below. Raises RemoteProtocolError; the session decides what follows.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from quantumgate.core.budget import FloodGauge
+from quantumgate.core.channel import Channel
+from quantumgate.errors import ChannelReset, FloodError, MalformedError, ViolationError
+from quantumgate.wire import frames
+from quantumgate.wire.codes import ResetCode, describe
+from quantumgate.wire.limits import (
+    CHANNEL_ID_MAX,
+    CLOSE_TEXT_BYTES,
+    CONTROL_MESSAGE_BYTES,
+    FRAME_HEADER_BYTES,
+    MAX_FRAMES_PER_RECORD,
+    MESSAGE_TOTAL_BYTES,
+    RESET_TEXT_BYTES,
+    WINDOW_FREE_RAISE_BYTES,
+)
+
+if TYPE_CHECKING:
+    from quantumgate.core.session import Session
+
+_unpack_head = frames.HEAD.unpack_from
+_unpack_total = frames.U32.unpack_from
+
+
+class Incoming:
+    """The receiving half of one session."""
+
+    __slots__ = ("_control_gauge", "_open_gauge", "_partials", "_session", "last_peer_id")
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._partials: dict[int, bytearray] = {}
+        self._control_gauge: FloodGauge | None = None
+        self._open_gauge: FloodGauge | None = None
+        self.last_peer_id = 0
+
+    def process(self, body: memoryview) -> None:
+        """One opened record."""
+        session = self._session
+        channels = session.channels
+        max_message = session.block.max_message
+        at, end, count = 0, len(body), 0
+        while at < end:
+            if end - at < FRAME_HEADER_BYTES:
+                if body[at]:
+                    raise MalformedError("a record ends inside a frame")
+                return
+            word, size_word = _unpack_head(body, at)
+            start = at + FRAME_HEADER_BYTES
+            at = start + (size_word & 0xFFFFFF)
+            kind = word >> 24
+            if kind == frames.PADDING:
+                return
+            count += 1
+            if at > end or count > MAX_FRAMES_PER_RECORD:
+                raise MalformedError("a frame is longer than its record" if at > end else "too many frames in a record")
+            if kind == frames.MSG and session.ready:
+                channel = channels.get(word & 0xFFFFFF)
+                if channel is not None and channel.ear and size_word >> 24 == frames.WHOLE:
+                    size = at - start - MESSAGE_TOTAL_BYTES
+                    received = channel.received_bytes + size
+                    if size < 0 or _unpack_total(body, start)[0] != size or size > max_message:
+                        raise MalformedError("a whole message that is not as long as its total")
+                    if received > channel.receive_limit:
+                        raise ViolationError(f"window overrun: {received} bytes of {channel.receive_limit}")
+                    channel.received_bytes = received
+                    if channel.on_message(bytes(body[start + MESSAGE_TOTAL_BYTES : at])):
+                        channel.consumed_bytes += size
+                        if channel.receive_limit - channel.consumed_bytes <= channel.window_bytes >> 1:
+                            channel.renew()
+                    elif not channel.closed:
+                        channel.hold(size, size)
+                        if not session.hands_free:
+                            session.hands_are_full()
+                else:
+                    self._message(channel, word & 0xFFFFFF, size_word >> 24, bytes(body[start:at]))
+            else:
+                self._control(kind, word & 0xFFFFFF, size_word >> 24, bytes(body[start:at]), at == end)
+            if session.over:
+                return
+
+    def _message(self, channel: Channel | None, channel_id: int, flags: int, data: bytes) -> None:
+        if channel is not None:
+            channel.receive(flags, data)
+        else:
+            self._require_ended(channel_id, "MSG")
+
+    def _require_ended(self, channel_id: int, name: str) -> None:
+        """Frames for ended channels are ignored, for never opened ones they are a violation."""
+        if not self._session.was_opened(channel_id):
+            raise ViolationError(f"{name} for channel {channel_id}, which was never opened")
+
+    # -- control frames ------------------------------------------------------------------------------------------
+
+    def _control(self, kind: int, channel_id: int, flags: int, data: bytes, ends_record: bool) -> None:
+        session = self._session
+        if not session.ready and kind not in (frames.SESSION, frames.CLOSE):
+            raise MalformedError(f"frame type {kind:#x} before SESSION")
+        if kind in frames.CHANNEL_TYPES:
+            if flags or not channel_id:
+                raise MalformedError(f"frame type {kind:#x} with flags {flags:#x} on channel {channel_id}")
+            self._channel_frame(kind, channel_id, data)
+        elif channel_id:
+            raise MalformedError(f"frame type {kind:#x} on channel {channel_id}")
+        elif kind in frames.LONG_TYPES:
+            self._long_frame(kind, flags, data)
+        elif kind not in frames.SINGLE_TYPES or flags:
+            raise MalformedError(f"frame type {kind:#x} with flags {flags:#x} was not agreed")
+        else:
+            self._single_frame(kind, data, ends_record)
+
+    def _single_frame(self, kind: int, data: bytes, ends_record: bool) -> None:
+        session = self._session
+        if kind == frames.CLOSE:
+            session.peer_closed(*frames.decode_reason(data, CLOSE_TEXT_BYTES))
+        elif kind == frames.PING:
+            self._count()
+            session.outgoing.pong(frames.decode_u64(data, "PING"))
+        elif kind == frames.PONG:
+            self._count()
+            session.liveness.pong(frames.decode_u64(data, "PONG"), session.now)
+        elif kind == frames.KEY_SWITCH:
+            if data or not ends_record:
+                raise MalformedError("KEY_SWITCH is empty and the last frame of its record")
+            session.rekey.peer_switched()
+
+    def _long_frame(self, kind: int, flags: int, data: bytes) -> None:
+        partial = self._partials.get(kind)
+        if flags & ~frames.WHOLE or bool(flags & frames.FIRST) == (partial is not None):
+            raise MalformedError(f"a piece of control message {kind:#x} with flags {flags:#x}")
+        if partial is None:
+            self._count()
+            partial = self._partials[kind] = bytearray()
+        if len(partial) + len(data) > CONTROL_MESSAGE_BYTES or not (data or flags & frames.LAST):
+            raise MalformedError(f"control message {kind:#x} is too long, or a piece of it is empty")
+        partial += data
+        if flags & frames.LAST:
+            del self._partials[kind]
+            self._long_message(kind, bytes(partial))
+
+    def _long_message(self, kind: int, data: bytes) -> None:
+        session = self._session
+        if kind == frames.SESSION:
+            session.peer_session(data)
+        elif kind == frames.EXT_UPDATE:
+            session.peer_extenders_changed(frames.decode_extenders(data))
+        elif kind == frames.REKEY_REQ:
+            session.rekey.request_received(data)
+        else:
+            session.rekey.response_received(data)
+
+    # -- channel frames ------------------------------------------------------------------------------------------
+
+    def _channel_frame(self, kind: int, channel_id: int, data: bytes) -> None:
+        if kind == frames.CH_OPEN:
+            self._open(channel_id, frames.ChannelOpen.decode(data))
+            return
+        channel = self._session.channels.get(channel_id)
+        if channel is None:
+            frames.decode_u64(data, "WINDOW") if kind == frames.WINDOW else None
+            self._require_ended(channel_id, f"frame type {kind:#x}")
+            self._count()
+        elif kind == frames.WINDOW:
+            limit = frames.decode_u64(data, "WINDOW")
+            if limit < channel.send_limit + WINDOW_FREE_RAISE_BYTES:
+                self._count()
+            channel.window(limit)
+        elif kind == frames.CH_ACCEPT:
+            if data:
+                raise MalformedError("CH_ACCEPT is empty")
+            channel.accepted_by_peer()
+        else:
+            code, text = frames.decode_reason(data, RESET_TEXT_BYTES)
+            name = describe(code, ResetCode) if code < 0x8000 else f"extender code {code:#x}"
+            channel.end(ChannelReset(f"reset by the peer: {name}" + (f": {text}" if text else ""), code))
+
+    def _open(self, channel_id: int, opened: frames.ChannelOpen) -> None:
+        session = self._session
+        if self._open_gauge is None:
+            self._open_gauge = FloodGauge(*session.limits.ch_open_rate, session.limits.flood_seconds, session.now)
+        if self._open_gauge.count(session.now):
+            raise FloodError("too many CH_OPEN")
+        if channel_id <= self.last_peer_id or channel_id > CHANNEL_ID_MAX or channel_id % 2 == int(session.initiator):
+            raise ViolationError(f"CH_OPEN of channel {channel_id} after {self.last_peer_id}")
+        self.last_peer_id = channel_id
+        self._admit(channel_id, opened.extender, opened)
+
+    def _admit(self, channel_id: int, extender: UUID, opened: frames.ChannelOpen) -> None:
+        session = self._session
+        if session.peer_channels >= session.block.max_channels:
+            session.outgoing.reset_channel(channel_id, ResetCode.LIMIT, f"{session.block.max_channels} channels are open")
+        elif session.closing:
+            session.outgoing.reset_channel(channel_id, ResetCode.REFUSED, "the session is closing")
+        else:
+            session.peer_opened(
+                Channel(
+                    session,
+                    channel_id,
+                    extender,
+                    stream=opened.stream,
+                    priority=opened.priority,
+                    label=opened.label,
+                    ours=False,
+                )
+            )
+
+    def _count(self) -> None:
+        """One control frame of those that have a budget."""
+        session = self._session
+        if self._control_gauge is None:
+            rate, burst = session.limits.control_frame_rate
+            self._control_gauge = FloodGauge(rate, burst, session.limits.flood_seconds, session.now)
+        if self._control_gauge.count(session.now):
+            raise FloodError("too many control frames")

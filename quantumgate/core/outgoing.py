@@ -1,0 +1,341 @@
+"""What goes into the next record: control first, then the classes, late and fair. Spec: docs/spec/channels.md, 4.
+
+Frames wait here unsealed, so priority, re-key and windows never stand behind megabytes of sealed bytes. [A23]
+Not for: sealing (``core/records.py``) or padding.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING
+
+from quantumgate.core.budget import TokenBucket, paced
+from quantumgate.core.channel import Channel
+from quantumgate.wire import frames
+from quantumgate.wire.limits import (
+    CONTROL_MESSAGE_BYTES,
+    FRAME_HEADER_BYTES,
+    INTERACTIVE_SHARE,
+    MAX_FRAMES_PER_RECORD,
+    MESSAGE_TOTAL_BYTES,
+    RESET_TEXT_BYTES,
+)
+
+if TYPE_CHECKING:
+    from quantumgate.core.session import Session
+
+CONTROL_PIECE_BYTES = 4096
+QUANTUM_BYTES = 16 * 1024
+"""What one channel of several may put into a record before the next one's turn."""
+
+PARTIAL_MIN_BYTES = 1024
+"""No smaller beginning of a message is squeezed into the end of a record."""
+
+WHOLE_MESSAGE_OVERHEAD_BYTES = FRAME_HEADER_BYTES + MESSAGE_TOTAL_BYTES
+MOST_CONTROL_FRAMES = 256
+"""Of each kind in one record; with MOST_PARTS this keeps a record under MAX_FRAMES_PER_RECORD."""
+
+MOST_PARTS = 2 * MAX_FRAMES_PER_RECORD - 4 * MOST_CONTROL_FRAMES
+_JOIN_FROM_PARTS = 24
+Piece = bytes | memoryview
+
+
+class Outgoing:
+    """The queues of one session. ``idle`` is False while anything could be sent."""
+
+    __slots__ = (
+        "_classes",
+        "_controls",
+        "_open_bucket",
+        "_opens",
+        "_pong",
+        "_session",
+        "_windows",
+        "roomy",
+        "switch_due",
+    )
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._controls: deque[bytes] = deque()
+        self._windows: dict[int, Channel] = {}
+        self._opens: deque[Channel] = deque()
+        self._classes: tuple[deque[Channel], ...] = (deque(), deque(), deque())
+        self._open_bucket: TokenBucket | None = None
+        self._pong: int | None = None
+        self.roomy: list[Channel] = []
+        self.switch_due = False
+
+    # -- what to send --------------------------------------------------------------------------------------------
+
+    def control(self, frame: bytes) -> None:
+        """A whole control frame, sent before any data."""
+        self._controls.append(frame)
+        self._session.timer_moved = True
+        self._session.wake()
+
+    def long_control(self, kind: int, data: bytes) -> None:
+        """A control message in pieces, flags first and last, as spec records.md section 4 has them."""
+        pieces = [data[at : at + CONTROL_PIECE_BYTES] for at in range(0, len(data), CONTROL_PIECE_BYTES)] or [b""]
+        if len(data) > CONTROL_MESSAGE_BYTES:
+            raise ValueError(f"a control message of {len(data)} bytes")
+        for number, piece in enumerate(pieces):
+            flags = (frames.FIRST if number == 0 else 0) | (frames.LAST if number == len(pieces) - 1 else 0)
+            self.control(frames.frame(kind, piece, flags=flags))
+
+    def pong(self, token: int) -> None:
+        """Answer a PING; only the newest one waits."""
+        self._pong = token
+        self._session.wake()
+
+    def window_due(self, channel: Channel) -> None:
+        """The channel's receive_limit rose; one WINDOW per channel waits."""
+        self._windows[channel.id] = channel
+        self._session.wake()
+
+    def reset_channel(self, channel_id: int, code: int, text: str) -> None:
+        """CH_RESET."""
+        data = frames.encode_reason(code, text, RESET_TEXT_BYTES)
+        self.control(frames.frame(frames.CH_RESET, data, channel_id))
+
+    def open(self, channel: Channel) -> None:
+        """CH_OPEN as soon as the peer's max_channels and its budget allow."""
+        self._opens.append(channel)
+        self._session.wake()
+
+    def activate(self, channel: Channel) -> None:
+        """The channel has something to send: a turn in its class."""
+        if channel.opened or not channel.ours:
+            channel.active = True
+            self._classes[channel.priority - 1].append(channel)
+            self._session.wake()
+
+    def forget(self, channel: Channel) -> None:
+        """The channel ended: nothing of it is sent any more."""
+        session = self._session
+        session.queued_bytes -= channel.queued_bytes
+        channel.queued_bytes = 0
+        self._windows.pop(channel.id, None)
+        if channel.active:
+            channel.active = False
+            self._classes[channel.priority - 1].remove(channel)
+        elif not channel.opened and channel in self._opens:
+            self._opens.remove(channel)
+
+    def drop_all(self) -> None:
+        """The session is over: nothing waits any more."""
+        self._controls.clear()
+        self._opens.clear()
+        self._windows.clear()
+        self._pong = None
+        self.switch_due = False
+        for queue in self._classes:
+            queue.clear()
+
+    def take_unopened(self) -> list[Channel]:
+        """The channels that wait for CH_OPEN; they do not wait any more."""
+        waiting, self._opens = list(self._opens), deque()
+        return waiting
+
+    @property
+    def waiting_controls(self) -> bool:
+        """Whether whole control frames wait, which come before a KEY_SWITCH."""
+        return bool(self._controls)
+
+    @property
+    def has_control(self) -> bool:
+        """Whether control frames wait."""
+        return bool(self._controls or self._windows or self.switch_due) or self._pong is not None
+
+    @property
+    def has_data(self) -> bool:
+        """Whether a channel could send, or wants to be opened."""
+        return any(self._classes) or bool(self._opens)
+
+    def next_open_at(self) -> float | None:
+        """When the next CH_OPEN may go, if one waits for nothing but the budget."""
+        if not self._opens or self._open_bucket is None or not self._session.may_open():
+            return None
+        return self._open_bucket.next_at()
+
+    # -- filling a record ----------------------------------------------------------------------------------------
+
+    def fill(self, view: memoryview, room: int, now: float) -> int:
+        """Put frames into ``view``, at most ``room`` bytes; returns how many. ``switched`` tells of a KEY_SWITCH at its end."""
+        parts: list[Piece] = []
+        used = self._fill_control(parts, room, now)
+        if self.switch_due:
+            if not self._controls and room - used >= FRAME_HEADER_BYTES:
+                parts.append(frames.frame(frames.KEY_SWITCH))
+                used += FRAME_HEADER_BYTES
+        elif not self._controls:
+            used += self._fill_data(parts, room - used)
+        _place(parts, view)
+        return used
+
+    def _fill_control(self, parts: list[Piece], room: int, now: float) -> int:
+        used = 0
+        controls = self._controls
+        while controls and used + len(controls[0]) <= room and len(parts) < MOST_CONTROL_FRAMES:
+            used += len(controls[0])
+            parts.append(controls.popleft())
+        if self.switch_due:
+            return used
+        if self._pong is not None and room - used >= 16:
+            parts.append(frames.frame(frames.PONG, frames.U64.pack(self._pong)))
+            used += 16
+            self._pong = None
+        while self._windows and room - used >= 16 and len(parts) < MOST_CONTROL_FRAMES:
+            channel = self._windows.pop(next(iter(self._windows)))
+            parts.append(frames.frame(frames.WINDOW, frames.U64.pack(channel.receive_limit), channel.id))
+            used += 16
+        return used + self._fill_opens(parts, room - used, now) if self._opens else used
+
+    def _fill_opens(self, parts: list[Piece], room: int, now: float) -> int:
+        used = 0
+        session = self._session
+        if self._open_bucket is None:
+            self._open_bucket = paced(session.limits.ch_open_rate, now)
+        while self._opens and len(parts) < 2 * MOST_CONTROL_FRAMES and room - used >= 128 and session.may_open() and self._open_bucket.take(now):
+            channel = self._opens.popleft()
+            body = frames.ChannelOpen(channel.extender, channel.stream, channel.priority, channel.label).encode()
+            session.channel_opens(channel)
+            parts.append(frames.frame(frames.CH_OPEN, body, channel.id))
+            used += len(parts[-1])
+            if channel.outbox or channel.fin_due:
+                channel.active = True
+                self._classes[channel.priority - 1].append(channel)
+        return used
+
+    def _fill_data(self, parts: list[Piece], room: int) -> int:
+        """Classes in order; while a lower one waits, a class takes at most INTERACTIVE_SHARE of what is left."""
+        classes = self._classes
+        used = 0
+        for level, queue in enumerate(classes):
+            if queue:
+                left = room - used
+                lower_waits = any(classes[level + 1 :])
+                used += self._fill_class(queue, parts, int(left * INTERACTIVE_SHARE) if lower_waits else left)
+        for queue in classes:  # what a share left over goes to whoever still waits
+            if queue and used < room:
+                used += self._fill_class(queue, parts, room - used)
+        return used
+
+    def _fill_class(self, queue: deque[Channel], parts: list[Piece], room: int) -> int:
+        used = 0
+        stuck = 0
+        while queue and stuck < len(queue) and room - used > WHOLE_MESSAGE_OVERHEAD_BYTES:
+            channel = queue[0]
+            left = room - used
+            quantum = left if len(queue) == 1 else min(QUANTUM_BYTES, left)
+            took = _take_stream(channel, parts, quantum) if channel.stream else _take_messages(channel, parts, quantum, left)
+            used += took
+            if len(parts) >= MOST_PARTS:
+                break
+            if channel.closed:
+                continue
+            if not channel.outbox and not channel.fin_due or channel.outbox and channel.sent_bytes >= channel.send_limit:
+                queue.popleft()
+                channel.active = False
+                continue
+            queue.rotate(-1)
+            stuck = 0 if took else stuck + 1
+        return used
+
+
+def _place(parts: list[Piece], view: memoryview) -> None:
+    """Put the pieces into the record's buffer: one copy for large ones, one join for a crowd of small ones."""
+    if len(parts) > _JOIN_FROM_PARTS:
+        joined = b"".join(parts)
+        view[: len(joined)] = joined
+        return
+    at = 0
+    for part in parts:
+        end = at + len(part)
+        view[at:end] = part
+        at = end
+
+
+def _take_messages(channel: Channel, parts: list[Piece], quantum: int, room: int) -> int:
+    """Whole messages while the quantum lasts (the last may pass it, if it fits the room), parts of one that is too large."""
+    outbox = channel.outbox
+    credit = channel.send_limit - channel.sent_bytes
+    most_parts = MOST_PARTS
+    used = taken = 0
+    append, head = parts.append, channel.head
+    while outbox and used < quantum and len(parts) < most_parts and not channel.head_sent:
+        entry = outbox[0]
+        size = len(entry)
+        if size + WHOLE_MESSAGE_OVERHEAD_BYTES > room - used or size > credit - taken:
+            break
+        append(head(size, type(entry) is not bytes))
+        append(entry)
+        outbox.popleft()
+        taken += size
+        used += size + WHOLE_MESSAGE_OVERHEAD_BYTES
+    if taken or used:
+        channel.sent(taken)
+    if outbox and used < quantum:
+        used += _take_part(channel, parts, min(quantum, room) - used)
+    if not outbox and channel.fin_due and room - used >= FRAME_HEADER_BYTES:
+        parts.append(frames.frame(frames.MSG, channel=channel.id, flags=frames.FIN))
+        used += FRAME_HEADER_BYTES
+        channel.fin_was_sent()
+    return used
+
+
+def _take_part(channel: Channel, parts: list[Piece], room: int) -> int:
+    """The next part of the message at the head of the queue, as long as room and credit allow."""
+    entry = channel.outbox[0]
+    first = channel.head_sent == 0
+    overhead = FRAME_HEADER_BYTES + (MESSAGE_TOTAL_BYTES if first else 0)
+    left = len(entry) - channel.head_sent
+    size = min(left, room - overhead, channel.send_limit - channel.sent_bytes)
+    if size <= 0 or (size < left and size < PARTIAL_MIN_BYTES and room - overhead < PARTIAL_MIN_BYTES):
+        return 0
+    last = size == left
+    flags = (frames.FIRST if first else 0) | (frames.LAST if last else 0)
+    if first and type(entry) is not bytes:
+        flags |= frames.COMPRESSED
+    word = flags << 24 | size + overhead - FRAME_HEADER_BYTES
+    kind = frames.MSG << 24 | channel.id
+    parts.append(frames.HEAD_AND_TOTAL.pack(kind, word, len(entry)) if first else frames.HEAD.pack(kind, word))
+    parts.append(memoryview(entry)[channel.head_sent : channel.head_sent + size])
+    if last:
+        channel.outbox.popleft()
+        channel.head_sent = 0
+    else:
+        channel.head_sent += size
+    channel.sent(size)
+    return size + overhead
+
+
+def _take_stream(channel: Channel, parts: list[Piece], room: int) -> int:
+    """One frame of as many bytes as room and credit allow, gathered from the queue; fin on the last."""
+    outbox = channel.outbox
+    budget = min(room - FRAME_HEADER_BYTES, channel.send_limit - channel.sent_bytes)
+    place = len(parts)
+    parts.append(b"")
+    size = 0
+    while outbox and size < budget and len(parts) < 2 * MAX_FRAMES_PER_RECORD:
+        entry = outbox[0]
+        start = channel.head_sent
+        piece = min(len(entry) - start, budget - size)
+        whole = piece == len(entry)
+        parts.append(entry if whole else memoryview(entry)[start : start + piece])
+        size += piece
+        if start + piece == len(entry):
+            outbox.popleft()
+            channel.head_sent = 0
+        else:
+            channel.head_sent = start + piece
+    fin = not outbox and channel.fin_due and room >= FRAME_HEADER_BYTES
+    if not size and not fin:
+        del parts[place:]
+        return 0
+    flags = frames.FIN if fin else 0
+    parts[place] = frames.HEAD.pack(frames.MSG << 24 | channel.id, flags << 24 | size)
+    channel.sent(size)
+    if fin:
+        channel.fin_was_sent()
+    return size + FRAME_HEADER_BYTES

@@ -1,0 +1,548 @@
+"""One session after its handshake: records in, records out, channels, and how it ends. Spec: docs/spec/session.md.
+
+It touches nothing: bytes, time and luck are arguments. Its parts: ``incoming`` (what arrives), ``outgoing`` (what
+goes next), ``rekey`` and ``liveness``. Not for: the handshake, or what extenders mean by their messages.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable
+from enum import Enum, auto
+from uuid import UUID
+
+from quantumgate.core import schedule
+from quantumgate.core.channel import Channel
+from quantumgate.core.credit import CreditPool
+from quantumgate.core.events import ChannelOffered, Closed, Event, ExtendersChanged, Ready
+from quantumgate.core.handshake.outcome import Established
+from quantumgate.core.incoming import Incoming
+from quantumgate.core.liveness import Liveness
+from quantumgate.core.outgoing import Outgoing
+from quantumgate.core.padding import padded_body_bytes
+from quantumgate.core.records import RecordOpener, RecordSealer
+from quantumgate.core.rekey import Rekey
+from quantumgate.core.session_settings import SessionSettings
+from quantumgate.crypto.aead import AeadKey
+from quantumgate.crypto.random import RandomSource
+from quantumgate.errors import (
+    FloodError,
+    LimitError,
+    LocalError,
+    MalformedError,
+    RemoteProtocolError,
+    SessionClosed,
+    ViolationError,
+)
+from quantumgate.wire import frames
+from quantumgate.wire.codes import CloseCode, ResetCode, describe
+from quantumgate.wire.limits import (
+    CHANNEL_ID_MAX,
+    CLOSE_TEXT_BYTES,
+    FIRST_RECORD_BYTES,
+    INITIAL_WINDOWS_SUM_BYTES,
+    LABEL_BYTES,
+    RECORD_HEADER_BYTES,
+    RECORD_OVERHEAD_BYTES,
+    SLOW_PATH_BYTES_PER_SECOND,
+)
+from quantumgate.wire.session_tlvs import VERSION_NUMBER, SessionBlock
+
+RATE_WINDOW_SECONDS = 0.1
+_ZEROS = bytes(64 * 1024)
+Signer = Callable[[str, bytes], bytes]
+
+
+class Phase(Enum):
+    """Where a session stands; ``core/state.py`` has the table."""
+
+    OPENING = auto()
+    READY = auto()
+    DRAINING = auto()
+    CLOSING = auto()
+    OVER = auto()
+
+
+class Session:
+    """See the module. ``now`` is the caller's monotonic time of the last thing that happened."""
+
+    __slots__ = (
+        "_buffers",
+        "_close_reason",
+        "_closed_told",
+        "_hands_waiters",
+        "_lenders",
+        "_next_id",
+        "_opener",
+        "_our_open",
+        "_phase_until",
+        "_rate_bytes",
+        "_rate_since",
+        "_record_room",
+        "_sealer",
+        "_slow",
+        "_unanswered",
+        "block",
+        "bytes_received",
+        "bytes_sent",
+        "channels",
+        "compressing",
+        "events",
+        "exporter",
+        "in_hands_bytes",
+        "incoming",
+        "initiator",
+        "keep",
+        "last_data_at",
+        "last_received_at",
+        "limits",
+        "liveness",
+        "local",
+        "now",
+        "on_output",
+        "outgoing",
+        "peer",
+        "peer_block",
+        "peer_channels",
+        "peer_extenders",
+        "phase",
+        "pool",
+        "queued_bytes",
+        "random",
+        "rekey",
+        "rekey_mark_bytes",
+        "role",
+        "rtt_seconds",
+        "settings",
+        "shared_secret",
+        "sid",
+        "sign",
+        "suite",
+        "timer_moved",
+        "woken",
+    )
+
+    def __init__(
+        self,
+        established: Established,
+        settings: SessionSettings,
+        block: SessionBlock,
+        random: RandomSource,
+        now: float,
+    ) -> None:
+        """``block`` is the SESSION block that we sent or send."""
+        self.settings, self.limits, self.block, self.random = settings, settings.limits, block, random
+        self.sign: Signer | None = established.signer.sign if established.signer is not None else None
+        self.timer_moved = True
+        self._close_reason: tuple[int, str] = (CloseCode.BYE, "")
+        self._unanswered: deque[tuple[float, Channel]] = deque()
+        self.initiator, self.role = established.initiator, established.role
+        self.peer, self.local = established.peer, established.local
+        self.suite, self.sid, self.exporter = established.suite, established.sid, established.exporter
+        self.shared_secret = established.shared_secret
+        self.peer_block = SessionBlock(max_record=FIRST_RECORD_BYTES, max_channels=0, compression=())
+        self.peer_extenders: frozenset[UUID] = frozenset()
+        self.compressing = False
+        self.keep = settings.keep
+        self.now = self.last_received_at = self.last_data_at = now
+        self.bytes_sent = self.bytes_received = self.queued_bytes = self.in_hands_bytes = 0
+        self.rtt_seconds: float | None = None
+        self.phase = Phase.OPENING
+        self._phase_until: float | None = now + self.limits.session_seconds if self.initiator else None
+        self.events: deque[Event] = deque()
+        self._closed_told = False
+        self.on_output: Callable[[], None] = _nothing
+        self.woken = False
+        self.channels: dict[int, Channel] = {}
+        self._next_id = 1 if self.initiator else 2
+        self._our_open = self.peer_channels = 0
+        self._hands_waiters: deque[Channel] = deque()
+        self._lenders: deque[Channel] = deque()
+        self.pool = CreditPool(self.limits.window_pool_peer_bytes, settings.node_pool)
+        self._record_room = FIRST_RECORD_BYTES
+        self._slow = False
+        self._rate_since, self._rate_bytes = now, 0
+        self.rekey_mark_bytes = 0
+        i2r, r2i = schedule.record_keys(established.root, self.suite.aead)
+        self._sealer = RecordSealer(i2r if self.initiator else r2i)
+        self._opener = RecordOpener(r2i if self.initiator else i2r)
+        self.outgoing = Outgoing(self)
+        self.incoming = Incoming(self)
+        self.liveness = Liveness(self, now)
+        self.rekey = Rekey(self, established.root, now)
+
+    # -- state ---------------------------------------------------------------------------------------------------
+
+    @property
+    def ready(self) -> bool:
+        """Whether both SESSION blocks are known and frames of channels are legal."""
+        return self.phase is not Phase.OPENING
+
+    @property
+    def closing(self) -> bool:
+        """No new channels any more."""
+        return self.phase not in (Phase.OPENING, Phase.READY)
+
+    @property
+    def over(self) -> bool:
+        """Nothing is delivered any more."""
+        return self.phase is Phase.OVER
+
+    @property
+    def key_epoch(self) -> int:
+        """How often the keys were renewed."""
+        return self.rekey.epoch
+
+    def emit(self, event: Event) -> None:
+        """Tell whoever drives the connection."""
+        self.events.append(event)
+
+    def wake(self) -> None:
+        """Something waits to be sent."""
+        if not self.woken:
+            self.woken = True
+            self.on_output()
+
+    # -- SESSION -------------------------------------------------------------------------------------------------
+
+    def begin_as_responder(self, peer_session: bytes) -> None:
+        """Our SESSION goes first; the initiator's came in msg3. Raises MalformedError."""
+        self.outgoing.long_control(frames.SESSION, self.block.encode())
+        self._agree(SessionBlock.decode(peer_session))
+
+    def peer_session(self, data: bytes) -> None:
+        """The responder's SESSION. Raises RemoteProtocolError when it is not due."""
+        if not self.initiator or self.phase is not Phase.OPENING:
+            raise MalformedError("SESSION where none is due")
+        self._agree(SessionBlock.decode(data))
+
+    def _agree(self, peer: SessionBlock) -> None:
+        if peer.version > VERSION_NUMBER and peer.version < VERSION_NUMBER:
+            raise MalformedError("no common version")
+        self.peer_block = peer
+        self.peer_extenders = peer.extenders
+        self._record_room = min(peer.max_record, self.limits.max_record_bytes)
+        self.compressing = bool(self.block.compression) and bool(set(peer.compression) & set(self.block.compression))
+        self.phase, self._phase_until, self.timer_moved = Phase.READY, None, True
+        self.emit(Ready(self))
+
+    def set_extenders(self, extenders: Iterable[UUID]) -> None:
+        """Tell the peer another list of extenders."""
+        self.outgoing.long_control(frames.EXT_UPDATE, frames.encode_extenders(tuple(sorted(set(extenders)))))
+
+    def peer_extenders_changed(self, extenders: frozenset[UUID]) -> None:
+        """EXT_UPDATE came."""
+        self.peer_extenders = extenders
+        self.emit(ExtendersChanged(extenders))
+
+    # -- channels ------------------------------------------------------------------------------------------------
+
+    def open_channel(self, extender: UUID, *, stream: bool, priority: int = 2, label: bytes = b"") -> Channel:
+        """A new channel of ours; over the peer's max_channels it waits, unsent, until another one ends.
+
+        Raises SessionClosed, or LimitError for a label of more than 64 bytes or when the ids are used up.
+        """
+        if self.phase is not Phase.READY:
+            raise SessionClosed("the session is not open")
+        if len(label) > LABEL_BYTES:
+            raise LimitError("label_bytes", LABEL_BYTES)
+        if self._next_id > CHANNEL_ID_MAX:
+            raise LimitError("channel_ids", CHANNEL_ID_MAX)
+        if priority not in frames.PRIORITIES:
+            raise LocalError(f"a channel's priority is 1, 2 or 3, not {priority}")
+        channel = Channel(self, 0, extender, stream=stream, priority=priority, label=label, ours=True)
+        self.outgoing.open(channel)
+        return channel
+
+    def may_open(self) -> bool:
+        """Whether the peer's max_channels leaves room for one more of ours."""
+        return self._our_open < self.peer_block.max_channels and self._next_id <= CHANNEL_ID_MAX
+
+    def channel_opens(self, channel: Channel) -> None:
+        """CH_OPEN of this channel goes into the record that is being filled: now it gets its id."""
+        channel.id = self._next_id
+        channel.opened = True
+        self._unanswered.append((self.now, channel))
+        self._next_id += 2
+        self._our_open += 1
+        self.channels[channel.id] = channel
+
+    def peer_opened(self, channel: Channel) -> None:
+        """CH_OPEN came and there is room for it."""
+        self.channels[channel.id] = channel
+        self.peer_channels += 1
+        self.emit(ChannelOffered(channel))
+
+    def was_opened(self, channel_id: int) -> bool:
+        """Whether this id was ever in use; frames for ended channels are ignored."""
+        ours = channel_id % 2 == int(self.initiator)
+        return 0 < channel_id < self._next_id if ours else 0 < channel_id <= self.incoming.last_peer_id
+
+    def channel_ended(self, channel: Channel) -> None:
+        """Called by the channel, once."""
+        if self.channels.pop(channel.id, None) is not None:
+            if channel.ours:
+                self._our_open -= 1
+                self.wake()
+            else:
+                self.peer_channels -= 1
+        if not self.channels:
+            self.liveness.channel_ended(self.now)
+
+    # -- credit shared by channels -------------------------------------------------------------------------------
+
+    def lend(self, channel: Channel, size_bytes: int) -> bool:
+        """From the pool for partial messages; False = the channel waits its turn."""
+        if not self._lenders and self.pool.lend(size_bytes):
+            return True
+        self._lenders.append(channel)
+        return False
+
+    def repay(self, size_bytes: int) -> None:
+        """A partial message was taken; the oldest waiting one is next."""
+        self.pool.repay(size_bytes)
+        waiting, self._lenders = self._lenders, deque()
+        while waiting and not self._lenders:
+            channel = waiting.popleft()
+            if not channel.closed:
+                channel.borrow_for_part()
+        self._lenders.extend(waiting)
+
+    @property
+    def hands_free(self) -> bool:
+        """Whether guests may be handed more inflated messages."""
+        return self.in_hands_bytes < self.limits.inflated_peer_bytes
+
+    def hands_are_full(self) -> None:
+        """The guests hold as much as they may: no channel hands over at once until one is released."""
+        for channel in self.channels.values():
+            channel.ear = False
+
+    def waits_for_hands(self, channel: Channel) -> None:
+        """The channel has messages for a guest whose hands are full."""
+        if channel not in self._hands_waiters:
+            self._hands_waiters.append(channel)
+
+    def hands_were_freed(self) -> None:
+        """A guest released a message."""
+        for _ in range(len(self._hands_waiters)):
+            if not self.hands_free:
+                return
+            self._hands_waiters.popleft().drain_inbox()
+        for channel in self.channels.values():
+            channel.listen()
+
+    # -- bytes in ------------------------------------------------------------------------------------------------
+
+    def header(self, header: memoryview) -> int:
+        """Body bytes of the record whose header box this is. Raises RemoteProtocolError."""
+        return self._opener.body_bytes(header, self.block.max_record)
+
+    def body(self, header: memoryview, sealed: memoryview, now: float) -> None:
+        """One whole record. Raises RemoteProtocolError; the caller gives it to ``fail``."""
+        plain = self._opener.open_body(header, sealed)
+        self.now = self.last_received_at = now
+        self.bytes_received += len(sealed) + RECORD_HEADER_BYTES
+        if self.phase is not Phase.OVER:
+            self.incoming.process(plain)
+        if self.bytes_sent + self.bytes_received >= self.rekey_mark_bytes and self.phase is Phase.READY:
+            self.rekey.data_moved(now)
+
+    def receive_under(self, key: AeadKey) -> None:
+        """The peer switched: the next record is under this key."""
+        self._opener = RecordOpener(key)
+
+    def key_is_worn(self, records_max: int, bytes_max: int) -> bool:
+        """The hard stop: no key may protect more than this, in either direction."""
+        sealer, opener = self._sealer, self._opener
+        records = max(sealer.records, opener.records)
+        return records >= records_max or max(sealer.sealed_bytes, opener.opened_bytes) >= bytes_max
+
+    # -- bytes out -----------------------------------------------------------------------------------------------
+
+    @property
+    def wants_to_send(self) -> bool:
+        """Whether ``seal_next`` could have something."""
+        return self.outgoing.has_control or self.outgoing.has_data
+
+    def seal_next(self, buffer: memoryview, now: float) -> int:
+        """Fill and seal one record into ``buffer``; its bytes, or 0 when nothing may be sent now."""
+        self.now = now
+        outgoing = self.outgoing
+        if outgoing.roomy:
+            self._tell_roomy()
+        if self.phase is Phase.OVER and not outgoing.has_control:
+            return 0
+        most = min(self._record_room, FIRST_RECORD_BYTES if self._slow else self._record_room) - RECORD_OVERHEAD_BYTES
+        view = buffer[RECORD_HEADER_BYTES : RECORD_HEADER_BYTES + most]
+        used = outgoing.fill(view, most, now)
+        if not used:
+            self._rate_since, self._rate_bytes = now, 0
+            return 0
+        size = self._pad(view, used, most)
+        sent = self._sealer.seal(buffer, size)
+        self.bytes_sent += sent
+        self._measure_rate(sent, now)
+        if outgoing.switch_due and not outgoing.waiting_controls:
+            outgoing.switch_due = False
+            self._sealer = RecordSealer(self.rekey.switch_sent())
+        if outgoing.roomy:
+            self._tell_roomy()
+        return sent
+
+    def _tell_roomy(self) -> None:
+        roomy, self.outgoing.roomy = self.outgoing.roomy, []
+        for channel in roomy:
+            if not channel.closed:
+                channel.on_room()
+
+    def _pad(self, view: memoryview, used: int, most: int) -> int:
+        if self.settings.padding == "off":
+            return used
+        size = padded_body_bytes(used, most)
+        for at in range(used, size, len(_ZEROS)):
+            end = min(size, at + len(_ZEROS))
+            view[at:end] = _ZEROS[: end - at]
+        return size
+
+    def _measure_rate(self, sent: int, now: float) -> None:
+        """On a slow path records stay small, so that an interactive frame does not wait behind a quarter megabyte."""
+        self._rate_bytes += sent
+        elapsed = now - self._rate_since
+        if elapsed >= RATE_WINDOW_SECONDS:
+            self._slow = self._rate_bytes / elapsed < SLOW_PATH_BYTES_PER_SECOND
+            self._rate_since, self._rate_bytes = now, 0
+
+    # -- the end -------------------------------------------------------------------------------------------------
+
+    def close(self, code: int, text: str, now: float, *, graceful: bool = True) -> None:
+        """End the session: graceful = what is queued goes first (at most close_drain_seconds), then CLOSE."""
+        self.now = now
+        if self.phase in (Phase.CLOSING, Phase.OVER):
+            return
+        if graceful and self.phase is Phase.READY and self.outgoing.has_data:
+            self.phase, self._phase_until = Phase.DRAINING, now + self.limits.close_drain_seconds
+            self._close_reason, self.timer_moved = (code, text), True
+            return
+        self._send_close(code, text, now)
+
+    def _send_close(self, code: int, text: str, now: float) -> None:
+        self.phase, self._phase_until = Phase.CLOSING, now + self.limits.close_answer_seconds
+        self._end_channels(f"closed by this side: {describe(code, CloseCode)}", code)
+        self.outgoing.drop_all()
+        self.outgoing.control(frames.frame(frames.CLOSE, frames.encode_reason(code, text, CLOSE_TEXT_BYTES)))
+        self._tell_closed(Closed(_word(code), text, code, clean=True, by="local"))
+
+    def peer_closed(self, code: int, text: str) -> None:
+        """CLOSE came: answer it once, then it is over."""
+        answer = self.phase is not Phase.CLOSING
+        self.phase, self._phase_until = Phase.OVER, None
+        self._end_channels(f"closed by the peer: {describe(code, CloseCode)}", code)
+        self.outgoing.drop_all()
+        if answer:
+            self.outgoing.control(frames.frame(frames.CLOSE, frames.encode_reason(CloseCode.BYE, "", CLOSE_TEXT_BYTES)))
+        self._tell_closed(Closed(_word(code), text, code, clean=True, by="remote"))
+
+    def lost(self, text: str, reason: str = "lost") -> None:
+        """The path is gone: nothing can be said any more."""
+        if self.phase is not Phase.OVER:
+            self.phase, self._phase_until = Phase.OVER, None
+            self._end_channels(text, None)
+            self.outgoing.drop_all()
+        self._tell_closed(Closed(reason, text, by="transport"))
+
+    def fail(self, error: RemoteProtocolError, now: float) -> bool:
+        """What the peer sent was wrong. True = the channel is dead: nothing more is sent, and input is discarded."""
+        self.now = now
+        if isinstance(error, ViolationError | FloodError) and self.phase not in (Phase.CLOSING, Phase.OVER):
+            code = CloseCode.FLOOD if isinstance(error, FloodError) else CloseCode.VIOLATION
+            self._send_close(code, str(error), now)
+            return False
+        self.lost(str(error), "damaged")
+        return True
+
+    def _end_channels(self, text: str, code: int | None) -> None:
+        for channel in list(self.channels.values()):
+            channel.end(SessionClosed(text, code))
+        for channel in self.outgoing.take_unopened():
+            channel.end(SessionClosed(text, code))
+
+    def _tell_closed(self, event: Closed) -> None:
+        if not self._closed_told:
+            self._closed_told = True
+            self.emit(event)
+
+    @property
+    def said_everything(self) -> bool:
+        """Over, and no answering CLOSE waits to be sealed."""
+        return self.phase is Phase.OVER and not self.outgoing.has_control
+
+    # -- time ----------------------------------------------------------------------------------------------------
+
+    def deadline(self) -> float:
+        """When ``expire`` has something to do."""
+        times = [self._phase_until] if self._phase_until is not None else []
+        if self.phase is Phase.READY:
+            times += [self.liveness.deadline(), self.rekey.deadline()]
+            accept_at = self._accept_deadline()
+            open_at = self.outgoing.next_open_at()
+            times += [at for at in (accept_at, open_at) if at is not None]
+        return min(times, default=float("inf"))
+
+    def _accept_deadline(self) -> float | None:
+        waiting = self._unanswered
+        while waiting and (waiting[0][1].answered or waiting[0][1].closed):
+            waiting.popleft()
+        return waiting[0][0] + self.limits.accept_seconds if waiting else None
+
+    def expire(self, now: float) -> None:
+        """Time has passed."""
+        self.now = now
+        if self._phase_until is not None and now >= self._phase_until:
+            self._phase_over(now)
+        elif self.phase is Phase.READY:
+            self.liveness.expire(now)
+            self.rekey.expire(now)
+            while (accept_at := self._accept_deadline()) is not None and now >= accept_at:
+                self._unanswered.popleft()[1].reset(ResetCode.TIMEOUT, "no answer to CH_OPEN")
+            if self.outgoing.has_data:
+                self.wake()
+
+    def _phase_over(self, now: float) -> None:
+        if self.phase is Phase.OPENING:
+            self.lost("not accepted: no SESSION from the peer", "not-accepted")
+        elif self.phase is Phase.DRAINING:
+            self._send_close(*self._close_reason, now)
+        else:
+            self.phase, self._phase_until = Phase.OVER, None
+
+    def drained(self, now: float) -> None:
+        """Everything that was queued has been sealed; a graceful close goes on."""
+        if self.phase is Phase.DRAINING and not self.outgoing.has_data:
+            self._send_close(*self._close_reason, now)
+
+    def ping(self, now: float) -> None:
+        """Ask for a round trip; a Pong event follows."""
+        self.liveness.ping(now, self.limits.ping_seconds, asked=True)
+
+    def ping_urgently(self, now: float) -> None:
+        """The clock jumped or the network changed: see within ping_urgent_seconds whether the peer is still there."""
+        self.liveness.ping(now, self.limits.ping_urgent_seconds, asked=False)
+
+    def export(self, label: bytes, context: bytes, size_bytes: int) -> bytes:
+        """Key material for the application, bound to this session. Spec: key-schedule.md (Export)."""
+        return schedule.export(self.exporter, label, context, size_bytes).reveal()
+
+
+def _nothing() -> None:
+    return None
+
+
+def _word(code: int) -> str:
+    return describe(code, CloseCode).replace(" ", "-")
+
+
+def check_session_limits(initial_window_bytes: int, max_channels: int) -> None:
+    """Raises LimitError when the windows that a peer may fill at once add up to more than INITIAL_WINDOWS_SUM_BYTES."""
+    if initial_window_bytes * max_channels > INITIAL_WINDOWS_SUM_BYTES:
+        raise LimitError("initial_windows_sum_bytes", INITIAL_WINDOWS_SUM_BYTES, "limits.max_channels")

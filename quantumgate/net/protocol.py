@@ -1,0 +1,268 @@
+"""The pump: one transport, one core Connection, and nothing decided in between.
+
+On a plain TCP or unix socket it reads straight into the record's buffer and writes straight from it; any other transport
+(TLS, memory) goes through Twisted's own ``dataReceived`` and producer calls. Not for: who connects (``listener.py``,
+``dialer.py``) or what events mean (the owner). Spec of behaviour: house.md "fast path".
+"""
+
+from __future__ import annotations
+
+import errno
+import socket
+from typing import Any, Protocol
+
+from twisted.internet import main
+from twisted.internet.interfaces import IPushProducer, IReactorTime
+from twisted.internet.protocol import Protocol as TwistedProtocol
+from twisted.internet.tcp import Connection as SocketTransport
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from quantumgate.core.connection import Connection
+from quantumgate.core.events import Event
+from quantumgate.net.monotonic import seconds_of
+
+NOT_SENT_LOW_WATER_BYTES = 128 * 1024
+"""TCP_NOTSENT_LOWAT: the kernel calls a socket writable only below this many unsent bytes; more would only wait there."""
+
+RECORDS_PER_TURN = 4
+"""After this many records written in one reactor turn the others have theirs."""
+
+_TCP_NOTSENT_LOWAT = getattr(socket, "TCP_NOTSENT_LOWAT", 25)
+_WOULD_BLOCK = (errno.EWOULDBLOCK, errno.EAGAIN, errno.ENOBUFS, errno.EINTR)
+
+
+class ConnectionOwner(Protocol):
+    """Who gets the events of a connection."""
+
+    def connection_event(self, protocol: PeerProtocol, event: Event) -> None:
+        """One event; never raises."""
+
+
+@implementer(IPushProducer)
+class PeerProtocol(TwistedProtocol):
+    """Pumps until the connection is finished. ``wake`` flushes at the end of the reactor's turn."""
+
+    log = Logger("quantumgate.net")
+
+    def __init__(self, connection: Connection, owner: ConnectionOwner, reactor: IReactorTime) -> None:
+        self.connection = connection
+        self.owner = owner
+        self._reactor = reactor
+        self._seconds = seconds_of(reactor)
+        self._timer: Any = None
+        self._timer_at = 0.0
+        self._flush_call: Any = None
+        self._pumping = False
+        self._fast = False
+        self._paused = self._blocked = False
+        self._unconfirmed = 0
+        self._gone = False
+        connection.on_output = self.wake
+
+    # -- life ----------------------------------------------------------------------------------------------------
+
+    def connectionMade(self) -> None:
+        """Take the socket over where that is possible, and say what the connection wants to say first."""
+        transport = self.transport
+        if isinstance(transport, SocketTransport) and getattr(transport, "TLS", False) is False:
+            self._take_socket(transport)
+        else:
+            transport.registerProducer(self, True)  # type: ignore[union-attr]
+        self._pump()
+
+    def _take_socket(self, transport: SocketTransport) -> None:
+        self._fast = True
+        self._socket = transport.getHandle()
+        if self._socket.family in (socket.AF_INET, socket.AF_INET6):
+            transport.setTcpNoDelay(True)  # type: ignore[no-untyped-call]
+            try:
+                self._socket.setsockopt(socket.IPPROTO_TCP, _TCP_NOTSENT_LOWAT, NOT_SENT_LOW_WATER_BYTES)
+            except OSError:
+                self.log.debug("no TCP_NOTSENT_LOWAT here")
+        transport.doRead = self._do_read  # type: ignore[method-assign]
+        transport.doWrite = self._do_write  # type: ignore[method-assign]
+
+    def connectionLost(self, reason: Failure = main.CONNECTION_DONE) -> None:  # type: ignore[assignment]
+        """The transport is gone, for whatever reason."""
+        self._gone = True
+        if self._flush_call is not None:
+            self._flush_call.cancel()
+            self._flush_call = None
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if not self.connection.finished:
+            self.connection.eof(self._seconds())
+        self._give_events()
+        self.connection.on_output = None
+        if self._fast and self.transport is not None:
+            # the instance's own methods refer to this protocol and back: a cycle that would live until a collection
+            del self.transport.doRead, self.transport.doWrite  # type: ignore[union-attr]
+
+    def abort(self) -> None:
+        """Drop the transport at once."""
+        if not self._gone and self.transport is not None:
+            self.transport.abortConnection()
+
+    # -- the fast road -------------------------------------------------------------------------------------------
+
+    def _do_read(self) -> Any:
+        connection = self.connection
+        try:
+            count = self._socket.recv_into(connection.buffer())
+        except OSError as problem:
+            return None if problem.errno in _WOULD_BLOCK else main.CONNECTION_LOST
+        if not count:
+            return main.CONNECTION_DONE
+        self._pumping = True
+        try:
+            connection.received(count, self._seconds())
+        finally:
+            self._pumping = False
+        self._pump()
+        return None
+
+    def _do_write(self) -> Any:
+        self._blocked = False
+        result = self._flush_socket()
+        self._after_flush()
+        return result
+
+    def _flush_socket(self) -> Any:
+        connection = self.connection
+        now = self._seconds()
+        for _ in range(RECORDS_PER_TURN):
+            chunk = connection.data_to_send(now)
+            if chunk is None:
+                self.transport.stopWriting()  # type: ignore[union-attr]
+                return None
+            try:
+                count = self._socket.send(chunk)
+            except OSError as problem:
+                if problem.errno not in _WOULD_BLOCK:
+                    return main.CONNECTION_LOST
+                count = 0
+            connection.taken(count, now)
+            if count < len(chunk):
+                self._blocked = True
+                break
+        self.transport.startWriting()  # type: ignore[union-attr]
+        return None
+
+    # -- the common road -----------------------------------------------------------------------------------------
+
+    def dataReceived(self, data: bytes) -> None:
+        """Bytes from a transport that is not a plain socket."""
+        self._pumping = True
+        try:
+            self.connection.receive(data, self._seconds())
+        finally:
+            self._pumping = False
+        self._pump()
+
+    def _flush_transport(self) -> None:
+        connection = self.connection
+        transport = self.transport
+        while not self._paused and not self._gone and transport is not None:
+            chunk = connection.data_to_send(self._seconds())
+            if chunk is None:
+                return
+            self._unconfirmed = len(chunk)
+            transport.write(bytes(chunk))
+            if not self._paused:
+                self._confirm()
+
+    def _confirm(self) -> None:
+        count, self._unconfirmed = self._unconfirmed, 0
+        if count:
+            self.connection.taken(count, self._seconds())
+
+    def pauseProducing(self) -> None:
+        """The transport holds enough."""
+        self._paused = True
+
+    def resumeProducing(self) -> None:
+        """The transport sent what it held."""
+        self._paused = False
+        self._confirm()
+        self._pump()
+
+    def stopProducing(self) -> None:
+        """The transport takes nothing any more."""
+        self._paused = True
+
+    # -- after anything happened ---------------------------------------------------------------------------------
+
+    def wake(self) -> None:
+        """Something waits to be sent: flush when this turn of the reactor has queued all it has."""
+        if self._flush_call is None and not self._pumping and not self._gone:
+            self._flush_call = self._reactor.callLater(0, self._flush_later)
+
+    def _flush_later(self) -> None:
+        self._flush_call = None
+        self._pump()
+
+    def _pump(self) -> None:
+        """Events, then output, then the timer."""
+        if self._gone or self._pumping or self.transport is None:
+            return
+        self._give_events()
+        if self._fast:
+            failed = None if self._gone or self._blocked else self._flush_socket()
+            if failed is not None:
+                self.transport.connectionLost(Failure(failed))  # type: ignore[attr-defined]
+                return
+        else:
+            self._flush_transport()
+        self._after_flush()
+
+    def _after_flush(self) -> None:
+        connection = self.connection
+        if self._gone:
+            return
+        self._give_events()
+        if connection.finished:
+            self._finish()
+        elif connection.timer_moved or self._timer is None:
+            self._set_timer()
+
+    def _give_events(self) -> None:
+        connection, owner = self.connection, self.owner
+        while (event := connection.next_event()) is not None:
+            owner.connection_event(self, event)
+
+    def _finish(self) -> None:
+        """All is said; what the kernel holds still goes out."""
+        if self._fast:
+            transport: Any = self.transport
+            transport.__dict__.pop("doRead", None)
+            transport.__dict__.pop("doWrite", None)
+            self._fast = False
+        self._gone_soon()
+
+    def _gone_soon(self) -> None:
+        if self.transport is not None and not self._gone:
+            self.transport.loseConnection()
+
+    # -- time ----------------------------------------------------------------------------------------------------
+
+    def _set_timer(self) -> None:
+        at = self.connection.deadline()
+        if self._timer is not None and self._timer_at <= at and self._timer.active():
+            return  # it fires early, finds nothing due, and is set again: cheaper than moving it at every record
+        if self._timer is not None and self._timer.active():
+            self._timer.cancel()
+            self._timer = None
+        if at != float("inf"):
+            self._timer_at = at
+            self._timer = self._reactor.callLater(max(0.0, at - self._seconds()), self._time_passed)
+
+    def _time_passed(self) -> None:
+        self._timer = None
+        self.connection.expire(self._seconds())
+        self._pump()
+
+
+
