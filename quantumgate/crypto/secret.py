@@ -145,7 +145,8 @@ class Secret:
     @classmethod
     def join(cls, parts: Iterable[bytes | Secret]) -> Secret:
         """The concatenation, made inside locked memory."""
-        views = [part._view() if isinstance(part, Secret) else part for part in parts]
+        kept = list(parts)  # a secret that only the iterable held must live until it is copied
+        views = [part._view() if isinstance(part, Secret) else part for part in kept]
         whole = cls.blank(sum(len(view) for view in views))
         target, at = whole._view(), 0
         for view in views:

@@ -17,7 +17,7 @@ from quantumgate.errors import AuthenticationError, BadKeyError, BugError, Local
 HASH_BYTES = 64
 _P25519 = 2**255 - 19
 _P448 = 2**448 - 2**224 - 1
-_ORDER_8_Y = 0x7A03AC9277FDC74EC6CC392CFA53202A0F67100D760B3CBA4FD83D3D706A17C7
+_ORDER_8_Y = 0x7A03AC9277FDC74EC6CC392CFA53202A0F67100D760B3CBA4FD84D3D706A17C7
 """y of four of the eight points of small order of Ed25519; the other four have -y, 0, 1 and -1."""
 _SMALL_ORDER_25519 = frozenset((0, 1, _P25519 - 1, _ORDER_8_Y, _P25519 - _ORDER_8_Y))
 _SMALL_ORDER_448 = frozenset((0, 1, _P448 - 1))
