@@ -18,8 +18,8 @@ class IPeer(Interface):
     name = Attribute("str, a local name; may be empty")
     endpoint = Attribute("str, where it was met")
     direction = Attribute("'inbound' or 'outbound'")
-    authenticated = Attribute("bool")
-    relayed = Attribute("bool")
+    authenticated = Attribute("bool, whether its identity was proved")
+    relayed = Attribute("bool, whether others carry the session")
     path = Attribute("list of PeerUUID, the gateways between, nearest first")
 
 
@@ -28,7 +28,7 @@ class IExtenderMaker(Interface):
 
     name = Attribute("str, the name of its configuration table, [extenders.NAME]")
     uuid = Attribute("uuid.UUID, what peers know the extender by")
-    version = Attribute("str")
+    version = Attribute("str, shown to operators")
     summary = Attribute("str, one line")
     settings = Attribute("a msgspec.Struct subclass with forbid_unknown_fields=True, or None")
     anonymous = Attribute("bool, whether peers without identity may use it")

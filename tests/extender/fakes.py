@@ -156,7 +156,7 @@ class FakeChannel:
         if self.outbox:
             entry = self.outbox.popleft()
             piece = entry[: max(self.credit, 0)] if self.stream else entry
-            if not piece and entry or self.credit <= 0 and entry:
+            if entry and self.credit <= 0:
                 self.outbox.appendleft(entry)
                 return False
             if len(piece) < len(entry):
@@ -233,7 +233,8 @@ class Link:
         if self.due:
             self.due.popleft()()
             return True
-        return any([channel.pump() for session in self.sessions for channel in list(session.channels)])
+        channels = [channel for session in self.sessions for channel in session.channels]
+        return sum(channel.pump() for channel in channels) > 0
 
     def pump(self) -> None:
         while self.step():
