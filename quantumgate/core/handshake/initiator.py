@@ -111,7 +111,8 @@ class Initiator(Party):
         self._role, self._anonymous = role, anonymous
         self._candidate = settings.dial_candidate(target)
         self._lists = ANONYMOUS_LISTS if anonymous else settings.lists
-        if not (self._lists.primaries and self._lists.secondaries and self._lists.aeads):
+        self._allowed = settings.anonymous_lists if anonymous else settings.lists
+        if not (self._allowed.primaries and self._allowed.secondaries and self._allowed.aeads):
             raise LocalError("no algorithm is left above the floor", advice="see [algorithms] in the configuration")
         self._groups = self._lists.primaries[0], self._lists.secondaries[0]
         self._attempt: _Attempt | None = None
@@ -235,7 +236,7 @@ class Initiator(Party):
         attempt, answer = present(self._attempt), present(self._answer)
         if self._retry is not None or self._in:
             raise MalformedError("a second RETRY, or bytes behind one")
-        check_choice(select, self._lists, self._settings.lists)
+        check_choice(select, self._lists, self._allowed)
         if (select.primary, select.secondary) == self._groups:
             raise MalformedError("a RETRY for the groups already sent")
         first = (attempt.salt, attempt.header, attempt.body, answer.salt, answer.header, body)
@@ -268,7 +269,7 @@ class Initiator(Party):
         self._verify(Proof.parse(self._keys.hr.open(1, sealed_proof, answer.box)), now)
 
     def _check_select(self, select: Select) -> None:
-        check_choice(select, self._lists, self._settings.lists)
+        check_choice(select, self._lists, self._allowed)
         if (select.primary, select.secondary) != self._groups:
             raise MalformedError("other groups than those of our shares")
         if self._retry is not None and select != self._retry[0]:

@@ -105,10 +105,18 @@ class HandshakeSettings:
     @cached_property
     def lists(self) -> Lists:
         """What we offer and accept, in our order of preference: our lists without what is below the floor."""
+        return self._above_floor(Lists(self.primaries, self.secondaries, self.aeads))
+
+    @cached_property
+    def anonymous_lists(self) -> Lists:
+        """What we accept where the fixed offer was sent."""
+        return self._above_floor(ANONYMOUS_LISTS)
+
+    def _above_floor(self, lists: Lists) -> Lists:
         return Lists(
-            _above(self.primaries, self.minimum_primaries),
-            _above(self.secondaries, self.minimum_secondaries),
-            _above(self.aeads, self.minimum_aeads),
+            _above(lists.primaries, self.minimum_primaries),
+            _above(lists.secondaries, self.minimum_secondaries),
+            _above(lists.aeads, self.minimum_aeads),
         )
 
     @cached_property

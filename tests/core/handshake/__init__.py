@@ -1,0 +1,1 @@
+"""Tests of the handshake of QG/1."""
