@@ -1,0 +1,254 @@
+"""Tests of quantumgate.crypto.liboqs and of the child that it runs, against libraries that are good, bad or missing."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import sys
+from pathlib import Path
+
+from cryptography.hazmat.bindings import _rust
+from twisted.trial.unittest import SkipTest, SynchronousTestCase
+
+from quantumgate.crypto import liboqs, liboqs_probe
+from quantumgate.crypto.known_answers import LIBOQS_ANSWERS
+from quantumgate.crypto.liboqs import Finding, judge, run_probe
+from quantumgate.crypto.random import FixedRandom
+from quantumgate.crypto.suites import SECONDARIES
+from tests.crypto.scripts import run_script
+
+PROBE = [sys.executable, "-I", str(Path(liboqs_probe.__file__))]
+LOADED = {"kind": "loaded", "path": "/lib/liboqs.so", "version": "0.16.0"}
+
+
+def lines(*objects: dict[str, object]) -> bytes:
+    """A probe's output."""
+    return b"".join(json.dumps(one).encode() + b"\n" for one in objects)
+
+
+def answers(**changed: object) -> list[dict[str, object]]:
+    """All the right answers, with those of ``changed`` (by id, as ``i17``) replaced."""
+    return [
+        {"kind": "answer", "id": id_, "digest": changed.get(f"i{id_}", known)} for id_, known in LIBOQS_ANSWERS.items()
+    ]
+
+
+class JudgeTests(SynchronousTestCase):
+    """What a probe's words mean."""
+
+    def test_all_well(self) -> None:
+        """Loaded, of the right version, every answer known."""
+        found = judge(0, lines({"kind": "trying", "path": "/lib/liboqs.so"}, LOADED, *answers()))
+        self.assertEqual(found, Finding(None, "0.16.0", "/lib/liboqs.so"))
+
+    def test_a_wrong_or_missing_answer(self) -> None:
+        """Closes that row, and no other."""
+        found = judge(0, lines(LOADED, *answers(i17="00" * 32)))
+        self.assertEqual(found.problems, {17: "known answer differs"})
+        said = [*answers()[:-1], {"kind": "answer", "id": 34, "problem": "not in this build of liboqs"}]
+        self.assertEqual(judge(0, lines(LOADED, *said)).problems, {34: "not in this build of liboqs"})
+        self.assertEqual(judge(0, lines(LOADED, *answers()[1:])).problems, {16: "not examined"})
+
+    def test_nothing_found(self) -> None:
+        """Absent, not broken."""
+        self.assertEqual(judge(0, b""), Finding(None, reason="no liboqs library was found"))
+
+    def test_does_not_load(self) -> None:
+        """Broken, with the path that was tried last."""
+        found = judge(0, lines({"kind": "trying", "path": "/a"}, {"kind": "trying", "path": "/b"}))
+        self.assertEqual((found.reason, found.broken), ("/b does not load", True))
+
+    def test_a_dead_child(self) -> None:
+        """Broken, with the path that killed it, whatever it said before."""
+        found = judge(-7, lines({"kind": "trying", "path": "/a"}))
+        self.assertEqual((found.reason, found.broken), ("/a ends its process (signal 7)", True))
+        found = judge(-11, lines(LOADED, *answers()))
+        self.assertEqual(found.reason, "/lib/liboqs.so ends its process (signal 11)")
+        self.assertEqual(judge(1, b"").reason, "the probe ends its process (exit status 1)")
+
+    def test_another_version(self) -> None:
+        """0.15 and 0.17 are told apart from 0.16."""
+        for version in ("0.15.0", "0.17.0", "1.0", "0.160.0"):
+            found = judge(0, lines({**LOADED, "version": version}, *answers()))
+            self.assertEqual(found.reason, f"liboqs {version} was found, 0.16.x is needed")
+        self.assertEqual(judge(0, lines({**LOADED, "version": "0.16.1"}, *answers())).reason, "")
+
+    def test_nonsense(self) -> None:
+        """A library that writes to stdout, or no JSON at all."""
+        self.assertEqual(judge(0, b"hello\n").reason, "the probe's words make no sense")
+
+    def test_every_row_has_an_answer(self) -> None:
+        """One for each that liboqs provides, and no other."""
+        self.assertEqual(set(LIBOQS_ANSWERS), {row.id for row in SECONDARIES.values() if row.backend == "liboqs"})
+
+
+class ProbeTests(SynchronousTestCase):
+    """The child, run for real."""
+
+    def setUp(self) -> None:
+        """A prefix of our own."""
+        self.prefix = Path(self.mktemp()).absolute()
+        (self.prefix / "lib").mkdir(parents=True)
+        before = os.environ.get("OQS_INSTALL_PATH")
+        if before is None:
+            self.addCleanup(os.environ.pop, "OQS_INSTALL_PATH")
+        else:
+            self.addCleanup(os.environ.__setitem__, "OQS_INSTALL_PATH", before)
+        os.environ["OQS_INSTALL_PATH"] = str(self.prefix)
+        if not str(next(liboqs_probe.candidates(), self.prefix)).startswith(str(self.prefix)):
+            raise SkipTest("liboqs is installed system-wide and would be found first: run where it is not")
+        self.library = self.prefix / "lib" / "liboqs.so"
+
+    def test_nothing_there(self) -> None:
+        """An empty prefix."""
+        self.assertEqual(run_probe(PROBE).reason, "no liboqs library was found")
+
+    def test_a_text_file(self) -> None:
+        """Is no library; the child lives."""
+        self.library.write_text("not a library")
+        found = run_probe(PROBE)
+        self.assertEqual((found.reason, found.path), (f"{self.library} does not load", str(self.library)))
+
+    def test_a_truncated_library(self) -> None:
+        """Kills the child (SIGBUS here) or does not load; this process lives and names the file."""
+        whole = Path(str(_rust.__file__)).read_bytes()
+        self.library.write_bytes(whole[: len(whole) // 3])
+        found = run_probe(PROBE)
+        self.assertTrue(found.broken)
+        self.assertIsNone(found.module)
+        self.assertTrue(found.reason.startswith(str(self.library)), found.reason)
+
+    def test_another_library_of_that_name(self) -> None:
+        """Loads, but is not liboqs."""
+        self.library.symlink_to(str(_rust.__file__))
+        self.assertEqual(run_probe(PROBE).reason, f"{self.library} does not load")
+
+    def test_a_child_that_cannot_run(self) -> None:
+        """Is reported, not raised."""
+        found = run_probe([str(self.prefix / "no such program")])
+        self.assertEqual((found.reason, found.broken), ("the probe could not run: FileNotFoundError", True))
+
+    def test_a_child_that_hangs(self) -> None:
+        """Is ended."""
+        self.patch(liboqs, "PROBE_SECONDS", 0.2)
+        found = run_probe([sys.executable, "-c", "import sys; sys.stdin.close(); import time; time.sleep(60)"])
+        self.assertEqual(found.reason, "the probe could not run: TimeoutExpired")
+
+
+class StreamTests(SynchronousTestCase):
+    """The probe's own copy of the fixed stream (it may import nothing of ours)."""
+
+    def test_is_fixed_random(self) -> None:
+        """The same bytes as random.FixedRandom's."""
+        stream = liboqs_probe.Stream("seed")
+        self.assertEqual(b"".join(stream.draw(n) for n in (0, 1, 3044, 64)), FixedRandom(b"seed").bytes(3109))
+
+
+class ImportTests(SynchronousTestCase):
+    """The import of liboqs-python, in a process of its own each time."""
+
+    def setUp(self) -> None:
+        """Skip where the package is missing."""
+        if importlib.util.find_spec("oqs") is None:
+            raise SkipTest("liboqs-python is not installed: pip install 'liboqs-python>=0.16,<0.17'")
+        self.traps = Path(self.mktemp()).absolute()
+        self.traps.mkdir()
+        for name in ("git", "cmake"):
+            trap = self.traps / name
+            trap.write_text(f"#!/bin/sh\necho {name} >> {self.traps}/sprung\nexit 1\n")
+            trap.chmod(0o755)
+
+    def script(self, text: str, **more: str) -> str:
+        """Run with traps in front of everything else and an empty prefix."""
+        path = f"{self.traps}{os.pathsep}{os.environ['PATH']}"
+        return run_script(text, PATH=path, OQS_INSTALL_PATH=str(self.traps), **more)
+
+    def test_nothing_is_ever_installed(self) -> None:
+        """Should the library vanish between probe and import: no clone, no build, no countdown, no words, no exit."""
+        said = self.script(
+            "import os, sys, time\n"
+            "from quantumgate.crypto import liboqs\n"
+            "before = time.monotonic()\n"
+            "found = liboqs._import_module(liboqs.Finding(None, '0.16.0', '/nowhere'))\n"
+            "quick = time.monotonic() - before < 4\n"
+            "print(found.reason, found.broken, quick, 'oqs' in sys.modules, 'PYOQS_VERSION' in os.environ)"
+        )
+        self.assertEqual(said, "liboqs-python: ValueError True True False False")
+        self.assertFalse((self.traps / "sprung").exists())
+
+    def test_without_a_library_nothing_is_imported(self) -> None:
+        """find() looks, finds nothing and leaves oqs alone."""
+        said = self.script(
+            "import sys\n"
+            "from quantumgate.crypto import liboqs\n"
+            "found = liboqs.find()\n"
+            "print(found.module, found.version == '' and 'oqs' in sys.modules)"
+        )
+        if "module" in said:
+            raise SkipTest("liboqs is installed system-wide: run where it is not")
+        self.assertEqual(said, "None False")
+        self.assertFalse((self.traps / "sprung").exists())
+
+    def test_a_setting_of_the_user_is_put_back(self) -> None:
+        """PYOQS_VERSION keeps its value."""
+        said = self.script(
+            "import os\n"
+            "from quantumgate.crypto import liboqs\n"
+            "liboqs._import_module(liboqs.Finding(None, '0.16.0', '/nowhere'))\n"
+            "print(os.environ['PYOQS_VERSION'])",
+            PYOQS_VERSION="0.16.0",
+        )
+        self.assertEqual(said, "0.16.0")
+
+    def test_another_project_called_oqs(self) -> None:
+        """Is recognised by where it lies, and never imported."""
+        impostor = self.traps / "site" / "oqs"
+        impostor.mkdir(parents=True)
+        (impostor / "__init__.py").write_text(f"open({str(self.traps / 'sprung')!r}, 'w').close()\n")
+        said = run_script(
+            "import sys\nfrom quantumgate.crypto import liboqs\nprint(liboqs.find().reason, 'oqs' in sys.modules)",
+            first_on_path=str(impostor.parent),
+        )
+        self.assertEqual(said, "the module oqs is not liboqs-python's False")
+        self.assertFalse((self.traps / "sprung").exists())
+
+    def test_another_version_of_the_package(self) -> None:
+        """Only 0.16 is known to have an installer that can be switched off."""
+        site = self.traps / "site"
+        info = site / "liboqs_python-0.17.0.dist-info"
+        info.mkdir(parents=True)
+        (info / "METADATA").write_text("Metadata-Version: 2.1\nName: liboqs-python\nVersion: 0.17.0\n")
+        said = run_script(
+            "import sys\nfrom quantumgate.crypto import liboqs\nprint(liboqs.find().reason, 'oqs' in sys.modules)",
+            first_on_path=str(site),
+        )
+        self.assertEqual(said, "liboqs-python 0.17.0 is installed, 0.16.x is needed False")
+
+
+class RealLibraryTests(SynchronousTestCase):
+    """With a liboqs 0.16 at hand."""
+
+    def setUp(self) -> None:
+        """Skip where there is none."""
+        if liboqs.find().module is None:
+            raise SkipTest(f"{liboqs.find().reason}; set OQS_INSTALL_PATH to the prefix of a shared liboqs 0.16")
+
+    def test_found_examined_imported(self) -> None:
+        """Version, path and no problem with any row that the library was built with."""
+        found = liboqs.find()
+        self.assertTrue(found.version.startswith("0.16."))
+        self.assertEqual([id_ for id_, why in found.problems.items() if why != "not in this build of liboqs"], [])
+        self.assertTrue(hasattr(found.module, "KeyEncapsulation"))
+
+    def test_says_nothing(self) -> None:
+        """liboqs-python talks on stdout; with us it does not, which --json relies on."""
+        said = run_script("from quantumgate.crypto import liboqs\nprint(liboqs.find().module is not None)")
+        self.assertEqual(said, "True")
+
+    def test_the_generator_of_this_process_is_untouched(self) -> None:
+        """The fixed stream was the child's: keys made here differ."""
+        module = liboqs.find().module
+        assert module is not None
+        name = module.get_enabled_kem_mechanisms()[0]
+        self.assertNotEqual(*(module.KeyEncapsulation(name).generate_keypair() for _ in range(2)))
