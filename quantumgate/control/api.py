@@ -123,12 +123,34 @@ class PingReport(Struct, frozen=True, kw_only=True):
     rtt_seconds: float
 
 
-class ControlledAccess(Protocol):
-    """``node.access``: rules by hand, kept over a restart. ``remove`` raises LocalError where there is no such rule."""
+class PingSummary(Struct, frozen=True, kw_only=True):
+    """The sums of one ``qgate ping``. Times are None where nothing was answered."""
 
-    def allow(self, uuid: UUID) -> object: ...
-    def deny(self, uuid: UUID) -> object: ...
-    def remove(self, uuid: UUID) -> object: ...
+    target: str
+    sent: int
+    answered: int
+    relayed: bool
+    rtt_min_seconds: float | None
+    rtt_median_seconds: float | None
+    rtt_max_seconds: float | None
+
+    @classmethod
+    def of(cls, target: str, sent: int, times: Sequence[float], relayed: bool) -> PingSummary:
+        ordered = sorted(times)
+        low, middle, high = (ordered[0], ordered[len(ordered) // 2], ordered[-1]) if ordered else (None, None, None)
+        return cls(target=target, sent=sent, answered=len(ordered), relayed=relayed, rtt_min_seconds=low,
+                   rtt_median_seconds=middle, rtt_max_seconds=high)
+
+
+class ControlledAccess(Protocol):
+    """``node.access``: rules by hand. The awaitables fire when a restart would know them too.
+
+    ``remove`` raises LocalError where there is no such rule.
+    """
+
+    def allow(self, uuid: UUID) -> Awaitable[object]: ...
+    def deny(self, uuid: UUID) -> Awaitable[object]: ...
+    def remove(self, uuid: UUID) -> Awaitable[object]: ...
     def list(self) -> AccessReport: ...
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import stat
 import tomllib
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -69,20 +69,6 @@ def check_extender_names(settings: Settings, provided: Collection[str], file: st
             hint = problem.expected.removeprefix("a known key ") if "did you mean" in problem.expected else (
                 f"({', '.join(sorted(provided))})" if provided else "(none is installed)")
             raise Problem(("extenders", name), f"the name of an installed extender {hint}", problem.found).error(file)
-
-
-def extender_settings(
-    name: str, table: Mapping[str, Any], kind: type[msgspec.Struct] | None, file: str = "settings"
-) -> msgspec.Struct | None:
-    """``[extenders.NAME]`` checked by the extender's own Struct; one without settings takes an empty table only."""
-    try:
-        if kind is None:
-            for key in table:
-                raise unknown_key(("extenders", name, key), ())
-            return None
-        return checked(dict(table), kind, ("extenders", name))
-    except Problem as problem:
-        raise problem.error(file) from None
 
 
 def read_shared_secret(settings: Settings, file: str = "settings") -> bytes | str | None:

@@ -6,12 +6,11 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-import msgspec
 from twisted.trial.unittest import SynchronousTestCase
 
 from quantumgate.errors import ConfigurationError
 from quantumgate.settings import loader
-from quantumgate.settings.loader import extender_settings, load, loads, read_shared_secret
+from quantumgate.settings.loader import load, loads, read_shared_secret
 from quantumgate.settings.schema import Settings
 
 BROKEN = Path(__file__).parent / "broken"
@@ -54,7 +53,8 @@ class TextTests(SynchronousTestCase):
         """What surface.md shows, in one file."""
         settings = parse(
             '[node]\nnetwork = "QuantumGate"\nlisten = ["tcp:9999", {endpoint = "tcp:9998", lan = true}]\n'
-            'connect = []\nrelay = false\ndefault_access = "deny"\nrequire_authentication = true\nshared_secret_file = ""\n'
+            'connect = []\nrelay = false\n'
+            'default_access = "deny"\nrequire_authentication = true\nshared_secret_file = ""\n'
             'shared_passphrase_file = ""\nstore = ""\ncontrol = ""\n[security]\nlevel = "one"\n[algorithms]\n[access]\n'
             "[limits]\nsessions = 8192\nmemory_bytes = 268435456\n[relay]\n[discovery]\n[privacy]\n[log]\n"
             '[extenders.socks5]\nlisten = "tcp:1080:interface=127.0.0.1"\n'
@@ -161,21 +161,3 @@ class SecretTests(SynchronousTestCase):
 
     def test_passphrase_empty(self) -> None:
         self.assertIn("found an empty file", self.refused(self.settings(b"\n", "shared_passphrase_file")))
-
-
-class GuestSettings(msgspec.Struct, forbid_unknown_fields=True):
-    size: int = 1
-
-
-class ExtenderSettingsTests(SynchronousTestCase):
-    def test_checked_by_its_own_struct(self) -> None:
-        self.assertEqual(extender_settings("guest", {"size": 2}, GuestSettings), GuestSettings(size=2))
-
-    def test_wrong(self) -> None:
-        error = self.assertRaises(ConfigurationError, extender_settings, "guest", {"size": "x"}, GuestSettings, "F")
-        self.assertEqual(str(error), 'F: extenders.guest.size: expected a whole number, found "x"')
-
-    def test_without_settings(self) -> None:
-        self.assertIsNone(extender_settings("guest", {}, None))
-        error = self.assertRaises(ConfigurationError, extender_settings, "guest", {"size": 1}, None, "F")
-        self.assertEqual(str(error), "F: extenders.guest.size: expected no key here, found size")

@@ -1,0 +1,139 @@
+"""A ControlledNode without a network: what the control socket and qgate are tried against."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Awaitable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from unittest import TestCase
+from uuid import UUID
+
+from twisted.internet.defer import Deferred, fail, succeed
+
+from quantumgate.control.api import (
+    AccessReport,
+    AlgorithmsReport,
+    DialReport,
+    ExtenderBrief,
+    ExtenderReport,
+    PeerReport,
+    PingReport,
+    RelayReport,
+    StatusReport,
+)
+from quantumgate.errors import ConnectFailed, LocalError
+
+ME = UUID("b9a1d3a4-7c1e-8100-9a1b-0c2d3e4f5a6b")
+FRIEND = UUID("0b51a0f2-3c4d-8100-8888-000000000001")
+STRANGER = UUID("0b51a0f2-3c4d-8100-8888-000000000002")
+FRIEND_ADDRESS = f"qg://{FRIEND}@192.0.2.7:9999"
+
+ALGORITHMS = AlgorithmsReport(primary="X25519", secondary="ML-KEM-768", symmetric="AES-256-GCM", hash="SHA-512",
+                              compression="lz4", signature="ed25519")
+
+
+def short_directory(test: TestCase) -> Path:
+    """A private directory for sockets: trial's own are too deep for the 107 bytes of a unix socket's path."""
+    path = Path(tempfile.mkdtemp(prefix="qg"))
+    test.addCleanup(shutil.rmtree, path)
+    return path
+
+
+def peer_report(uuid: UUID | None, connected_seconds: float = 12.5) -> PeerReport:
+    return PeerReport(
+        uuid=None if uuid is None else str(uuid), name="", endpoint="tcp:192.0.2.7:9999", direction="outbound",
+        authenticated=uuid is not None, relayed=False, path=(), algorithms=ALGORITHMS, shared_secret=False,
+        extenders=("echo",), connected_seconds=connected_seconds, rtt_seconds=0.0123, bytes_sent=1000,
+        bytes_received=2_000_000, key_epoch=1, streams=2,
+    )
+
+
+class FakeAccess:
+    """Rules in two sets."""
+
+    def __init__(self) -> None:
+        self.allowed: set[UUID] = set()
+        self.denied: set[UUID] = set()
+
+    def allow(self, uuid: UUID) -> Deferred[None]:
+        self.denied.discard(uuid)
+        self.allowed.add(uuid)
+        return succeed(None)
+
+    def deny(self, uuid: UUID) -> Deferred[None]:
+        self.allowed.discard(uuid)
+        self.denied.add(uuid)
+        return succeed(None)
+
+    def remove(self, uuid: UUID) -> Deferred[None]:
+        if uuid not in self.allowed | self.denied:
+            raise LocalError(f"no rule names {uuid}")
+        self.allowed.discard(uuid)
+        self.denied.discard(uuid)
+        return succeed(None)
+
+    def list(self) -> AccessReport:
+        return AccessReport(default="deny", allow=sorted(map(str, self.allowed)), deny=sorted(map(str, self.denied)))
+
+
+@dataclass
+class FakePeer:
+    uuid: UUID | None
+
+
+@dataclass
+class FakeNode:
+    """Knows one friend. ``broken`` makes status raise what no node should."""
+
+    access: FakeAccess = field(default_factory=FakeAccess)
+    connected: list[UUID | None] = field(default_factory=list)
+    relayed: bool = False
+    broken: bool = False
+    hangs: Deferred[FakePeer] | None = None
+    pings_lost: set[int] = field(default_factory=set)
+    pings: int = 0
+
+    def status(self) -> StatusReport:
+        if self.broken:
+            raise ZeroDivisionError("the inside of a bug")
+        waiting = DialReport(address=FRIEND_ADDRESS, phase="waiting", reason="connection refused",
+                             advice="is it running?", retry_seconds=4.0)
+        return StatusReport(
+            uuid=str(ME), version="0.1.0", protocol=1, phase="up", reason="listening", advice="", uptime_seconds=3723.5,
+            listening=("tcp:9999",), peers=len(self.connected), relay=RelayReport(),
+            extenders=(ExtenderBrief(name="echo", uuid=str(ME), state="running"),), store="memory",
+            public_endpoints=(), connecting=() if self.connected else (waiting,),
+        )
+
+    def peers_snapshot(self) -> Sequence[PeerReport]:
+        return [peer_report(uuid) for uuid in self.connected]
+
+    def extenders_snapshot(self) -> Sequence[ExtenderReport]:
+        return [
+            ExtenderReport(name="echo", uuid=str(ME), version="1.0", summary="Sends back what it gets", state="running",
+                           distribution="quantumgate-echo", peers=len(self.connected)),
+            ExtenderReport(name="odd", uuid="", version="2", summary="", state="failed", reason="raised at import"),
+        ]
+
+    def connect(self, address: str) -> Awaitable[FakePeer]:
+        if self.hangs is not None:
+            return self.hangs
+        if str(FRIEND) not in address:
+            return fail(ConnectFailed("no-answer", f"nobody answered at {address}", advice="is the UUID right?"))
+        self.connected.append(FRIEND)
+        return succeed(FakePeer(FRIEND))
+
+    def disconnect(self, uuid: UUID) -> Awaitable[object]:
+        if uuid not in self.connected:
+            raise LocalError(f"{uuid} is not connected")
+        self.connected.remove(uuid)
+        return succeed(None)
+
+    def ping(self, target: str) -> Awaitable[PingReport]:
+        self.pings += 1
+        if str(FRIEND) not in target or self.pings in self.pings_lost:
+            return fail(ConnectFailed("no-answer", f"nobody answered at {target}", advice="is it running?"))
+        return succeed(PingReport(uuid=str(FRIEND), endpoint="tcp:192.0.2.7:9999", relayed=self.relayed,
+                                  path=(str(STRANGER),) if self.relayed else (), rtt_seconds=0.001 * self.pings))

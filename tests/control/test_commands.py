@@ -1,0 +1,107 @@
+"""Commands on a fake node and a fake clock, and the words of errors."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import msgspec
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+
+from quantumgate.control import commands
+from quantumgate.control.commands import Errand, error_body
+from quantumgate.control.messages import RequestError
+from quantumgate.errors import ChannelReset, ConnectFailed, LimitError, LocalError, SessionClosed
+from tests.control.fakenode import FRIEND, FRIEND_ADDRESS, STRANGER, FakeNode
+
+
+class CommandTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.node, self.clock, self.items = FakeNode(), Clock(), []
+
+    def start(self, command: str, **arguments: Any) -> Deferred[Any]:
+        errand = Errand(self.node, cast(IReactorTime, self.clock), self.items.append)
+        return Deferred.fromCoroutine(cast(Any, commands.run(errand, command, arguments)))
+
+    def result(self, command: str, **arguments: Any) -> Any:
+        return msgspec.to_builtins(self.successResultOf(self.start(command, **arguments)))
+
+    def test_status_fields_are_the_contract(self) -> None:
+        wanted = {"uuid", "version", "protocol", "phase", "reason", "advice", "uptime_seconds", "listening", "peers",
+                  "relay", "extenders", "store", "public_endpoints"}
+        status = self.result("status")
+        self.assertEqual(wanted - status.keys(), set())
+        self.assertEqual(status["relay"].keys(), {"enabled", "links", "bytes"})
+        self.assertEqual(status["extenders"][0].keys(), {"name", "uuid", "state"})
+
+    def test_peers_fields_are_the_contract(self) -> None:
+        self.node.connected = [FRIEND]
+        wanted = {"uuid", "name", "endpoint", "direction", "authenticated", "relayed", "path", "algorithms",
+                  "shared_secret", "extenders", "connected_seconds", "rtt_seconds", "bytes_sent", "bytes_received",
+                  "key_epoch", "streams"}
+        peer = self.result("peers")[0]
+        self.assertEqual(wanted - peer.keys(), set())
+        self.assertEqual(peer["algorithms"].keys(),
+                         {"primary", "secondary", "symmetric", "hash", "compression", "signature"})
+
+    def test_connect_and_disconnect(self) -> None:
+        self.assertEqual(self.result("connect", address=FRIEND_ADDRESS)["uuid"], str(FRIEND))
+        self.assertEqual(self.result("disconnect", uuid=str(FRIEND)), {"uuid": str(FRIEND)})
+        self.failureResultOf(self.start("disconnect", uuid=str(FRIEND)), LocalError)
+
+    def test_connect_fails_with_the_nodes_reason(self) -> None:
+        failure = self.failureResultOf(self.start("connect", address="qg://x"), ConnectFailed)
+        body = error_body(failure.value)
+        self.assertEqual((body.reason, body.advice), ("no-answer", "is the UUID right?"))
+
+    def test_ping_counts_and_waits(self) -> None:
+        self.node.pings_lost = {2}
+        done = self.start("ping", target=str(FRIEND), count=3, interval_seconds=2)
+        self.assertEqual((len(self.items), self.node.pings), (1, 1))
+        self.clock.advance(1.9)
+        self.assertEqual(len(self.items), 1)
+        self.clock.advance(0.1)
+        self.clock.advance(2)
+        self.assertEqual([item["sequence"] for item in self.items], [1, 2, 3])
+        self.assertEqual(self.items[1]["error"].reason, "no-answer")
+        summary = self.successResultOf(done)
+        self.assertEqual((summary.sent, summary.answered), (3, 2))
+        self.assertEqual((summary.rtt_min_seconds, summary.rtt_max_seconds), (0.001, 0.003))
+
+    def test_ping_nobody(self) -> None:
+        summary = self.result("ping", target=str(STRANGER), count=1)
+        self.assertEqual((summary["answered"], summary["rtt_median_seconds"]), (0, None))
+
+    def test_access(self) -> None:
+        self.assertEqual(self.result("access.allow", uuid=str(FRIEND))["allow"], [str(FRIEND)])
+        self.assertEqual(self.result("access.deny", uuid=str(FRIEND))["deny"], [str(FRIEND)])
+        self.assertEqual(self.result("access.remove", uuid=str(FRIEND)), self.result("access.list"))
+        self.failureResultOf(self.start("access.remove", uuid=str(FRIEND)), LocalError)
+
+    def test_wrong_arguments(self) -> None:
+        for command, arguments in (("status", {"x": 1}), ("connect", {}), ("connect", {"address": ""}),
+                                   ("ping", {"target": "x", "count": 0}), ("ping", {"target": "x", "count": "2"}),
+                                   ("disconnect", {"uuid": 5})):
+            error = self.assertRaises(RequestError, self.start, command, **arguments)
+            self.assertEqual(error.reason, "wrong-arguments")
+
+    def test_a_uuid_that_is_none(self) -> None:
+        self.failureResultOf(self.start("disconnect", uuid="me"), LocalError)
+
+    def test_unknown(self) -> None:
+        self.assertEqual(self.assertRaises(RequestError, self.start, "invite").reason, "unknown-command")
+
+
+class ErrorBodyTests(SynchronousTestCase):
+    def test_words(self) -> None:
+        cases = [(ConnectFailed("pin", "m"), "pin"), (LimitError("sessions", 3), "limit"), (LocalError("m"), "refused"),
+                 (SessionClosed("m"), "closed"), (ChannelReset("m"), "failed"), (RequestError("busy", "m"), "busy")]
+        for error, reason in cases:
+            self.assertEqual(error_body(error).reason, reason)
+
+    def test_a_bug_keeps_its_inside(self) -> None:
+        body = error_body(KeyError("secret key material"))
+        self.assertEqual(body.reason, "bug")
+        self.assertNotIn("secret", body.message)
