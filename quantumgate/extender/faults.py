@@ -11,7 +11,7 @@ from dataclasses import dataclass
 FAULTS_MAX = 5
 FAULT_SPAN_SECONDS = 600.0
 FAULTS_KEPT = 32
-_TEXT_CHARACTERS = 300
+_TEXT_CHARACTERS = 500
 
 
 def described(error: BaseException) -> str:

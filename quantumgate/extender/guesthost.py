@@ -11,7 +11,7 @@ from typing import Any
 from uuid import UUID
 
 from twisted.internet.defer import Deferred, fail, maybeDeferred
-from twisted.internet.interfaces import IReactorTime
+from twisted.internet.interfaces import IProtocol, IReactorTime
 from twisted.logger import Logger
 from zope.interface import implementer
 
@@ -120,8 +120,7 @@ class GuestHost:
         """
         try:
             presence = self._present(peer)
-            if not isinstance(label, bytes) or len(label) > LABEL_BYTES:
-                raise LocalError(f"a label is at most {LABEL_BYTES} bytes, found {label!r:.80}")
+            _check_opening(protocol, label)
             channel = presence.session.open_channel(self._extender, stream=True, priority=NORMAL, label=label)
         except QuantumGateError as error:
             return fail(error)
@@ -201,6 +200,13 @@ def _check_sending(priority: Any, delay: Any) -> None:
         raise LocalError(f"a priority is 1 (interactive), 2 (normal) or 3 (bulk), found {priority!r:.80}")
     if not 0 <= delay < float("inf"):
         raise LocalError(f"a delay is seconds from 0 on, found {delay!r:.80}")
+
+
+def _check_opening(protocol: Any, label: Any) -> None:
+    if not IProtocol.providedBy(protocol):
+        raise LocalError(f"a stream needs an IProtocol, found {type(protocol).__name__}")
+    if not isinstance(label, bytes) or len(label) > LABEL_BYTES:
+        raise LocalError(f"a label is at most {LABEL_BYTES} bytes, found {label!r:.80}")
 
 
 def _answer(transport: StreamTransport, channel: Any, protocol: Any) -> Deferred[Any]:

@@ -17,8 +17,6 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
-from zope.interface import Invalid
-from zope.interface.verify import verifyObject
 
 from quantumgate.errors import LocalError, QuantumGateError
 from quantumgate.extender.answers import as_deferred
@@ -26,7 +24,7 @@ from quantumgate.extender.doors import Landlord
 from quantumgate.extender.endings import failed
 from quantumgate.extender.faults import Fault, FaultCount, described
 from quantumgate.extender.guesthost import GuestHost
-from quantumgate.extender.registry import Registration
+from quantumgate.extender.registry import Registration, interface_problems
 from quantumgate.interfaces import IExtender
 from quantumgate.wire.codes import ResetCode
 
@@ -141,10 +139,8 @@ class Guest:
     def _made_and_started(self, host: GuestHost) -> Any:
         registration = self.registration
         instance = registration.maker.make(registration.settings)
-        try:
-            verifyObject(IExtender, instance)
-        except Invalid as error:
-            raise TypeError(" ".join(str(error).split())) from None
+        if problems := interface_problems(IExtender, instance):
+            raise TypeError("not an extender: " + "; ".join(problems))
         self.instance = instance
         return instance.start(host)
 

@@ -16,6 +16,8 @@ from uuid import UUID
 
 import msgspec
 from zope.interface import Invalid
+from zope.interface.exceptions import BrokenImplementation, BrokenMethodImplementation, DoesNotImplement
+from zope.interface.interfaces import IMethod
 from zope.interface.verify import verifyObject
 
 from quantumgate.errors import ConfigurationError
@@ -142,11 +144,29 @@ def _listed(point: EntryPoint) -> Registration:
     return Registration(point.name, name, version, entry_point=point, problem=problem)
 
 
-def _maker_problems(maker: Any, name: str) -> list[str]:
+def interface_problems(interface: Any, candidate: Any) -> list[str]:
+    """What ``candidate`` lacks of a zope interface, each in a few words; nothing where it provides it."""
     try:
-        verifyObject(IExtenderMaker, maker)
-    except Invalid as error:
-        return [" ".join(str(error).split())]
+        verifyObject(interface, candidate)
+    except Invalid as error:  # one problem, or a MultipleInvalid with all of them
+        return [_in_words(interface, each) for each in getattr(error, "exceptions", (error,))]
+    return []
+
+
+def _in_words(interface: Any, error: Exception) -> str:
+    if isinstance(error, DoesNotImplement):
+        return f"it does not declare that it implements {interface.__name__}"
+    if isinstance(error, BrokenImplementation):
+        name = getattr(error.name, "__name__", error.name)
+        return f"{name}{'()' if IMethod.providedBy(error.name) else ''} is missing"
+    if isinstance(error, BrokenMethodImplementation):
+        return f"{getattr(error.method, '__name__', error.method)}() {str(error.mess).removeprefix('implementation ')}"
+    return " ".join(str(error).split())
+
+
+def _maker_problems(maker: Any, name: str) -> list[str]:
+    if problems := interface_problems(IExtenderMaker, maker):
+        return problems
     checks = (
         (maker.name == name, f"its name is {maker.name!r}, its entry point's {name!r}"),
         (_NAME.fullmatch(name), f"a name has 1 to 32 of a-z 0-9 _ -, found {name!r}"),

@@ -117,8 +117,8 @@ class RegistryTests(SynchronousTestCase):
     def test_no_maker(self) -> None:
         """Everything that is missing is in one message."""
         problem = self.problem("class M:\n    name = 'one'\none = M()")
-        for word in ("uuid", "version", "summary", "settings", "anonymous", "make"):
-            self.assertIn(f"IExtenderMaker.{word}", problem)
+        for word in ("uuid", "version", "summary", "settings", "anonymous", "make()"):
+            self.assertIn(f"{word} is missing", problem)
 
     def test_wrong_kinds(self) -> None:
         """Each attribute of a wrong kind is named, all at once."""
