@@ -68,7 +68,7 @@ class NodeTable(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     shared_passphrase_file: Annotated[
         str, key("a path", "instead of a secret: UTF-8 text, one final newline dropped, stretched; both set = error")
     ] = ""
-    store: Annotated[str, key("a SQLAlchemy URL", '"" = SQLite in the data directory')] = ""
+    store: Annotated[str, key("a SQLAlchemy URL", '"" = the built-in one in the data directory')] = ""
     control: Annotated[str, key("a path", '"" = a unix socket in the data directory')] = ""
 
 
