@@ -154,7 +154,7 @@ class RefusalTests(SynchronousTestCase):
         self.assertEqual(len(primary(2).generate().exchange((5).to_bytes(56, "little"))), 56)
 
     def test_p521_off_the_curve(self) -> None:
-        """y + 1, coordinates not below p, another form's first byte, zeros."""
+        """y + 1, coordinates not below p, another form's first byte, zeros, the compressed form."""
         x, y = P521_G
         good = b"\4" + x.to_bytes(66, "big") + y.to_bytes(66, "big")
         self.assertEqual(len(primary(3).generate().exchange(good)), 66)
@@ -163,3 +163,4 @@ class RefusalTests(SynchronousTestCase):
         for form in (0, 1, 2, 3, 5, 6, 7):
             self.refuse(primary(3), bytes((form,)) + good[1:])
         self.refuse(primary(3), bytes(133))
+        self.refuse(primary(3), bytes((2 + y % 2,)) + x.to_bytes(66, "big"))

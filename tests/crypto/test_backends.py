@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 from cryptography.hazmat.primitives.asymmetric import mlkem
 from twisted.trial.unittest import SynchronousTestCase
@@ -56,6 +57,22 @@ class CryptographyTests(SynchronousTestCase):
         self.patch(module, "AEAD_ANSWERS", {1: module.AEAD_ANSWERS[1], 2: module.AEAD_ANSWERS[1]})
         self.patch(module, "AGREEMENT_ANSWERS", {**module.AGREEMENT_ANSWERS, 3: ""})
         self.assertEqual(self.failed(), ["HKDF-SHA-512", "ChaCha20-Poly1305", "P-521"])
+
+    def test_each_part_of_a_kem_s_answer_counts(self) -> None:
+        """Public key, secret, and the secret of a ciphertext that fits nothing."""
+        known = module.MLKEM_ANSWERS[2]
+        for part in ("public_hash", "secret", "rejected"):
+            self.patch(module, "MLKEM_ANSWERS", {1: module.MLKEM_ANSWERS[1], 2: replace(known, **{part: "00" * 32})})
+            self.assertEqual(self.failed(), ["ML-KEM-1024"])
+
+    def test_each_part_of_an_identity_s_answer_counts(self) -> None:
+        """Fingerprint, Edwards half, ML-DSA half."""
+        fingerprint, signature = module.IDENTITY_ANSWERS[4]
+        bad = [("00" * 32, signature)]
+        bad += [(fingerprint, signature[:at] + bytes((signature[at] ^ 1,)) + signature[at + 1 :]) for at in (5, 500)]
+        for answer in bad:
+            self.patch(module, "IDENTITY_ANSWERS", {2: module.IDENTITY_ANSWERS[2], 4: answer})
+            self.assertEqual(self.failed(), ["ed448+mldsa87"])
 
     def test_a_wrong_mechanism_is_noticed(self) -> None:
         """A KEM that agrees with itself and with nobody else: what HQC once did."""

@@ -246,6 +246,13 @@ class RealLibraryTests(SynchronousTestCase):
         said = run_script("from quantumgate.crypto import liboqs\nprint(liboqs.find().module is not None)")
         self.assertEqual(said, "True")
 
+    def test_another_library_than_the_examined_one_is_refused(self) -> None:
+        """What was examined and what is used must be one file."""
+        found = liboqs._import_module(Finding(None, "0.16.0", "/another/liboqs.so"))
+        self.assertIsNone(found.module)
+        self.assertTrue(found.broken)
+        self.assertIn("another library was loaded than examined", found.reason)
+
     def test_the_generator_of_this_process_is_untouched(self) -> None:
         """The fixed stream was the child's: keys made here differ."""
         module = liboqs.find().module

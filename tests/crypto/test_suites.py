@@ -41,6 +41,14 @@ class TableTests(SynchronousTestCase):
             ],
         )
 
+    def test_names_in_liboqs(self) -> None:
+        """Which form makes keys and which uses them."""
+        found = {row.id: (row.maker, row.user) for row in SECONDARIES.values() if row.backend == "liboqs"}
+        self.assertEqual([found[id_] for id_ in (16, 17)], [("sntrup761",) * 2, ("HQC-3",) * 2])
+        self.assertEqual(found[18], ("FrodoKEM-976-SHAKE",) * 2)
+        for id_, name in ((32, "460896"), (33, "6688128"), (34, "8192128")):
+            self.assertEqual(found[id_], (f"Classic-McEliece-{name}f", f"Classic-McEliece-{name}"))
+
     def test_aeads(self) -> None:
         """Two ciphers."""
         self.assertEqual([(row.id, row.name) for row in AEADS.values()], [(1, "AES-256-GCM"), (2, "ChaCha20-Poly1305")])
