@@ -13,7 +13,15 @@ from uuid import UUID
 
 from quantumgate.core.compression import CompressionChoice
 from quantumgate.core.credit import GROW_WITHIN_SECONDS
-from quantumgate.errors import ChannelReset, LimitError, LocalError, MalformedError, SessionClosed, ViolationError
+from quantumgate.errors import (
+    ChannelReset,
+    LimitError,
+    LocalError,
+    MalformedError,
+    RemoteProtocolError,
+    SessionClosed,
+    ViolationError,
+)
 from quantumgate.wire import frames
 from quantumgate.wire.codes import ResetCode
 from quantumgate.wire.compressed import inflate
@@ -429,10 +437,19 @@ class Channel:
                 self._deliver_fin()
             elif self.stream:
                 self.on_data(entry[0])
-            else:
-                self._hand_over(*entry)
+            elif not self._handed_over_late(*entry):
+                return
         if not self.closed:
             self.listen()
+
+    def _handed_over_late(self, data: bytes, compressed: bool) -> bool:
+        """As ``_hand_over``, but the guest's own call brought us here: it must not be blamed for what the peer sent."""
+        try:
+            self._hand_over(data, compressed)
+        except RemoteProtocolError as error:
+            self._session.fail(ViolationError(str(error)), self._session.now)
+            return False
+        return True
 
     def drain_inbox(self) -> None:
         """Deliver what waited for other channels' guests; called by the session."""

@@ -91,11 +91,12 @@ class SessionBlock:
     def decode(cls, data: bytes) -> SessionBlock:
         """Raises MalformedError on torn, repeated, descending or out-of-range entries."""
         found = _split(data)
+        default = cls()  # the class itself holds slots, not the defaults
         block = cls(
-            max_record=_number(found, MAX_RECORD, cls.max_record),
-            initial_window=_number(found, INITIAL_WINDOW, cls.initial_window),
-            max_channels=_number(found, MAX_CHANNELS, cls.max_channels),
-            max_message=_number(found, MAX_MESSAGE, cls.max_message),
+            max_record=_number(found, MAX_RECORD, default.max_record),
+            initial_window=_number(found, INITIAL_WINDOW, default.initial_window),
+            max_channels=_number(found, MAX_CHANNELS, default.max_channels),
+            max_message=_number(found, MAX_MESSAGE, default.max_message),
             compression=_numbers(found.get(COMPRESSION, b"")),
             padding=_number(found, PADDING, 0),
             version=_number(found, VERSION, VERSION_NUMBER),
