@@ -40,7 +40,7 @@ acceptance: $(VENV)/ok
 	@exec $(BIN)/python -m tests.acceptance $(NAMES) $(ARGS)
 
 bench: $(VENV)/bench
-	$(BIN)/python bench/peers/run.py --venv $(VENV) --add ours=bench/ours.py::a+b+c+d+e --add-python $(BIN)/python $(ARGS)
+	$(BIN)/python bench/run_all.py --venv $(VENV) $(ARGS)
 
 states: $(VENV)/ok
 	$(BIN)/python docs/spec/draw_states.py
@@ -57,8 +57,8 @@ $(VENV)/style: $(VENV)/ok
 	$(PIP) -e '.[test,style]'
 	@touch $@
 
-$(VENV)/bench: $(VENV)/ok bench/peers/requirements.txt
-	$(PIP) -r bench/peers/requirements.txt
+$(VENV)/bench: $(VENV)/ok
+	$(PIP) -e '.[test,bench]'
 	@touch $@
 
 clean:
