@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import ast
 import hashlib
-import subprocess
 from collections import Counter
 from pathlib import Path
 
@@ -11,6 +11,22 @@ from twisted.trial.unittest import SynchronousTestCase
 
 import quantumgate
 from quantumgate.crypto.random import FixedRandom, SystemRandom
+
+
+DOORS = {"urandom", "getrandom", "secrets", "SystemRandom"}
+
+
+def draws(source: str) -> bool:
+    """Whether Python source draws from the system by another door than ours."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Attribute) and node.attr in DOORS - {"secrets"}:
+            return True
+        if isinstance(node, ast.ImportFrom) and not (node.module or "").startswith("quantumgate"):
+            if node.module in DOORS or DOORS & {alias.name for alias in node.names}:
+                return True
+        elif isinstance(node, ast.Import) and DOORS & {alias.name for alias in node.names}:
+            return True
+    return False
 
 
 class SystemRandomTests(SynchronousTestCase):
@@ -72,12 +88,13 @@ class OnlyDoorTests(SynchronousTestCase):
     """os.urandom is touched in one file."""
 
     def test_no_other_file_draws(self) -> None:
-        """No module of the package but random.py names os.urandom, secrets or the random module."""
+        """No module of the package but random.py takes urandom, getrandom or the secrets module."""
         root = Path(quantumgate.__file__).parent
-        found = subprocess.run(
-            ["grep", "-rlE", r"urandom|^import (random|secrets)|^from (random|secrets) import", "--include=*.py", root],
-            capture_output=True,
-            text=True,
-            check=False,
-        ).stdout.split()
-        self.assertEqual([str(Path(name).relative_to(root)) for name in found], ["crypto/random.py"])
+        found = {str(path.relative_to(root)) for path in root.rglob("*.py") if draws(path.read_text())}
+        self.assertEqual(found, {"crypto/random.py"})
+
+    def test_drawing_is_recognised(self) -> None:
+        """In every form of import, and not in a text."""
+        for source in ("os.urandom(3)", "from os import urandom", "import secrets", "from secrets import token_bytes"):
+            self.assertTrue(draws(source), source)
+        self.assertFalse(draws("'head -c 64 /dev/urandom > secret'"))
