@@ -12,7 +12,6 @@ from twisted.trial.unittest import SynchronousTestCase
 import quantumgate
 from quantumgate.crypto.random import FixedRandom, SystemRandom
 
-
 DOORS = {"urandom", "getrandom", "secrets", "SystemRandom"}
 
 
