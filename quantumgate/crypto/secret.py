@@ -22,7 +22,9 @@ from quantumgate.errors import BugError, LocalError
 CHUNK_BYTES = 65_536
 _CHUNK_BITS = CHUNK_BYTES.bit_length() - 1
 _SMALLEST_SLOT_BITS = 4
+_OFFSET_MASK = CHUNK_BYTES - 1
 _WIPED = -1
+_USED_AFTER_WIPE = "a secret was used after it was wiped"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +60,7 @@ class _Arena:
                     self._grow(bits)
 
     def give(self, at: int, size: int) -> None:
-        chunk, start = self.chunks[at >> _CHUNK_BITS], at & (CHUNK_BYTES - 1)
+        chunk, start = self.chunks[at >> _CHUNK_BITS], at & _OFFSET_MASK
         chunk[start : start + size] = bytes(size)
         self.free[slot_bits(size)].append(at)
 
@@ -128,11 +130,12 @@ class Secret:
     def __init__(self, data: bytes | bytearray | memoryview) -> None:
         """Copies data (1 byte or more) into locked memory; wiping the source is the caller's."""
         self._at = _WIPED
-        self._size = len(data)
-        if not self._size:
+        self._size = size = len(data)
+        if not size:
             raise LocalError("a secret cannot be empty")
-        self._at = _ARENA.take(self._size)
-        self._view()[:] = data
+        self._at = at = _ARENA.take(size)
+        start = at & _OFFSET_MASK
+        _ARENA.chunks[at >> _CHUNK_BITS][start : start + size] = data
 
     @classmethod
     def blank(cls, size: int) -> Secret:
@@ -156,13 +159,16 @@ class Secret:
 
     def _view(self) -> memoryview:
         if self._at < 0:
-            raise BugError("a secret was used after it was wiped")
-        start = self._at & (CHUNK_BYTES - 1)
+            raise BugError(_USED_AFTER_WIPE)
+        start = self._at & _OFFSET_MASK
         return memoryview(_ARENA.chunks[self._at >> _CHUNK_BITS])[start : start + self._size]
 
     def reveal(self) -> bytes:
         """A copy in ordinary memory. Named so that a search finds every place where a secret leaves its lock."""
-        return bytes(self._view())
+        if self._at < 0:
+            raise BugError(_USED_AFTER_WIPE)
+        start = self._at & _OFFSET_MASK
+        return _ARENA.chunks[self._at >> _CHUNK_BITS][start : start + self._size]
 
     def borrow(self) -> memoryview:
         """The locked bytes themselves, read only, for one call into the crypto library. Never keep it."""
