@@ -1,1 +1,1 @@
-"""Beside the house, shipped: memory network, seeded randomness and clocks, for our tests and for authors of extenders."""
+"""Beside the house, shipped: memory network, seeded randomness, nodes on a fake clock, play scripts. Only for tests."""
