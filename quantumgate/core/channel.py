@@ -25,7 +25,12 @@ from quantumgate.errors import (
 from quantumgate.wire import frames
 from quantumgate.wire.codes import ResetCode
 from quantumgate.wire.compressed import inflate
-from quantumgate.wire.limits import COMPRESS_MIN_BYTES, MESSAGE_TOTAL_BYTES, WINDOW_FREE_RAISE_BYTES
+from quantumgate.wire.limits import (
+    COMPRESS_MIN_BYTES,
+    MESSAGE_CREDIT_BYTES,
+    MESSAGE_TOTAL_BYTES,
+    WINDOW_FREE_RAISE_BYTES,
+)
 
 if TYPE_CHECKING:
     from quantumgate.core.session import Session
@@ -57,6 +62,7 @@ class Channel:
         "_answered",
         "_busy",
         "_choice",
+        "_early",
         "_fin_queued",
         "_fin_received",
         "_fin_sent",
@@ -92,8 +98,8 @@ class Channel:
         "outbox",
         "priority",
         "queued_bytes",
-        "received_bytes",
         "receive_limit",
+        "received_bytes",
         "send_limit",
         "sent_bytes",
         "stream",
@@ -122,8 +128,9 @@ class Channel:
         self.window_bytes = self.receive_limit = session.block.initial_window
         self._grown = self._busy = self._fin_received = self._part_compressed = False
         self._lent_bytes = self._held_bytes = self._held_raw_bytes = self._part_left = 0
-        self._parts: list[bytes] | None = None
-        self._inbox: deque[tuple[bytes, bool] | None] = deque()
+        self._parts: bytearray | None = None
+        self._inbox: deque[tuple[bytes | bytearray, bool] | None] = deque()
+        self._early = bytearray()
         self._renewed_at = session.now
         # hooks
         self.on_message: Callable[[bytes], bool] = _done
@@ -269,9 +276,15 @@ class Channel:
             head = self._heads[key] = frames.HEAD_AND_TOTAL.pack(frames.MSG << 24 | self.id, word, size)
         return head
 
-    def sent(self, size: int) -> None:
-        """``size`` payload bytes left the queue; the owner is told later if it waits for room."""
-        self.sent_bytes += size
+    @property
+    def credit_bytes(self) -> int:
+        """What may be sent of the head of the queue now, by credit; 0 or less = wait for WINDOW."""
+        begins = not self.stream and not self.head_sent
+        return self.send_limit - self.sent_bytes - (MESSAGE_CREDIT_BYTES if begins else 0)
+
+    def sent(self, size: int, messages: int = 0) -> None:
+        """``size`` payload bytes left the queue, and so many messages began; the owner is told later if it waits for room."""
+        self.sent_bytes += size + messages * MESSAGE_CREDIT_BYTES
         self.queued_bytes -= size
         session = self._session
         session.queued_bytes -= size
@@ -308,10 +321,15 @@ class Channel:
             raise MalformedError(f"a stream frame with flags {flags:#x}, {len(data)} bytes")
         self._charge(len(data))
         if data:
-            if self._answered and not self._inbox:
+            if self._answered:
                 self.on_data(data)
+            elif self.ours:
+                raise ViolationError("stream data before CH_ACCEPT")
+            elif self._inbox:
+                self._early += data
             else:
-                self._inbox.append((data, False))
+                self._early = bytearray(data)
+                self._inbox.append((self._early, False))
         if flags and not self.closed:
             self._receive_fin()
 
@@ -335,6 +353,7 @@ class Channel:
             return
         if flags & frames.FIRST:
             data = self._begin_message(flags, data)
+            self._charge(MESSAGE_CREDIT_BYTES)
         elif self._parts is None or flags & frames.COMPRESSED:
             raise MalformedError("a message part without its beginning")
         self._charge(len(data))
@@ -343,7 +362,7 @@ class Channel:
         if not data and not flags & frames.LAST:
             raise MalformedError("an empty message part")
         self._part_left -= len(data)
-        self._parts.append(data)
+        self._parts += data
         if flags & frames.LAST:
             self._end_message(flags)
         elif flags & frames.FIN:
@@ -357,7 +376,7 @@ class Channel:
         total = frames.U32.unpack_from(data)[0]
         if total > self._session.block.max_message:
             raise ViolationError(f"a message of {total} bytes, max_message is {self._session.block.max_message}")
-        self._parts, self._part_left, self.ear = [], total, False
+        self._parts, self._part_left, self.ear = bytearray(), total, False
         self._part_compressed = bool(flags & frames.COMPRESSED)
         return data[MESSAGE_TOTAL_BYTES:]
 
@@ -377,7 +396,7 @@ class Channel:
         if self._part_left or parts is None:
             raise MalformedError("the parts of a message are fewer than its total")
         self._parts = None
-        data = parts[0] if len(parts) == 1 else b"".join(parts)
+        data = bytes(parts)
         if self._answered and not self._busy and not self._inbox and self._session.hands_free:
             self._hand_over(data, compressed)
         else:
@@ -395,16 +414,15 @@ class Channel:
             if not self.allow_compressed:
                 raise ViolationError("a compressed message on a channel that takes none")
             message = inflate(data, self._session.block.max_message)
-        self._held_bytes, self._held_raw_bytes = len(data), 0
         if self.on_message(message):
-            self._taken(len(data))
+            self._taken(len(data) + MESSAGE_CREDIT_BYTES)
         elif not self.closed:
-            self.hold(len(data), len(message))
+            self.hold(len(data) + MESSAGE_CREDIT_BYTES, len(message))
 
-    def hold(self, wire_bytes: int, raw_bytes: int) -> None:
+    def hold(self, credit_bytes: int, raw_bytes: int) -> None:
         """The guest keeps the message it was handed: nothing more is delivered and no credit renewed until ``release``."""
         self._busy = True
-        self._held_bytes, self._held_raw_bytes = wire_bytes, raw_bytes
+        self._held_bytes, self._held_raw_bytes = credit_bytes, raw_bytes
         self._session.in_hands_bytes += raw_bytes
         self.listen()
 
@@ -436,7 +454,7 @@ class Channel:
             if entry is None:
                 self._deliver_fin()
             elif self.stream:
-                self.on_data(entry[0])
+                self.on_data(bytes(entry[0]))
             elif not self._handed_over_late(*entry):
                 return
         if not self.closed:

@@ -20,6 +20,7 @@ from quantumgate.wire.limits import (
     CONTROL_MESSAGE_BYTES,
     FRAME_HEADER_BYTES,
     MAX_FRAMES_PER_RECORD,
+    MESSAGE_CREDIT_BYTES,
     MESSAGE_TOTAL_BYTES,
     RESET_TEXT_BYTES,
     WINDOW_FREE_RAISE_BYTES,
@@ -68,18 +69,19 @@ class Incoming:
                 channel = channels.get(word & 0xFFFFFF)
                 if channel is not None and channel.ear and size_word >> 24 == frames.WHOLE:
                     size = at - start - MESSAGE_TOTAL_BYTES
-                    received = channel.received_bytes + size
+                    cost = size + MESSAGE_CREDIT_BYTES
+                    received = channel.received_bytes + cost
                     if size < 0 or _unpack_total(body, start)[0] != size or size > max_message:
                         raise MalformedError("a whole message that is not as long as its total")
                     if received > channel.receive_limit:
                         raise ViolationError(f"window overrun: {received} bytes of {channel.receive_limit}")
                     channel.received_bytes = received
                     if channel.on_message(bytes(body[start + MESSAGE_TOTAL_BYTES : at])):
-                        channel.consumed_bytes += size
+                        channel.consumed_bytes += cost
                         if channel.receive_limit - channel.consumed_bytes <= channel.window_bytes >> 1:
                             channel.renew()
                     elif not channel.closed:
-                        channel.hold(size, size)
+                        channel.hold(cost, size)
                         if not session.hands_free:
                             session.hands_are_full()
                 else:

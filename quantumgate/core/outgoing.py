@@ -17,6 +17,7 @@ from quantumgate.wire.limits import (
     FRAME_HEADER_BYTES,
     INTERACTIVE_SHARE,
     MAX_FRAMES_PER_RECORD,
+    MESSAGE_CREDIT_BYTES,
     MESSAGE_TOTAL_BYTES,
     RESET_TEXT_BYTES,
 )
@@ -234,7 +235,7 @@ class Outgoing:
                 break
             if channel.closed:
                 continue
-            if not channel.outbox and not channel.fin_due or channel.outbox and channel.sent_bytes >= channel.send_limit:
+            if (not channel.outbox and not channel.fin_due) or (channel.outbox and channel.credit_bytes <= 0):
                 queue.popleft()
                 channel.active = False
                 continue
@@ -261,20 +262,22 @@ def _take_messages(channel: Channel, parts: list[Piece], quantum: int, room: int
     outbox = channel.outbox
     credit = channel.send_limit - channel.sent_bytes
     most_parts = MOST_PARTS
-    used = taken = 0
+    used = taken = count = 0
     append, head = parts.append, channel.head
     while outbox and used < quantum and len(parts) < most_parts and not channel.head_sent:
         entry = outbox[0]
         size = len(entry)
-        if size + WHOLE_MESSAGE_OVERHEAD_BYTES > room - used or size > credit - taken:
+        if size + WHOLE_MESSAGE_OVERHEAD_BYTES > room - used or size + MESSAGE_CREDIT_BYTES > credit:
             break
         append(head(size, type(entry) is not bytes))
         append(entry)
         outbox.popleft()
         taken += size
+        credit -= size + MESSAGE_CREDIT_BYTES
+        count += 1
         used += size + WHOLE_MESSAGE_OVERHEAD_BYTES
-    if taken or used:
-        channel.sent(taken)
+    if count:
+        channel.sent(taken, count)
     if outbox and used < quantum:
         used += _take_part(channel, parts, min(quantum, room) - used)
     if not outbox and channel.fin_due and room - used >= FRAME_HEADER_BYTES:
@@ -290,7 +293,7 @@ def _take_part(channel: Channel, parts: list[Piece], room: int) -> int:
     first = channel.head_sent == 0
     overhead = FRAME_HEADER_BYTES + (MESSAGE_TOTAL_BYTES if first else 0)
     left = len(entry) - channel.head_sent
-    size = min(left, room - overhead, channel.send_limit - channel.sent_bytes)
+    size = min(left, room - overhead, channel.credit_bytes)
     if size <= 0 or (size < left and size < PARTIAL_MIN_BYTES and room - overhead < PARTIAL_MIN_BYTES):
         return 0
     last = size == left
@@ -306,7 +309,7 @@ def _take_part(channel: Channel, parts: list[Piece], room: int) -> int:
         channel.head_sent = 0
     else:
         channel.head_sent += size
-    channel.sent(size)
+    channel.sent(size, int(first))
     return size + overhead
 
 

@@ -47,6 +47,9 @@ LABEL_BYTES = 64
 CLOSE_TEXT_BYTES = 256
 RESET_TEXT_BYTES = 128
 MESSAGE_TOTAL_BYTES = 4
+CONTROLS_WAITING_MAX = 4096
+MESSAGE_CREDIT_BYTES = 128
+"""What a message costs beside its payload, so that a window also bounds how many small or empty ones may wait (ADR 0010)."""
 
 # -- channels and credit -----------------------------------------------------------------------------------------
 FIRST_WINDOW_BYTES = 64 * KIB
@@ -55,6 +58,11 @@ INITIAL_WINDOWS_SUM_BYTES = 32 * MIB
 MAX_MESSAGE_CEILING_BYTES = 8 * MIB
 WINDOW_GROWTH_SHARE = 0.5
 INFLATED_PER_CHANNEL = 1
+MESSAGE_CREDIT_BYTES = 32
+PART_JOIN_BYTES = 2 * KIB
+OPENS_WAITING_MAX = 16_384
+LATE_FRAMES_PER_OPEN = 3
+LATE_FRAMES_MAX = 3000
 CHANNEL_ID_MAX = (1 << 24) - 1
 
 # -- compression -------------------------------------------------------------------------------------------------
@@ -72,6 +80,8 @@ CONTROL_RATE_BYTES = 64 * KIB
 INTERACTIVE_SHARE = 0.75
 SLOW_PATH_BYTES_PER_SECOND = 2_000_000
 WINDOW_FREE_RAISE_BYTES = 16 * KIB
+EXT_UPDATE_GAP_SECONDS = 1.0
+PING_GAP_SECONDS = 0.05
 
 # -- re-key ------------------------------------------------------------------------------------------------------
 REKEY_VOLUME_BYTES = (4_000_000_000, 4_000_000_000, 4_000_000_000, 2_000_000_000, 1_000_000_000)
