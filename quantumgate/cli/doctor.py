@@ -1,0 +1,199 @@
+"""`qgate doctor`: what is installed, what works, what to do. One line for each finding, with advice.
+
+Not for: repairing anything. Exit code 1 where something is wrong that a node would suffer from.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import platform
+import resource
+import stat
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from importlib import metadata
+from pathlib import Path
+
+import click
+
+from quantumgate.cli import output, place
+from quantumgate.cli.place import Place
+
+PACKAGES = ("quantumgate", "twisted", "pyopenssl", "cryptography", "zope.interface", "lz4", "service-identity",
+            "msgspec", "liboqs-python")
+OPTIONAL_PACKAGES = frozenset({"liboqs-python"})
+OPEN_FILES_WANTED = 4096
+LOCKED_BYTES_WANTED = 1024 * 1024
+CLOCK_FLOOR_SECONDS = 1_790_000_000
+"""Autumn 2026: a clock before it was never set."""
+TIME_ERROR = 5
+"""What adjtimex returns for a clock that nothing keeps in step."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """``state``: ok, note (works, could be better), wrong."""
+
+    name: str
+    state: str
+    found: str
+    advice: str = ""
+
+
+@click.command(short_help="What is installed, what works, what to do.")
+@click.option("--config", "config_file", metavar="FILE", help="The configuration, instead of the usual one.")
+@place.options
+@place.passed
+def doctor(where: Place, config_file: str | None) -> int:
+    """Examine this installation: libraries and their known answers, limits, clock, files, the running node.
+
+    \b
+    Example:
+      qgate doctor
+    """
+    findings = list(examined(where, config_file))
+    if where.json:
+        output.as_json([asdict(finding) for finding in findings])
+    else:
+        output.table(("what", "state", "found", "advice"), (
+            (one.name, one.state, one.found, one.advice) for one in findings), "")
+    return 1 if any(finding.state == "wrong" for finding in findings) else 0
+
+
+def examined(where: Place, config_file: str | None) -> Iterator[Finding]:
+    """All findings, in the order in which a person would ask."""
+    yield Finding("python", "ok", f"{platform.python_version()} on {platform.system()} {platform.machine()}")
+    yield from _packages()
+    yield from _crypto()
+    for look in (_locked_memory, _open_files, _clock, _plugin):
+        yield look()
+    yield _configuration(config_file)
+    yield from _data(where.data)
+    yield _node(where)
+
+
+def _packages() -> Iterator[Finding]:
+    for name in PACKAGES:
+        try:
+            yield Finding(name, "ok", metadata.version(name))
+        except metadata.PackageNotFoundError:
+            optional = name in OPTIONAL_PACKAGES or name == "quantumgate"
+            advice = "runs from a checkout; pip install . makes qgate and twistd find it everywhere" \
+                if name == "quantumgate" else f"pip install {name}"
+            yield Finding(name, "note" if optional else "wrong", "not installed", advice)
+
+
+def _crypto() -> Iterator[Finding]:
+    from quantumgate.crypto.backends import backends
+
+    for backend in backends():
+        good = sum(check.ok for check in backend.checks)
+        if backend.state == "ok":
+            yield Finding(f"crypto: {backend.name}", "ok", f"{backend.version}, {good} known answers right")
+        elif backend.state == "absent":
+            yield Finding(f"crypto: {backend.name}", "note", f"not here, runs on ML-KEM ({backend.reason})",
+                          backend.advice)
+        else:
+            yield Finding(f"crypto: {backend.name}", "wrong", f"{backend.state}: {backend.reason}", backend.advice)
+
+
+def _locked_memory() -> Finding:
+    limit, _ = resource.getrlimit(resource.RLIMIT_MEMLOCK)
+    found = "no limit" if limit == resource.RLIM_INFINITY else output.bytes_text(limit)
+    if limit != resource.RLIM_INFINITY and limit < LOCKED_BYTES_WANTED:
+        return Finding("locked memory", "note", found, "ulimit -l 65536 (LimitMEMLOCK=64M): keeps secrets out of swap")
+    return Finding("locked memory", "ok", found)
+
+
+def _open_files() -> Finding:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY and hard < OPEN_FILES_WANTED:
+        return Finding("open files", "note", f"{soft}, at most {hard}",
+                       "raise the hard limit (LimitNOFILE=16384): each session is an open file")
+    return Finding("open files", "ok", f"{soft}, at most {'unlimited' if hard == resource.RLIM_INFINITY else hard}")
+
+
+def _clock() -> Finding:
+    now = time.time()
+    shown = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(now))
+    if now < CLOCK_FLOOR_SECONDS:
+        return Finding("clock", "wrong", shown, "set the clock: peers refuse handshakes from a wrong time")
+    if clock_state() == TIME_ERROR:
+        return Finding("clock", "note", f"{shown}, kept in step by nothing that tells the kernel",
+                       "run a time service; handshakes fail when the clock is hours off")
+    return Finding("clock", "ok", shown)
+
+
+def clock_state() -> int:
+    """The kernel's own opinion of its clock (adjtimex, read only); -1 where it cannot be asked."""
+    try:
+        buffer = ctypes.create_string_buffer(512)  # struct timex with modes = 0; 208 bytes on 64-bit Linux
+        return int(ctypes.CDLL(None).adjtimex(buffer))
+    except (AttributeError, OSError):
+        return -1
+
+
+def _plugin() -> Finding:
+    from twisted.application.service import IServiceMaker
+    from twisted.plugin import getPlugins
+
+    if any(maker.tapname == "qgnode" for maker in getPlugins(IServiceMaker)):
+        return Finding("twistd qgnode", "ok", "found")
+    return Finding("twistd qgnode", "wrong", "twistd does not see it",
+                   f"pip install . into {sys.prefix}, or use python -m twisted in the checkout")
+
+
+def _configuration(config_file: str | None) -> Finding:
+    from quantumgate.cli.check import examine
+    from quantumgate.errors import ConfigurationError
+    from quantumgate.settings.places import default_config_file
+
+    file = Path(config_file) if config_file else default_config_file()
+    if not config_file and not file.exists():
+        return Finding("configuration", "ok", f"none at {file}: built-in defaults", "qgate init writes one")
+    try:
+        examine(file)
+    except ConfigurationError as error:
+        return Finding("configuration", "wrong", str(error), error.advice)
+    return Finding("configuration", "ok", str(file))
+
+
+def _data(data: Path) -> Iterator[Finding]:
+    from quantumgate.node.data_directory import IDENTITY_FILE
+
+    if not data.exists():
+        yield Finding("data directory", "ok", f"{data}: not there yet", "the first start, or qgate init, makes it")
+        return
+    yield _private("data directory", data, 0o700)
+    key = data / IDENTITY_FILE
+    if key.exists():
+        yield _private("identity", key, 0o600)
+    else:
+        yield Finding("identity", "ok", "none yet", "the first start, or qgate init, makes one")
+
+
+def _private(name: str, path: Path, wanted: int) -> Finding:
+    found = path.stat()
+    mode = stat.S_IMODE(found.st_mode)
+    if found.st_uid not in {os.geteuid(), 0}:
+        return Finding(name, "wrong", f"{path} belongs to user {found.st_uid}", f"chown it to user {os.geteuid()}")
+    if mode & 0o077:
+        return Finding(name, "wrong", f"{path} is open to others (mode {mode:04o})", f"chmod {wanted:o} {path}")
+    return Finding(name, "ok", f"{path} (mode {mode:04o})")
+
+
+def _node(where: Place) -> Finding:
+    from quantumgate.control.client import NoNodeRunning
+    from quantumgate.errors import QuantumGateError
+
+    try:
+        with where.node() as node:
+            status = node.call("status")
+    except NoNodeRunning as error:
+        return Finding("node", "ok", str(error), "twistd -n qgnode")
+    except QuantumGateError as error:
+        return Finding("node", "wrong", str(error), error.advice)
+    return Finding("node", "ok", f"{status['phase']}: {status['reason']}", status["advice"])

@@ -1,0 +1,275 @@
+"""The commands that speak to a running node: status, peers, connect, disconnect, ping, access, extenders.
+
+Not for: what is done without one (``identity.py``, ``check.py``, ``doctor.py``). Spec: docs/guide/operating.md.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import click
+
+from quantumgate.cli import output, place
+from quantumgate.cli.place import Place
+
+PING_RELAYED, PING_UNREACHABLE = 1, 2
+
+
+@click.command(short_help="Phase, reason, advice, totals.")
+@place.options
+@place.passed
+def status(where: Place) -> None:
+    """Show the state of the running node: its phase, why it is in it, and what to do.
+
+    \b
+    Example:
+      qgate status
+      qgate status --json | jq -r .phase
+    """
+    with where.node() as node:
+        report = node.call("status")
+    if where.json:
+        output.as_json(report)
+        return
+    output.facts({
+        "node": f"{report['uuid']}  QuantumGate {report['version']}",
+        "fingerprint": report.get("fingerprint", ""),
+        "network": report.get("network", ""),
+        "phase": report["phase"],
+        "reason": report["reason"],
+        "advice": report["advice"],
+        "up": output.duration_text(report["uptime_seconds"]),
+        "listening": ", ".join(report["listening"]) or "no (dial only)",
+        "peers": str(report["peers"]),
+        "extenders": ", ".join(f"{one['name']} ({one['state']})" for one in report["extenders"]) or "none enabled",
+    })
+    for notice in report.get("notices", ()):
+        click.echo(f"note: {output.printable(notice)}")
+    _show_dials(report.get("connecting", ()))
+
+
+def _show_dials(dials: Any) -> None:
+    if dials:
+        click.echo()
+        output.table(("not connected", "phase", "reason", "advice", "next try"), (
+            (dial["address"], dial["phase"], dial["reason"], dial["advice"],
+             "" if dial["retry_seconds"] is None else f"in {output.duration_text(dial['retry_seconds'])}")
+            for dial in dials), "")
+
+
+@click.command(short_help="Live peers, path and algorithms.")
+@place.options
+@place.passed
+def peers(where: Place) -> None:
+    """List the peers of the running node.
+
+    \b
+    Example:
+      qgate peers
+      qgate peers --json | jq -r '.[].uuid'
+    """
+    with where.node() as node:
+        reports = node.call("peers")
+    if where.json:
+        output.as_json(reports)
+        return
+    output.table(("peer", "endpoint", "direction", "path", "algorithms", "secret", "rtt", "for", "sent", "received"), (
+        _peer_row(peer) for peer in reports), "no peers")
+
+
+def _peer_row(peer: dict[str, Any]) -> tuple[str, ...]:
+    used = peer["algorithms"]
+    return (
+        peer["uuid"] or "anonymous",
+        peer["endpoint"],
+        peer["direction"],
+        f"via {', '.join(peer['path'])}" if peer["relayed"] else "direct",
+        f"{used['primary']} + {used['secondary']}, {used['symmetric']}, {used['signature']}",
+        "shared" if peer["shared_secret"] else "",
+        output.milliseconds_text(peer["rtt_seconds"]),
+        output.duration_text(peer["connected_seconds"]),
+        output.bytes_text(peer["bytes_sent"]),
+        output.bytes_text(peer["bytes_received"]),
+    )
+
+
+@click.command(short_help="Connect to a peer.")
+@click.argument("address")
+@place.options
+@place.passed
+def connect(where: Place, address: str) -> None:
+    """Dial ADDRESS (a qg address, or the UUID of a peer that is named in the configuration) and hold the session.
+
+    \b
+    Example:
+      qgate connect qg://0b51a0f2-3c4d-8100-8888-000000000001@192.0.2.7:9999
+    """
+    with where.node() as node:
+        peer = node.call("connect", address=address)
+    if where.json:
+        output.as_json(peer)
+        return
+    used = peer["algorithms"]
+    click.echo(f"connected to {peer['uuid'] or 'an anonymous peer'} at {output.printable(peer['endpoint'])} "
+               f"({used['primary']} + {used['secondary']}, {used['symmetric']})")
+
+
+@click.command(short_help="End the session with a peer.")
+@click.argument("uuid")
+@place.options
+@place.passed
+def disconnect(where: Place, uuid: str) -> None:
+    """End the session with the peer UUID, and do not dial it again.
+
+    \b
+    Example:
+      qgate disconnect 0b51a0f2-3c4d-8100-8888-000000000001
+    """
+    with where.node() as node:
+        result = node.call("disconnect", uuid=uuid)
+    if where.json:
+        output.as_json(result)
+    else:
+        click.echo(f"disconnected from {uuid}")
+
+
+@click.command(short_help="Round trip to a peer; exit 0 direct, 1 relayed, 2 unreachable.")
+@click.argument("target", metavar="UUID|ADDRESS")
+@click.option("--count", default=4, show_default=True, type=click.IntRange(1, 1_000_000), help="How many.")
+@click.option("--interval", default=1.0, show_default=True, type=click.FloatRange(0, 3600), help="Seconds between two.")
+@place.options
+@place.passed
+def ping(where: Place, target: str, count: int, interval: float) -> int:
+    """Measure the round trip to a peer inside its session; a peer that is not connected is dialled first.
+
+    Exit codes: 0 direct, 1 relayed, 2 unreachable, 3 no node running, 64 wrong use.
+
+    \b
+    Example:
+      qgate ping 0b51a0f2-3c4d-8100-8888-000000000001 --count 10
+    """
+    replies: list[Any] = []
+    summary: dict[str, Any] = {}
+    with where.node() as node:
+        parts = node.stream("ping", target=target, count=count, interval_seconds=interval)
+        for last, part in parts:
+            if last:
+                summary = part
+                continue
+            replies.append(part)
+            if not where.json:
+                _show_reply(part)
+    if where.json:
+        output.as_json({**summary, "replies": replies})
+    else:
+        _show_summary(summary)
+    if not summary["answered"]:
+        _explain(replies)
+        return PING_UNREACHABLE
+    return PING_RELAYED if summary["relayed"] else 0
+
+
+def _show_reply(reply: dict[str, Any]) -> None:
+    if "error" in reply:
+        click.echo(f"{reply['sequence']}: no answer: {output.printable(reply['error']['message'])}")
+    else:
+        path = f"via {', '.join(reply['path'])}" if reply["relayed"] else "direct"
+        click.echo(f"{reply['sequence']}: {output.milliseconds_text(reply['rtt_seconds'])} from {reply['uuid']} at "
+                   f"{output.printable(reply['endpoint'])}, {path}")
+    sys.stdout.flush()
+
+
+def _show_summary(summary: dict[str, Any]) -> None:
+    line = f"{summary['sent']} sent, {summary['answered']} answered"
+    if summary["answered"]:
+        times = (output.milliseconds_text(summary[f"rtt_{name}_seconds"]) for name in ("min", "median", "max"))
+        line += f"; least / median / most {' / '.join(times)}"
+    click.echo(line)
+
+
+def _explain(replies: list[Any]) -> None:
+    """The last reason, on stderr."""
+    error = next((reply["error"] for reply in reversed(replies) if "error" in reply), None)
+    if error:
+        click.echo(f"qgate: unreachable: {error['message']}", err=True)
+        if error["advice"]:
+            click.echo(f"  try: {error['advice']}", err=True)
+
+
+@click.group(short_help="Who may come in: allow, deny, remove, list.")
+@place.options
+def access() -> None:
+    """Admit and refuse peers by UUID. What is given here is kept over a restart.
+
+    \b
+    Example:
+      qgate access allow 0b51a0f2-3c4d-8100-8888-000000000001
+      qgate access list
+    """
+
+
+def _access_change(name: str, what: str) -> click.Command:
+    @click.command(name, short_help=f"{what} a peer.", help=f"""{what} the peer UUID.
+
+    \b
+    Example:
+      qgate access {name} 0b51a0f2-3c4d-8100-8888-000000000001
+    """)
+    @click.argument("uuid")
+    @place.options
+    @place.passed
+    def change(where: Place, uuid: str) -> None:
+        with where.node() as node:
+            _show_access(where, node.call(f"access.{name}", uuid=uuid))
+
+    return change
+
+
+@click.command("list", short_help="The rules.")
+@place.options
+@place.passed
+def access_list(where: Place) -> None:
+    """Show the rules: those of the configuration file and those given by hand.
+
+    \b
+    Example:
+      qgate access list --json
+    """
+    with where.node() as node:
+        _show_access(where, node.call("access.list"))
+
+
+def _show_access(where: Place, report: dict[str, Any]) -> None:
+    if where.json:
+        output.as_json(report)
+        return
+    output.facts({"peers that no rule names": report["default"]})
+    for word in ("allow", "deny"):
+        for uuid in report[word]:
+            click.echo(f"{word:<5}  {uuid}")
+
+
+for _word, _what in (("allow", "Admit"), ("deny", "Refuse"), ("remove", "Forget the rule about")):
+    access.add_command(_access_change(_word, _what))
+access.add_command(access_list)
+
+
+@click.command(short_help="The extenders, and what is wrong with those that do not run.")
+@place.options
+@place.passed
+def extenders(where: Place) -> None:
+    """List the extenders that the running node knows. One runs when the configuration has its [extenders.NAME] table.
+
+    \b
+    Example:
+      qgate extenders
+    """
+    with where.node() as node:
+        reports = node.call("extenders")
+    if where.json:
+        output.as_json(reports)
+        return
+    output.table(("name", "state", "version", "package", "peers", "reason or summary"), (
+        (one["name"], one["state"], one["version"], one["distribution"], str(one["peers"]),
+         one["reason"] or one["summary"]) for one in reports), "no extender is installed")

@@ -1,0 +1,1 @@
+"""Tests of qgate. ``help/`` holds what ``--help`` prints; ``schemas.json`` the shapes of ``--json``."""

@@ -1,0 +1,69 @@
+"""The doctor: each finding has advice where there is something to do, and the exit code says whether it hurts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from quantumgate.cli import doctor
+from tests.cli.tool import qgate
+
+
+class DoctorTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.folder = Path(self.mktemp()).absolute()
+        self.folder.mkdir(mode=0o700)
+        self.config = self.folder / "q.toml"
+        self.config.write_text("[node]\nlisten = []\n")
+
+    def findings(self) -> dict[str, Any]:
+        outcome = qgate("doctor", "--config", str(self.config), "--data", str(self.folder), "--json")
+        found = {one["name"]: one for one in outcome.json}
+        wrong = any(one["state"] == "wrong" for one in found.values())
+        self.assertEqual(outcome.code, int(wrong), outcome)
+        return found
+
+    def test_names(self) -> None:
+        found = self.findings()
+        for name in ("python", "twisted", "cryptography", "crypto: cryptography", "crypto: liboqs", "locked memory",
+                     "open files", "clock", "twistd qgnode", "configuration", "data directory", "identity", "node"):
+            self.assertIn(name, found)
+        self.assertIn("known answers right", found["crypto: cryptography"]["found"])
+        self.assertIn("no node is running", found["node"]["found"])
+
+    def test_whatever_could_be_better_has_advice(self) -> None:
+        for one in self.findings().values():
+            self.assertIn(one["state"], {"ok", "note", "wrong"})
+            if one["state"] != "ok":
+                self.assertTrue(one["advice"], one)
+
+    def test_broken_configuration(self) -> None:
+        self.config.write_text("x = 1")
+        found = self.findings()["configuration"]
+        self.assertEqual(found["state"], "wrong")
+        self.assertIn("q.toml: x: expected one of", found["found"])
+
+    def test_data_directory_open_to_others(self) -> None:
+        self.folder.chmod(0o755)
+        found = self.findings()["data directory"]
+        self.assertEqual((found["state"], found["advice"]), ("wrong", f"chmod 700 {self.folder}"))
+
+    def test_key_open_to_others(self) -> None:
+        (self.folder / "identity.key").write_bytes(b"")
+        (self.folder / "identity.key").chmod(0o644)
+        self.assertEqual(self.findings()["identity"]["state"], "wrong")
+
+    def test_clock_before_this_was_written(self) -> None:
+        self.patch(doctor.time, "time", lambda: 0.0)
+        found = self.findings()["clock"]
+        self.assertEqual((found["state"], found["found"]), ("wrong", "1970-01-01 00:00 UTC"))
+
+    def test_package_that_is_missing(self) -> None:
+        self.patch(doctor, "PACKAGES", ("never-written",))
+        self.assertEqual(self.findings()["never-written"]["state"], "wrong")
+
+    def test_for_a_person(self) -> None:
+        text = qgate("doctor", "--config", str(self.config), "--data", str(self.folder)).out
+        self.assertTrue(text.startswith("WHAT "))

@@ -1,0 +1,135 @@
+"""The commands against a node that keeps the law of ``control/api.py``, over a real socket."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import msgspec
+from twisted.internet import reactor
+from twisted.trial.unittest import SynchronousTestCase, TestCase
+
+from quantumgate.control import api
+from quantumgate.control.paths import SOCKET_NAME
+from quantumgate.control.server import ControlServer
+from tests.cli.tool import Outcome, Terminal, qgate_beside
+from tests.control.fakenode import FRIEND, FRIEND_ADDRESS, ME, STRANGER, FakeNode, short_directory
+
+
+class NodeTests(TestCase):
+    def setUp(self) -> None:
+        self.data = short_directory(self)
+        self.node = FakeNode(connected=[FRIEND])
+        server = ControlServer(self.node, self.data / SOCKET_NAME, reactor, self.data)
+        server.start()
+        self.addCleanup(server.stop)
+
+    async def qgate(self, *arguments: str, code: int = 0) -> Outcome:
+        outcome = await qgate_beside(*arguments, "--data", str(self.data))
+        self.assertEqual(outcome.code, code, outcome)
+        return outcome
+
+    async def test_options_before_and_after(self) -> None:
+        socket = str(self.data / SOCKET_NAME)
+        for line in (("--data", str(self.data), "--json", "peers"), ("peers", "--json", "--control", socket),
+                     ("--control", socket, "peers", "--json"),
+                     ("--data", "/nonexistent", "peers", "--json", "--data", str(self.data))):
+            outcome = await qgate_beside(*line)
+            self.assertEqual(outcome.json[0]["uuid"], str(FRIEND), outcome)
+
+    async def test_status(self) -> None:
+        self.node.connected = []
+        self.assertEqual((await self.qgate("status", "--json")).json["phase"], "up")
+        text = (await self.qgate("status")).out
+        for part in (str(ME), "1 h 2 min", "tcp:9999", "echo (running)", "is it running?", "in 4.0 s"):
+            self.assertIn(part, text)
+
+    async def test_status_of_a_broken_node(self) -> None:
+        self.node.broken = True
+        outcome = await self.qgate("status", code=1)
+        self.assertIn("unexpected ZeroDivisionError", outcome.err)
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+
+    async def test_peers(self) -> None:
+        lines = (await self.qgate("peers")).out.splitlines()
+        self.assertTrue(lines[0].startswith("PEER "))
+        self.assertIn("X25519 + ML-KEM-768, AES-256-GCM, ed25519", lines[1])
+        self.assertIn("direct", lines[1])
+
+    async def test_peers_for_a_person(self) -> None:
+        outcome = await qgate_beside("peers", "--data", str(self.data), out=Terminal())
+        self.assertIn("ML-KEM", outcome.out)
+
+    async def test_no_peers(self) -> None:
+        self.node.connected = []
+        self.assertEqual((await self.qgate("peers")).out, "no peers\n")
+        self.assertEqual((await self.qgate("peers", "--json")).json, [])
+
+    async def test_connect(self) -> None:
+        self.node.connected = []
+        self.assertEqual((await self.qgate("connect", FRIEND_ADDRESS, "--json")).json["uuid"], str(FRIEND))
+        self.assertIn(f"connected to {FRIEND} at", (await self.qgate("connect", FRIEND_ADDRESS)).out)
+
+    async def test_connect_fails(self) -> None:
+        outcome = await self.qgate("connect", f"qg://{STRANGER}@192.0.2.9:1", "--json", code=1)
+        self.assertEqual(outcome.out, "")
+        self.assertEqual(outcome.err, f"qgate: nobody answered at qg://{STRANGER}@192.0.2.9:1\n"
+                         "  try: is the UUID right?\n")
+
+    async def test_disconnect(self) -> None:
+        self.assertEqual((await self.qgate("disconnect", str(FRIEND))).out, f"disconnected from {FRIEND}\n")
+        self.assertIn("is not connected", (await self.qgate("disconnect", str(FRIEND), code=1)).err)
+        self.assertIn("not a peer UUID", (await self.qgate("disconnect", "me", code=1)).err)
+
+    async def test_ping_direct(self) -> None:
+        outcome = await self.qgate("ping", str(FRIEND), "--count", "2", "--interval", "0")
+        lines = outcome.out.splitlines()
+        self.assertEqual(lines[0], f"1: 1.00 ms from {FRIEND} at tcp:192.0.2.7:9999, direct")
+        self.assertEqual(lines[-1], "2 sent, 2 answered; least / median / most 1.00 ms / 2.00 ms / 2.00 ms")
+
+    async def test_ping_relayed(self) -> None:
+        self.node.relayed = True
+        self.assertIn(f"via {STRANGER}", (await self.qgate("ping", str(FRIEND), "--count", "1", code=1)).out)
+
+    async def test_ping_unreachable(self) -> None:
+        outcome = await self.qgate("ping", str(STRANGER), "--count", "1", code=2)
+        self.assertIn("qgate: unreachable: nobody answered", outcome.err)
+
+    async def test_ping_some_lost(self) -> None:
+        self.node.pings_lost = {1}
+        outcome = await self.qgate("ping", str(FRIEND), "--count", "2", "--interval", "0", "--json")
+        self.assertEqual((outcome.json["answered"], len(outcome.json["replies"])), (1, 2))
+
+    async def test_access(self) -> None:
+        self.assertEqual((await self.qgate("access", "allow", str(FRIEND), "--json")).json["allow"], [str(FRIEND)])
+        self.assertIn(f"deny   {FRIEND}", (await self.qgate("access", "deny", str(FRIEND))).out)
+        self.assertEqual((await self.qgate("access", "remove", str(FRIEND), "--json")).json,
+                         (await self.qgate("access", "list", "--json")).json)
+        self.assertIn("no rule names", (await self.qgate("access", "remove", str(FRIEND), code=1)).err)
+
+    async def test_extenders(self) -> None:
+        text = (await self.qgate("extenders")).out
+        self.assertIn("raised at import", text)
+        self.assertEqual((await self.qgate("extenders", "--json")).json[0]["name"], "echo")
+
+
+class SchemaTests(SynchronousTestCase):
+    """The shapes of --json. Fields may be added (and the file written anew), none renamed or taken away.
+
+    python -m tests.cli.test_node > tests/cli/schemas.json
+    """
+
+    def test_as_they_were(self) -> None:
+        self.assertEqual(json.loads((Path(__file__).parent / "schemas.json").read_text()), schemas())
+
+
+def schemas() -> object:
+    kinds = (api.StatusReport, api.PeerReport, api.ExtenderReport, api.AccessReport, api.PingReport, api.PingSummary)
+    found = msgspec.json.schema_components(kinds)[1]
+    for schema in found.values():
+        schema.pop("description", None)
+    return json.loads(json.dumps(found))
+
+
+if __name__ == "__main__":
+    print(json.dumps(schemas(), indent=1, sort_keys=True))
