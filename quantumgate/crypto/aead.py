@@ -49,11 +49,11 @@ class AeadKey:
         except InvalidTag:
             raise AuthenticationError("a box does not open") from None
 
-    def seal_into(self, n: int, data: bytes | bytearray | memoryview, ad: bytes, out: memoryview) -> None:
+    def seal_into(self, n: int, data: bytes | bytearray | memoryview, ad: bytes | memoryview, out: memoryview) -> None:
         """Seal into out (exactly len(data) + 16 bytes). In place is fine: data may be ``out[:-16]``."""
         self._cipher.encrypt_into((self._iv ^ n).to_bytes(12, "big"), data, ad, out)
 
-    def open_into(self, n: int, data: bytes | bytearray | memoryview, ad: bytes, out: memoryview) -> None:
+    def open_into(self, n: int, data: bytes | bytearray | memoryview, ad: bytes | memoryview, out: memoryview) -> None:
         """Open into out (exactly len(data) - 16 bytes), also in place. On failure out is zeroed.
 
         Raises AuthenticationError. The library writes plaintext before it has seen the tag, hence the zeroing: nothing

@@ -8,12 +8,13 @@ Not for: key exchanges (``kem.py``). Spec: docs/spec/crypto.md (backends).
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import importlib
 import importlib.metadata
 import importlib.util
+import io
 import json
-import logging
 import os
 import subprocess
 import sys
@@ -133,13 +134,11 @@ def _problems(answers: list[dict[str, Any]]) -> dict[int, str]:
 
 
 def _import_module(seen: Finding) -> Finding:
-    """Import liboqs-python with its installer off and its talk silenced."""
-    logger = logging.getLogger("oqs.oqs")
-    logger.addFilter(_is_above_info)
+    """Import liboqs-python with its installer off and its talk silenced: it logs to the stdout that it finds."""
     before = os.environ.get("PYOQS_VERSION")
     os.environ["PYOQS_VERSION"] = NEVER_INSTALL
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), contextlib.redirect_stdout(_Nowhere()):
             warnings.simplefilter("ignore")
             module = importlib.import_module("oqs")
         path = module.native()._name
@@ -157,5 +156,8 @@ def _import_module(seen: Finding) -> Finding:
     return Finding(module, seen.version, seen.path, problems=seen.problems)
 
 
-def _is_above_info(record: logging.LogRecord) -> bool:
-    return record.levelno > logging.INFO
+class _Nowhere(io.TextIOBase):
+    """Takes every word and keeps none. The module's log handler holds on to it for good."""
+
+    def write(self, text: str) -> int:
+        return len(text)
