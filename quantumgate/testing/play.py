@@ -6,8 +6,8 @@
     bob.hears(b"hello")
     play.ends()
 
-Below are real sessions on a fake clock (``nodes.py``). A line that does not come true raises AssertionError with the whole
-script so far. Not for: two real guests facing each other; that is ``pair``.
+Below are real sessions on a fake clock (``nodes.py``). A line that does not come true raises AssertionError with the
+whole script so far. Not for: two real guests facing each other; that is ``pair``.
 """
 
 from __future__ import annotations
