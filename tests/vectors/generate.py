@@ -1,0 +1,189 @@
+"""Writes tests/vectors/handshake/*.json: ``python -m tests.vectors.generate``. Only for a change of the protocol.
+
+Each file holds the inputs (identities with their seeds, network, shared secret, clock, draws, ephemeral keys,
+signatures), the wire, and every value between them by its name in docs/spec. Results of randomness that a library does
+not take are inputs. New runs give new files, for encapsulations and ML-DSA signatures differ: so they are kept.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from quantumgate.core import schedule
+from quantumgate.core.handshake import Established, HandshakeSettings, Initiator, Responder, Verdict
+from quantumgate.core.replay import ReplayWindow
+from quantumgate.crypto import labels
+from quantumgate.crypto.kdf import stretch_passphrase
+from quantumgate.crypto.secret import Secret
+from quantumgate.crypto.signatures import KINDS, signature_input
+from quantumgate.ids import NOBODY
+from quantumgate.wire.rekey_messages import RekeyRequest, RekeyResponse, signed_content
+from tests.core.handshake.duel import SeededRandom
+from tests.vectors import derive
+from tests.vectors.scripted import RecordingIdentity, RecordingKeys, RecordingRandom, primary_from
+
+FOLDER = Path(__file__).resolve().parent / "handshake"
+WALL_SECONDS = 1_900_000_017
+SESSION_TLVS = bytes.fromhex("01000004") + b"demo"
+CASES: dict[str, dict[str, Any]] = {
+    "classical": {"kinds": (1, 1), "suite": (1, 1, 1)},
+    "hybrid": {"kinds": (2, 4), "suite": (2, 2, 2)},
+    "retry": {"kinds": (3, 1), "suite": (3, 2, 1), "retry": True},
+    "shared-secret": {"kinds": (1, 3), "suite": (1, 1, 2), "network_id": "Netz \u00fc", "passphrase": "correct horse"},
+    "rekey": {"kinds": (1, 2), "suite": (1, 1, 1), "rekey": True},
+    "anonymous": {"kinds": (1, 1), "suite": (1, 1, 1), "anonymous": True},
+    "refused": {"kinds": (1, 1), "suite": (1, 1, 1), "refused": True},
+}
+
+
+def side(name: str, kind: int) -> tuple[RecordingIdentity, dict[str, Any]]:
+    """An identity and what the file says of it."""
+    seeds = SeededRandom(("vector", name)).bytes(KINDS[kind].seed_bytes)
+    identity = RecordingIdentity(kind, Secret(seeds))
+    public = identity.public
+    said = {"kind": kind, "seeds": seeds.hex(), "bundle": public.bundle.hex(), "uuid": public.uuid.bytes.hex()}
+    return identity, {**said, "fingerprint": public.fingerprint.hex(), "fingerprint_text": public.fingerprint_text}
+
+
+def case(name: str, plan: dict[str, Any]) -> dict[str, Any]:
+    """One file."""
+    alice, said_i = side(f"{name} I", plan["kinds"][0])
+    bob, said_r = side(f"{name} R", plan["kinds"][1])
+    network_id = plan.get("network_id", "QuantumGate")
+    psk = stretch_passphrase(plan["passphrase"], network_id.encode()) if "passphrase" in plan else None
+    anonymous = plan.get("anonymous", False)
+    primary, secondary, aead = plan["suite"]
+    common = {"network_id": network_id.encode(), "psk": psk}
+    listed: dict[str, Any] = {"primaries": (primary,), "secondaries": (secondary,), "aeads": (aead,)}
+    theirs = {**listed, "aeads": (7,)} if plan.get("refused") else listed
+    ours = {} if plan.get("retry") or anonymous else listed
+    ours = {"primaries": (1, 2, 3), "secondaries": (1, 2), "aeads": (1, 2), **ours}
+    keys_i, keys_r = RecordingKeys(f"{name} I"), RecordingKeys(f"{name} R")
+    random_i, random_r = RecordingRandom(f"{name} I"), RecordingRandom(f"{name} R")
+    dialler = HandshakeSettings(alice, keys=keys_i, **ours, **common)
+    listener = HandshakeSettings(bob, keys=keys_r, require_authentication=False, **theirs, **common)
+    target = None if anonymous else bob.public.uuid
+    replay = ReplayWindow(bytes(32), WALL_SECONDS * 1000 - 3_600_000)
+    clock: dict[str, Any] = {"now": 0.0, "wall_offset_seconds": float(WALL_SECONDS)}
+    r = Responder(listener, replay, random=random_r, allow_unaddressed=anonymous, **clock)
+    i = Initiator(dialler, target=target, session_tlvs=SESSION_TLVS, anonymous=anonymous, random=random_i, **clock)
+    wire = talk(i, r)
+    inputs: dict[str, Any] = {
+        "wall_ms": WALL_SECONDS * 1000,
+        "network_id": network_id,
+        "passphrase": plan.get("passphrase"),
+        "psk": psk.reveal().hex() if psk else None,
+        "target": (target or NOBODY).bytes.hex(),
+        "anonymous": anonymous,
+        "role": 1,
+        "suite": {"primary": primary, "secondary": secondary, "aead": aead},
+        "offer": {kind: list(ids) for kind, ids in ours.items()},
+        "allowed_by_responder": {kind: list(ids) for kind, ids in theirs.items()},
+        "session": SESSION_TLVS.hex(),
+        "initiator": {**said_i, "draws": random_i.draws, "keys": keys_i.script, "signatures": list(alice.script)},
+        "responder": {**said_r, "draws": random_r.draws, "keys": keys_r.script, "signatures": list(bob.script)},
+    }
+    said = {"name": name, "inputs": inputs, "wire": [data.hex() for data in wire]}
+    if plan.get("refused"):
+        values = derive.Values()
+        obf, _salt = derive.network(values, network_id.encode(), None, bob.public.uuid.bytes)
+        derive.opening(values, obf, wire[0], wire[1], "")
+        return {**said, "values": values}
+    values = derive.handshake(inputs, wire, secrets_of(keys_i, keys_r))
+    assert isinstance(i.outcome, Established)
+    assert values["root_0"] == i.outcome.root.reveal().hex() and values["sid"] == i.outcome.sid.hex()
+    if plan.get("rekey"):
+        said["rekey"] = rekey(values, alice, bob, keys_i, keys_r, plan["suite"])
+        derive.rekey(values, said["rekey"], aead)
+        assert values["root_1"] == next_root(i.outcome, said["rekey"])
+    return {**said, "values": values}
+
+
+def talk(i: Initiator, r: Responder) -> list[bytes]:
+    """The wire, one entry for each flight."""
+    wire = []
+    for party, other in ((i, r), (r, i)) * 3:
+        while party.requests:
+            party.answer(party.requests[0], Verdict(True), 0.0)
+        data = party.output()
+        if data:
+            wire.append(data)
+            other.receive(data, 0.0)
+    while r.requests:
+        r.answer(r.requests[0], Verdict(True), 0.0)
+    return wire
+
+
+def secrets_of(keys_i: RecordingKeys, keys_r: RecordingKeys) -> tuple[bytes, bytes]:
+    """(ss_secondary, ss_primary) of the exchange that counted, the last one."""
+    made = [note for note in keys_r.script if "encapsulate" in note][-1]
+    ours = [note for note in keys_i.script if "primary" in note][-1]
+    theirs = [note for note in keys_r.script if "primary" in note][-1]
+    key = primary_from(ours["primary"], bytes.fromhex(ours["private"]))
+    return bytes.fromhex(made["secret"]), key.exchange(bytes.fromhex(theirs["share"])).reveal()
+
+
+def rekey(
+    values: derive.Values,
+    alice: RecordingIdentity,
+    bob: RecordingIdentity,
+    keys_i: RecordingKeys,
+    keys_r: RecordingKeys,
+    suite: tuple[int, int, int],
+) -> dict[str, Any]:
+    """The responder asks, the initiator answers: payloads with their signatures, and both shared secrets."""
+    rekey_id = schedule.rekey_id(Secret(bytes.fromhex(values["root_0"])))
+    sid, bundles = bytes.fromhex(values["sid"]), (bob.public.bundle, alice.public.bundle)
+    asker, answerer = RecordingKeys("rekey R"), RecordingKeys("rekey I")
+    primary, secondary = asker.primary(suite[0]), asker.secondary(suite[1])
+    unsigned = RekeyRequest(1, suite[0], suite[1], primary.share, secondary.public)
+    content_q = signed_content(rekey_id, sid, 1, *bundles, unsigned.signed_part())
+    signature_q = bob.sign(labels.SIGN_REKEY_REQUEST, hashlib.sha512(content_q).digest())
+    request = RekeyRequest(1, suite[0], suite[1], primary.share, secondary.public, signature_q).encode()
+    share = answerer.primary(suite[0]).share
+    ciphertext, ss_secondary = answerer.encapsulate(suite[1], secondary.public)
+    bound = hashlib.sha512(request).digest()
+    content_p = signed_content(rekey_id, sid, 1, *bundles, RekeyResponse(1, share, ciphertext).signed_part(), bound)
+    signature_p = alice.sign(labels.SIGN_REKEY_RESPONSE, hashlib.sha512(content_p).digest())
+    return {
+        "asked_by": "responder",
+        "epoch": 1,
+        "keys_of_asker": asker.script,
+        "keys_of_answerer": answerer.script,
+        "request_content": content_q.hex(),
+        "request_signature_input": sign_input(bob, labels.SIGN_REKEY_REQUEST, content_q),
+        "request": request.hex(),
+        "response_content": content_p.hex(),
+        "response_signature_input": sign_input(alice, labels.SIGN_REKEY_RESPONSE, content_p),
+        "response": RekeyResponse(1, share, ciphertext, signature_p).encode().hex(),
+        "ss_secondary": ss_secondary.reveal().hex(),
+        "ss_primary": primary.exchange(share).reveal().hex(),
+    }
+
+
+def sign_input(who: RecordingIdentity, name: str, content: bytes) -> str:
+    """What the key signs, in hex."""
+    return signature_input(who.kind, name, hashlib.sha512(content).digest()).hex()
+
+
+def next_root(established: Established, said: dict[str, Any]) -> str:
+    """root_1 by our own code, in hex."""
+    ss_s, ss_p = (Secret(bytes.fromhex(said[name])) for name in ("ss_secondary", "ss_primary"))
+    request, response = (bytes.fromhex(said[name]) for name in ("request", "response"))
+    return schedule.next_root(established.root, ss_s, ss_p, request, response).reveal().hex()
+
+
+def main() -> None:
+    """Write the files."""
+    FOLDER.mkdir(exist_ok=True)
+    for name, plan in CASES.items():
+        (FOLDER / f"{name}.json").write_text(json.dumps(case(name, plan), indent=1) + "\n")
+        sys.stdout.write(f"{name}\n")
+
+
+if __name__ == "__main__":
+    main()
