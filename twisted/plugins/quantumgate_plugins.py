@@ -2,4 +2,6 @@
 
 from twisted.application.service import ServiceMaker
 
-qgnode = ServiceMaker("QuantumGate node", "quantumgate.tap", "Run a QuantumGate node.", "qgnode")
+qgnode = ServiceMaker(  # type: ignore[no-untyped-call]
+    "QuantumGate node", "quantumgate.tap", "Run a QuantumGate node.", "qgnode"
+)
