@@ -58,6 +58,8 @@ class PeerProtocol(TwistedProtocol):
         self._fast = False
         self._paused = self._blocked = False
         self._unconfirmed = 0
+        self._slow_bytes = 0
+        self._rest_call: Any = None
         self._gone = False
         connection.on_output = self.wake
 
@@ -93,6 +95,9 @@ class PeerProtocol(TwistedProtocol):
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+        if self._rest_call is not None:
+            self._rest_call.cancel()
+            self._rest_call = None
         if not self.connection.finished:
             self.connection.eof(self._seconds())
         self._give_events()
@@ -105,6 +110,33 @@ class PeerProtocol(TwistedProtocol):
         """Drop the transport at once."""
         if not self._gone and self.transport is not None:
             self.transport.abortConnection()
+
+    def read_slowly(self, bytes_per_second: int) -> None:
+        """A connection that only discards: what still comes is read no faster than this. [A33]"""
+        self._slow_bytes = bytes_per_second
+        if self._fast:
+            self.transport.doRead = self._read_and_discard  # type: ignore[union-attr]
+
+    def _read_and_discard(self) -> Any:
+        try:
+            count = len(self._socket.recv(self._slow_bytes))
+        except OSError as problem:
+            return None if problem.errno in _WOULD_BLOCK else main.CONNECTION_LOST
+        if not count:
+            return main.CONNECTION_DONE
+        self._rest(count)
+        return None
+
+    def _rest(self, count: int) -> None:
+        """Read nothing for as long as ``count`` bytes may take."""
+        if self._rest_call is None and self.transport is not None:
+            self.transport.pauseProducing()  # type: ignore[attr-defined]
+            self._rest_call = self._reactor.callLater(count / self._slow_bytes, self._rested)
+
+    def _rested(self) -> None:
+        self._rest_call = None
+        if not self._gone and self.transport is not None:
+            self.transport.resumeProducing()  # type: ignore[attr-defined]
 
     # -- the fast road -------------------------------------------------------------------------------------------
 
@@ -155,6 +187,9 @@ class PeerProtocol(TwistedProtocol):
 
     def dataReceived(self, data: bytes) -> None:
         """Bytes from a transport that is not a plain socket."""
+        if self._slow_bytes:
+            self._rest(len(data))
+            return
         self._pumping = True
         try:
             self.connection.receive(data, self._seconds())

@@ -35,14 +35,13 @@ class Access:
         default: str,
         allow: Collection[PeerUUID] = (),
         deny: Collection[PeerUUID] = (),
-        changed: Callable[[PeerUUID], object] = lambda uuid: None,
     ) -> None:
-        """``allow`` and ``deny`` are the configuration's; ``changed`` is called when a rule by hand came or went."""
+        """``allow`` and ``deny`` are the configuration's; ``changed(uuid)`` is called for each change by hand."""
         self._state = state
         self._default = default
         self._allow = frozenset(allow)
         self._deny = frozenset(deny)
-        self._changed = changed
+        self.changed: Callable[[PeerUUID], object] = _nobody
 
     def decide(self, uuid: PeerUUID, *, dialled: bool) -> Decision:
         """``dialled``: this node opened the connection and named the peer, which admits it unless a rule denies."""
@@ -85,7 +84,7 @@ class Access:
         return self._keep(name)
 
     def _keep(self, name: PeerUUID) -> Deferred[None]:
-        self._changed(name)
+        self.changed(name)
         return self._state.save()
 
     def list(self) -> AccessReport:
@@ -95,3 +94,7 @@ class Access:
             allow=sorted(map(str, self._allow | self._state.allow)),
             deny=sorted(map(str, self._deny | self._state.deny)),
         )
+
+
+def _nobody(uuid: PeerUUID) -> None:
+    """Until somebody wants to know."""

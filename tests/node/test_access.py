@@ -31,7 +31,9 @@ class AccessCase(SynchronousTestCase):
     def access(
         self, default: str = "deny", allow: Set[PeerUUID] = frozenset(), deny: Set[PeerUUID] = frozenset()
     ) -> Access:
-        return Access(self.state, default=default, allow=allow, deny=deny, changed=self.changed.append)
+        access = Access(self.state, default=default, allow=allow, deny=deny)
+        access.changed = self.changed.append
+        return access
 
 
 class DecisionTests(AccessCase):

@@ -1,0 +1,89 @@
+"""One listening endpoint: any Twisted server endpoint string, its admissions, and what was really bound.
+
+Not for: who may stay (the roof), or the counts (``intake.py``). Spec: docs/guide/configuration.md (node.listen).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
+from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.error import CannotListenError
+from twisted.internet.interfaces import IListeningPort, IStreamServerEndpoint
+from twisted.python.failure import Failure
+
+from quantumgate.errors import LocalError
+from quantumgate.net.doorway import Doorway, DoorwayFactory, Lost
+from quantumgate.net.intake import Intake, Place
+from quantumgate.net.protocol import PeerProtocol
+
+
+class ListenFailed(LocalError):
+    """An endpoint cannot be bound; the message is one line that names it."""
+
+
+Arrive = Callable[[Any, Place, bool], "tuple[PeerProtocol, Lost]"]
+"""(transport, place, lan) of a connection that was accepted, to its pump and the call for its end."""
+
+
+class Listener:
+    """``text`` is the endpoint as configured, ``lan`` whether strangers here may dial without knowing the UUID."""
+
+    def __init__(
+        self, text: str, endpoint: IStreamServerEndpoint, intake: Intake, arrive: Arrive, *, lan: bool = False
+    ) -> None:
+        self.text = text
+        self.lan = lan
+        self._endpoint = endpoint
+        self._intake = intake
+        self._arrive = arrive
+        self._port: IListeningPort | None = None
+
+    def start(self) -> Deferred[None]:
+        """Fires when the endpoint is bound; fails with ListenFailed."""
+        listening = maybeDeferred(self._endpoint.listen, DoorwayFactory(self._doorway))
+        return listening.addCallbacks(self._bound, self._not_bound)
+
+    def _bound(self, port: IListeningPort) -> None:
+        self._port = port
+
+    def _not_bound(self, failure: Failure) -> None:
+        error = failure.value
+        cause = getattr(error, "socketError", error) if isinstance(error, CannotListenError) else error
+        why = getattr(cause, "strerror", None) or str(cause) or type(cause).__name__
+        raise ListenFailed(f"cannot listen on {self.text}: {' '.join(str(why).split()).lower()}") from None
+
+    def _doorway(self, address: Any) -> Doorway | None:
+        place = self._intake.accept(address, lan=self.lan)
+        if place is None:
+            return None
+        return Doorway(lambda transport: self._arrive(transport, place, self.lan))
+
+    @property
+    def bound(self) -> str:
+        """What peers can dial here, as an endpoint string with the real port; "" while nothing is bound."""
+        return "" if self._port is None else _bound_text(self.text, self._port.getHost())
+
+    def stop(self) -> Deferred[None]:
+        """Fires when the endpoint is free again. Connections that came in stay."""
+        port, self._port = self._port, None
+        return maybeDeferred(port.stopListening if port is not None else _nothing).addCallback(lambda _: None)
+
+
+def _bound_text(text: str, host: Any) -> str:
+    kind = text.partition(":")[0]
+    if isinstance(host, UNIXAddress):
+        name = host.name or b""
+        return f"unix:{name.decode('utf-8', 'replace')}"
+    if not isinstance(host, IPv4Address | IPv6Address):
+        return text
+    bound = f"{kind}:{host.port}"
+    if host.host in ("0.0.0.0", "::"):
+        return bound
+    return f"{bound}:interface={host.host.replace(':', chr(92) + ':')}"
+
+
+def _nothing() -> None:
+    return None

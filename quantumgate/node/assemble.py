@@ -1,0 +1,192 @@
+"""The wiring: the only place that constructs the parts of a node and ties them together.
+
+Read it from the top to see what a node consists of. Not for: behaviour. Tour: README, house.md.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from twisted.internet.interfaces import IStreamServerEndpoint
+
+from quantumgate import logs
+from quantumgate.core.credit import CreditPool
+from quantumgate.core.handshake.settings import HandshakeSettings
+from quantumgate.core.replay import ReplayWindow
+from quantumgate.core.session_settings import SessionSettings
+from quantumgate.crypto.identity import Identity
+from quantumgate.crypto.kdf import stretch_passphrase
+from quantumgate.crypto.kem import kem
+from quantumgate.crypto.secret import Secret
+from quantumgate.crypto.suites import SECONDARIES
+from quantumgate.errors import ConfigurationError
+from quantumgate.extender.host import ExtenderHost
+from quantumgate.extender.registry import Registration, Registry
+from quantumgate.net.intake import Intake
+from quantumgate.net.keyfarm import KeyFarm
+from quantumgate.net.listener import Listener
+from quantumgate.node.access import Access
+from quantumgate.node.clockwatch import ClockWatch
+from quantumgate.node.connections import Connections
+from quantumgate.node.data_directory import STATE_FILE, DataDirectory
+from quantumgate.node.desk import FrontDesk
+from quantumgate.node.dialling import Dialling
+from quantumgate.node.keeper import Keeper
+from quantumgate.node.pins import Pins
+from quantumgate.node.state import State
+from quantumgate.node.world import World
+from quantumgate.settings.loader import read_shared_secret
+from quantumgate.settings.resolve import Resolved, resolve
+from quantumgate.settings.schema import Settings
+from quantumgate.wire.limits import ANSWERS_PER_SECOND, DEFAULT_LIMITS, FIRST_FLIGHT_BYTES, Limits
+
+_log = logs.named("node")
+
+
+@dataclass(slots=True)
+class Parts:
+    """A running node's parts, from the ground up."""
+
+    directory: DataDirectory
+    identity: Identity
+    state: State
+    pins: Pins
+    access: Access
+    farm: KeyFarm
+    slow_groups: tuple[int, ...]
+    replay: ReplayWindow
+    desk: FrontDesk
+    connections: Connections
+    dialling: Dialling
+    keeper: Keeper
+    host: ExtenderHost
+    intake: Intake
+    listeners: tuple[Listener, ...]
+    clock_watch: ClockWatch
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A checked configuration, ready to become a node: nothing in it can be wrong any more."""
+
+    resolved: Resolved
+    psk: Secret | None
+    endpoints: tuple[IStreamServerEndpoint, ...]
+    registrations: tuple[Registration, ...]
+
+
+def plan(settings: Settings, file: str, world: World, registry: Registry | None = None) -> Plan:
+    """Checks all that can be checked without touching the data directory. Raises ConfigurationError, in one line."""
+    resolved = resolve(settings, file)
+    registry = registry or Registry(settings.extenders)
+    try:
+        registrations = registry.run()
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{file}: {error}", advice=error.advice) from None
+    for line in registry.configuration_errors():
+        raise ConfigurationError(f"{file}: {line}")
+    endpoints = tuple(_server(world, file, number, one.endpoint) for number, one in enumerate(resolved.listen))
+    shared = read_shared_secret(settings, file)
+    network_id = settings.node.network.encode()
+    psk = stretch_passphrase(shared, network_id) if isinstance(shared, str) else Secret(shared) if shared else None
+    return Plan(resolved, psk, endpoints, registrations)
+
+
+def _server(world: World, file: str, number: int, text: str) -> IStreamServerEndpoint:
+    try:
+        return world.server(text)
+    except Exception as error:  # endpoint parsers are plugins, and load keys: whatever they raise is about this key
+        why = " ".join(str(error).split()) or type(error).__name__
+        raise ConfigurationError(
+            f'{file}: node.listen[{number}]: expected a Twisted endpoint string, found "{text}" ({why})'
+        ) from None
+
+
+def assemble(plan: Plan, directory: DataDirectory, world: World, landlord: Any) -> Parts:
+    """Everything, constructed and tied, nothing started. ``directory`` is locked. Raises LocalError.
+
+    ``landlord`` is the node: what the guests' floor asks of it (``extender.doors.Landlord``), and ``clock_jumped``.
+    """
+    resolved, limits = plan.resolved, plan.resolved.limits
+    identity = directory.identity(resolved.identity_kind)
+    landlord.uuid = own = identity.public.uuid
+    state = State.load(directory.file(STATE_FILE), world.elsewhere)
+    pins, node = Pins(state), resolved.settings.node
+    access = Access(state, default=node.default_access, allow=resolved.allow, deny=resolved.deny)
+    handshakes = handshake_settings(plan, identity)
+    farm = KeyFarm(lambda group: kem(group).generate(), world.elsewhere)
+    desk = FrontDesk(
+        own, world, limits, access, pins, farm.take, require_authentication=node.require_authentication
+    )
+    host = ExtenderHost(plan.registrations, landlord)
+    replay = _replay(state, world, limits)
+    connections = Connections(world, handshakes, session_settings(resolved, world), replay, desk, host.uuids)
+    dialling = Dialling(own, world, limits, desk, connections, access, pins)
+    keeper = Keeper(world, limits, dialling.connect)
+    desk.guests, desk.keeper, desk.our_extenders = host, keeper, host.uuids
+    access.changed = desk.rules_changed
+    intake = Intake(limits, world.clock, world.random, mceliece=handshakes.first_flight_bytes > FIRST_FLIGHT_BYTES)
+    return Parts(
+        directory=directory,
+        identity=identity,
+        state=state,
+        pins=pins,
+        access=access,
+        farm=farm,
+        slow_groups=tuple(group for group in handshakes.lists.secondaries[:1] if SECONDARIES[group].slow),
+        replay=replay,
+        desk=desk,
+        connections=connections,
+        dialling=dialling,
+        keeper=keeper,
+        host=host,
+        intake=intake,
+        listeners=tuple(
+            Listener(one.endpoint, endpoint, intake, connections.arrive, lan=one.lan)
+            for one, endpoint in zip(resolved.listen, plan.endpoints, strict=True)
+        ),
+        clock_watch=ClockWatch(world, limits.clock_jump_seconds, landlord.clock_jumped),
+    )
+
+
+def handshake_settings(plan: Plan, identity: Identity) -> HandshakeSettings:
+    """What every handshake of this node is told."""
+    resolved = plan.resolved
+    return HandshakeSettings(
+        identity=identity,
+        network_id=resolved.settings.node.network.encode(),
+        psk=plan.psk,
+        primaries=resolved.primaries,
+        secondaries=resolved.secondaries,
+        aeads=resolved.aeads,
+        minimum_primaries=resolved.minimum_primaries,
+        minimum_secondaries=resolved.minimum_secondaries,
+        minimum_aeads=resolved.minimum_aeads,
+        limits=resolved.limits,
+        require_authentication=resolved.settings.node.require_authentication,
+    )
+
+
+def session_settings(resolved: Resolved, world: World) -> SessionSettings:
+    """The pattern for every session of this process; ``instance`` tells it from the next one."""
+    return SessionSettings(
+        limits=resolved.limits,
+        instance=int.from_bytes(world.random.bytes(8), "big"),
+        compression=resolved.compression,
+        padding=resolved.padding,
+        node_pool=CreditPool(resolved.limits.window_pool_node_bytes),
+    )
+
+
+def _replay(state: State, world: World, limits: Limits) -> ReplayWindow:
+    """The CPU budget for answers is a share of a core; ``answers_per_second`` is what the default share comes to."""
+    wall_ms = int(world.wall_seconds() * 1000)
+    floor_ms = state.replay_floor_ms
+    if floor_ms > wall_ms + limits.clock_window_seconds * 1000:
+        _log.warn("the clock was set back by more than a day: the saved replay floor is dropped")
+        floor_ms = 0
+    rate = ANSWERS_PER_SECOND * limits.cpu_share / DEFAULT_LIMITS.cpu_share
+    return ReplayWindow(
+        world.random.bytes(32), wall_ms, saved_floor_ms=floor_ms, answers_per_second=rate, limits=limits
+    )

@@ -1,0 +1,243 @@
+"""One connection of ours, and what becomes of each thing that happens on it.
+
+Owner of a PeerProtocol: gets its events, asks the desk, keeps what the node must know of the connection. Not for: the
+decisions themselves (``desk.py``), bytes, or the table of peers. Spec: docs/spec/dialling.md, docs/spec/session.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, ClassVar, Protocol
+from uuid import UUID
+
+from twisted.internet.defer import Deferred
+
+from quantumgate import logs
+from quantumgate.core.events import (
+    ChannelOffered,
+    Closed,
+    Event,
+    ExtendersChanged,
+    Pong,
+    Ready,
+    Rekeyed,
+    RequestMade,
+    SecurityNotice,
+)
+from quantumgate.core.requests import KeyNeeded, PeerCheck, Verdict
+from quantumgate.errors import ConnectFailed, QuantumGateError, SessionClosed
+from quantumgate.net.intake import Place
+from quantumgate.net.protocol import PeerProtocol
+from quantumgate.node.peers import Peer
+from quantumgate.wire.codes import CloseCode
+
+_log = logs.named("contact")
+
+
+class Desk(Protocol):
+    """What a contact asks of the node."""
+
+    def now(self) -> float: ...
+    def key(self, group: int) -> Deferred[Any]: ...
+    def judge(self, contact: Contact, check: PeerCheck) -> Verdict: ...
+    def began(self, contact: Contact) -> None: ...
+    def left(self, contact: Contact) -> None: ...
+    def ready(self, contact: Contact) -> None: ...
+    def channel_offered(self, contact: Contact, channel: Any) -> None: ...
+    def extenders_changed(self, contact: Contact) -> None: ...
+    def security(self, contact: Contact, notice: SecurityNotice) -> None: ...
+    def closed(self, contact: Contact, event: Closed) -> None: ...
+    def dial_error(self, contact: Contact, event: Closed) -> ConnectFailed: ...
+
+
+class Contact:
+    """``where`` is the address for people, ``dialled`` what was asked for; ``place`` counts an inbound one."""
+
+    __slots__ = (
+        "_desk",
+        "_ends",
+        "_pongs",
+        "connected_at",
+        "connecting",
+        "dialled",
+        "given_up",
+        "keep",
+        "outbound",
+        "over",
+        "place",
+        "protocol",
+        "result",
+        "session",
+        "the_peer",
+        "told_extenders",
+        "where",
+    )
+
+    def __init__(
+        self, desk: Desk, where: str, *, outbound: bool, dialled: str = "", keep: bool = False,
+        place: Place | None = None,
+    ) -> None:
+        self._desk = desk
+        self.where, self.outbound, self.dialled, self.keep, self.place = where, outbound, dialled, keep, place
+        self.protocol: PeerProtocol | None = None
+        self.connecting: Deferred[Any] | None = None
+        self.session: Any = None
+        self.the_peer: Peer | None = None
+        self.connected_at = 0.0
+        self.told_extenders: frozenset[UUID] = frozenset()
+        self.over = self.given_up = False
+        self.result: Deferred[Contact] = Deferred(lambda _: self.give_up())
+        self._pongs: list[Deferred[float]] = []
+        self._ends: list[Deferred[None]] = []
+
+    @property
+    def peer(self) -> Peer:
+        """The guests' view of it; there from the moment the session is ready."""
+        if self.the_peer is None:
+            direction = "outbound" if self.outbound else "inbound"
+            identity = self.session.peer
+            self.the_peer = Peer(identity.uuid if identity is not None else None, self.where, direction)
+        return self.the_peer
+
+    # -- what others ask of it -----------------------------------------------------------------------------------
+
+    def close(self, code: int = CloseCode.BYE, text: str = "", *, graceful: bool = True) -> None:
+        """Ends the session, or stops the handshake."""
+        if self.protocol is not None:
+            self.protocol.connection.close(code, text, now=self._desk.now(), graceful=graceful)
+            self.protocol.wake()
+
+    def drop(self) -> None:
+        """Closes the transport without another word."""
+        if self.protocol is not None:
+            self.protocol.abort()
+
+    def ping(self) -> Deferred[float]:
+        """The round trip in seconds. Fails with SessionClosed where the session ends first."""
+        pong: Deferred[float] = Deferred(self._pongs.remove)
+        if self.session is None or self.over or self.protocol is None:
+            pong.errback(SessionClosed("the session is over"))
+            return pong
+        self._pongs.append(pong)
+        self.session.ping(self._desk.now())
+        self.protocol.wake()
+        return pong
+
+    def ping_urgently(self) -> None:
+        """Find out within seconds whether the peer is still there."""
+        if self.session is not None and not self.over and self.protocol is not None:
+            self.session.ping_urgently(self._desk.now())
+            self.protocol.wake()
+
+    def give_up(self) -> None:
+        """Whoever dialled no longer wants it: another way was faster, or the dial was cancelled."""
+        self.given_up = True
+        if self.connecting is not None:
+            self.connecting.cancel()
+        self.close(CloseCode.DUPLICATE, graceful=False)
+
+    def ended(self) -> Deferred[None]:
+        """Fires when the connection is over for its users."""
+        waiter: Deferred[None] = Deferred(self._ends.remove)
+        if self.over:
+            waiter.callback(None)
+        else:
+            self._ends.append(waiter)
+        return waiter
+
+    def dial_failed(self, error: QuantumGateError) -> None:
+        """There will be no session."""
+        self.over = True
+        if not self.result.called:
+            self.result.errback(error)
+
+    def transport_lost(self) -> None:
+        """The socket is closed; the core said why before, if there was a core."""
+        if self.place is not None:
+            self.place.left()
+        self._desk.left(self)
+
+    # -- events --------------------------------------------------------------------------------------------------
+
+    def connection_event(self, protocol: PeerProtocol, event: Event) -> None:
+        """See ConnectionOwner: never raises. A mistake of ours costs this connection, not the node."""
+        self.protocol = protocol
+        try:
+            self._ways[type(event)](self, event)
+        except Exception:
+            _log.failure("a mistake in handling {kind}; the connection is dropped", kind=type(event).__name__)
+            protocol.abort()
+
+    def _request_made(self, event: RequestMade) -> None:
+        request = event.request
+        if isinstance(request, KeyNeeded):
+            key = self._desk.key(request.group)
+            key.addCallbacks(self._key_made, self._key_failed, callbackArgs=(request,))
+        elif isinstance(request, PeerCheck):
+            self._answer(request, self._desk.judge(self, request))
+
+    def _key_made(self, key: Any, request: KeyNeeded) -> None:
+        if self.over or self.protocol is None:
+            key.wipe()
+        else:
+            self._answer(request, key)
+
+    def _key_failed(self, failure: Any) -> None:
+        _log.error("a key could not be made: {why}", why=failure.getErrorMessage())
+        self.close()
+
+    def _answer(self, request: Any, value: Any) -> None:
+        if self.protocol is not None:
+            self.protocol.connection.answer(request, value, self._desk.now())
+            self.protocol.wake()
+
+    def _ready(self, event: Ready) -> None:
+        self.session = event.session
+        self.connected_at = self._desk.now()
+        self.told_extenders = frozenset(event.session.block.extenders)
+        if self.given_up:
+            self.close(CloseCode.DUPLICATE, graceful=False)
+            return
+        if self.place is not None:
+            self.place.settled()
+        self._desk.ready(self)
+
+    def _channel_offered(self, event: ChannelOffered) -> None:
+        self._desk.channel_offered(self, event.channel)
+
+    def _extenders_changed(self, event: ExtendersChanged) -> None:
+        self._desk.extenders_changed(self)
+
+    def _pong(self, event: Pong) -> None:
+        pongs, self._pongs = self._pongs, []
+        for pong in pongs:
+            pong.callback(event.rtt_seconds)
+
+    def _rekeyed(self, event: Rekeyed) -> None:
+        _log.debug("{peer} is at key epoch {epoch}", peer=logs.peer(self.peer.uuid), epoch=event.epoch)
+
+    def _security(self, event: SecurityNotice) -> None:
+        self._desk.security(self, event)
+
+    def _closed(self, event: Closed) -> None:
+        self.over = True
+        pongs, self._pongs = self._pongs, []
+        for pong in pongs:
+            pong.errback(SessionClosed(event.text or event.reason, event.code))
+        self._desk.closed(self, event)
+        if not self.result.called and self.outbound:
+            self.result.errback(self._desk.dial_error(self, event))
+        ends, self._ends = self._ends, []
+        for waiter in ends:
+            waiter.callback(None)
+
+    _ways: ClassVar[dict[type, Callable[[Contact, Any], None]]] = {
+        RequestMade: _request_made,
+        Ready: _ready,
+        ChannelOffered: _channel_offered,
+        ExtendersChanged: _extenders_changed,
+        Pong: _pong,
+        Rekeyed: _rekeyed,
+        SecurityNotice: _security,
+        Closed: _closed,
+    }

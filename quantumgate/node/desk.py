@@ -1,0 +1,271 @@
+"""The front desk: one word on every contact, and one place that tells guests, table and log what happened.
+
+Not for: rules (``access.py``, ``pins.py``), counts of strangers (``net/intake.py``) or making connections
+(``connections.py``). Spec: docs/spec/access.md [A43] [A49], docs/spec/session.md [A28].
+"""
+
+from __future__ import annotations
+
+import statistics
+from collections import deque
+from collections.abc import Callable
+from typing import Any, Protocol
+from uuid import UUID
+
+from twisted.internet.defer import Deferred
+
+from quantumgate import logs
+from quantumgate.core.events import Closed, SecurityNotice
+from quantumgate.core.requests import PeerCheck, Verdict
+from quantumgate.crypto.identity import PeerIdentity
+from quantumgate.errors import ConnectFailed
+from quantumgate.ids import PeerUUID
+from quantumgate.node import dialwords
+from quantumgate.node.access import Access
+from quantumgate.node.contact import Contact
+from quantumgate.node.peers import PeerTable
+from quantumgate.node.pins import Pins
+from quantumgate.node.world import World
+from quantumgate.wire.codes import CloseCode
+from quantumgate.wire.limits import Limits
+
+ROLE_PEER = 1
+NOTICES_KEPT = 50
+CLOCK_OPINIONS_KEPT = 32
+LOST_SESSIONS_KEPT = 256
+_log = logs.named("node")
+
+
+class Guests(Protocol):
+    """The calls of ``extender.host.ExtenderHost`` that sessions need."""
+
+    def session_ready(self, peer: Any, session: Any) -> None: ...
+    def session_closed(self, peer: Any, reason: str) -> None: ...
+    def channel_opened(self, peer: Any, channel: Any) -> None: ...
+    def extenders_changed(self, peer: Any, session: Any) -> None: ...
+
+
+class Keeping(Protocol):
+    """The part of ``keeper.Keeper`` that sessions need."""
+
+    def arrived(self, contact: Contact) -> None: ...
+    def gone(self, contact: Contact, still_connected: bool) -> None: ...
+
+
+class FrontDesk:
+    """One node's. ``guests``, ``keeper``, ``our_extenders`` are set by whoever assembles the node."""
+
+    guests: Guests
+    keeper: Keeping
+    our_extenders: Callable[[], tuple[UUID, ...]]
+
+    def __init__(
+        self,
+        own: PeerUUID,
+        world: World,
+        limits: Limits,
+        access: Access,
+        pins: Pins,
+        key: Callable[[int], Deferred[Any]],
+        *,
+        require_authentication: bool,
+    ) -> None:
+        self._world, self._limits, self._access, self._pins = world, limits, access, pins
+        self._require_authentication = require_authentication
+        self._occasionally = logs.Occasionally(world.now)
+        self._clock_opinions: dict[PeerUUID, float] = {}
+        self.key = key
+        self.notices: deque[str] = deque(maxlen=NOTICES_KEPT)
+        self.contacts: set[Contact] = set()
+        self._emptied: Deferred[None] | None = None
+        self.last_sid: dict[PeerUUID, bytes] = {}
+        self.table = PeerTable(
+            own, announce=self._announce, withdraw=self._withdraw, sessions_per_identity=limits.sessions_per_identity
+        )
+
+    def now(self) -> float:
+        """The core's time."""
+        return self._world.now()
+
+    @property
+    def clock_off_seconds(self) -> float | None:
+        """The median of what authenticated peers' clocks say about ours; positive = ours is behind."""
+        return statistics.median(self._clock_opinions.values()) if self._clock_opinions else None
+
+    def began(self, contact: Contact) -> None:
+        """It has a transport now."""
+        self.contacts.add(contact)
+
+    def left(self, contact: Contact) -> None:
+        """Its transport is closed."""
+        self.contacts.discard(contact)
+        if self._emptied is not None and not self.contacts and not self._emptied.called:
+            self._emptied.callback(None)
+
+    def all_left(self) -> Deferred[None]:
+        """Fires when no transport is open; for a node that stops."""
+        self._emptied = Deferred()
+        if not self.contacts:
+            self._emptied.callback(None)
+        return self._emptied
+
+    # -- verdicts ------------------------------------------------------------------------------------------------
+
+    def judge(self, contact: Contact, check: PeerCheck) -> Verdict:
+        """Whether to go on with whoever proved to be there."""
+        if check.identity is None:
+            return self._judge_nameless(contact, check.role)
+        if self._pins.contradicts(check.identity):
+            self._notice("pin", f"another key than the pinned one at {contact.where}", check.identity.uuid, contact)
+            return Verdict(False, CloseCode.ACCESS_DENIED)
+        if check.role != ROLE_PEER:
+            return self._deny(contact, check.identity.uuid, "this node relays nothing")
+        decision = self._access.decide(check.identity.uuid, dialled=contact.outbound)
+        if not decision.admitted:
+            return self._deny(contact, check.identity.uuid, decision.why)
+        return self._room(contact, check.identity)
+
+    def _judge_nameless(self, contact: Contact, role: int) -> Verdict:
+        if role != ROLE_PEER:
+            return self._deny(contact, None, "this node relays nothing")
+        if self._require_authentication:
+            return self._deny(contact, None, "node.require_authentication = true")
+        return self._room(contact, None)
+
+    def _room(self, contact: Contact, identity: PeerIdentity | None) -> Verdict:
+        if self.table.sessions < self._limits.sessions:
+            return Verdict(True)
+        if self._occasionally.allows("sessions"):
+            _log.warn("limit sessions = {n} reached (limits.sessions): {peer} is turned away", n=self._limits.sessions,
+                      peer=logs.peer(identity and identity.uuid))
+        return Verdict(False, CloseCode.TOO_MANY_SESSIONS)
+
+    def _deny(self, contact: Contact, uuid: PeerUUID | None, why: str) -> Verdict:
+        if self._occasionally.allows(("denied", uuid)):
+            _log.warn("access denied: {peer} at {where}: {why}", peer=logs.peer(uuid), where=logs.place(contact.where),
+                      why=why)
+        return Verdict(False, CloseCode.ACCESS_DENIED, f"our own rules do not admit {uuid}: {why}"
+                       if contact.outbound else "")
+
+    # -- sessions ------------------------------------------------------------------------------------------------
+
+    def ready(self, contact: Contact) -> None:
+        """A session stands: pin, table, guests; whoever dialled gets the contact that counts."""
+        identity = contact.session.peer
+        if identity is not None:
+            self._pins.pin(identity)
+            self._hear_clock(identity.uuid, contact.session.peer_block.clock_ms)
+        contact.session.keep = contact.session.keep or contact.keep
+        standing = self.table.arrived(contact)
+        if standing is contact:
+            self.keeper.arrived(contact)
+            self._tell_extenders(contact)
+        if contact.outbound and not contact.result.called:
+            contact.result.callback(standing)
+
+    def _hear_clock(self, uuid: PeerUUID, clock_ms: int | None) -> None:
+        if clock_ms is None:
+            return
+        self._clock_opinions.pop(uuid, None)
+        self._clock_opinions[uuid] = off_seconds = clock_ms / 1000 - self._world.wall_seconds()
+        if len(self._clock_opinions) > CLOCK_OPINIONS_KEPT:
+            del self._clock_opinions[next(iter(self._clock_opinions))]
+        if abs(off_seconds) > self._limits.clock_warn_seconds and self._occasionally.allows("clock"):
+            _log.warn("{peer} says that this clock is {off} s off", peer=logs.peer(uuid), off=round(off_seconds))
+
+    def _announce(self, contact: Contact) -> None:
+        _log.info("{peer} is connected, {direction}, at {where}", peer=logs.peer(contact.peer.uuid),
+                  direction=contact.peer.direction, where=logs.place(contact.where))
+        self.guests.session_ready(contact.peer, contact.session)
+
+    def _withdraw(self, contact: Contact, reason: str) -> None:
+        _log.info("{peer} is gone: {reason}", peer=logs.peer(contact.peer.uuid), reason=reason)
+        self.guests.session_closed(contact.peer, reason)
+
+    def channel_offered(self, contact: Contact, channel: Any) -> None:
+        """To the guests, if this is the session that counts; a peer that uses a waiting one makes it so."""
+        if self.table.used(contact):
+            self.guests.channel_opened(contact.peer, channel)
+        else:
+            channel.reset()
+
+    def extenders_changed(self, contact: Contact) -> None:
+        """The peer's list is another one."""
+        if self.table.contact_of(contact.peer) is contact:
+            self.guests.extenders_changed(contact.peer, contact.session)
+
+    def rules_changed(self, uuid: PeerUUID) -> None:
+        """A rule by hand came or went: sessions that it forbids end now."""
+        for contact in self.table.all_of(uuid):
+            if not self._access.decide(uuid, dialled=contact.outbound).admitted:
+                contact.close(CloseCode.ACCESS_DENIED, graceful=False)
+
+    def own_extenders_changed(self) -> None:
+        """Our own list is another one: tell everybody."""
+        for contact in self.table:
+            self._tell_extenders(contact)
+
+    def _tell_extenders(self, contact: Contact) -> None:
+        """An anonymous side names none; the others what runs now, if that is not what they know."""
+        session, uuids = contact.session, self.our_extenders()
+        if session.local is None or session.closing or contact.told_extenders == frozenset(uuids):
+            return
+        contact.told_extenders = frozenset(uuids)
+        session.set_extenders(uuids)
+        if contact.protocol is not None:
+            contact.protocol.wake()
+
+    # -- ends ----------------------------------------------------------------------------------------------------
+
+    def closed(self, contact: Contact, event: Closed) -> None:
+        """The core's last word on this connection; a drained one lingers without a word."""
+        if contact.session is None:
+            self._never_stood(contact, event)
+        elif contact.the_peer is not None:
+            if contact.outbound and not event.clean and contact.peer.uuid is not None:
+                self._remember_lost(contact.peer.uuid, contact.session.sid)
+            self.table.gone(contact, event.reason)
+        if event.by == "handshake" or event.reason == "damaged":
+            self._linger(contact)
+        uuid = contact.the_peer.uuid if contact.the_peer is not None else None
+        self.keeper.gone(contact, uuid is not None and self.table.current(uuid) is not None)
+
+    def _remember_lost(self, uuid: PeerUUID, sid: bytes) -> None:
+        """For REPLACES in the next dial: the peer may not have noticed that this one is dead."""
+        self.last_sid.pop(uuid, None)
+        self.last_sid[uuid] = sid
+        if len(self.last_sid) > LOST_SESSIONS_KEPT:
+            del self.last_sid[next(iter(self.last_sid))]
+
+    def _never_stood(self, contact: Contact, event: Closed) -> None:
+        if contact.outbound and event.code == CloseCode.ACCESS_DENIED:
+            _log.warn("access denied: {where} does not admit this identity", where=logs.place(contact.where))
+        elif contact.outbound:
+            _log.debug("the dial to {where} failed: {reason}", where=logs.place(contact.where), reason=event.reason)
+        elif event.code is None and self._occasionally.allows(("handshake", event.reason)):
+            _log.debug("a handshake from {where} came to nothing: {reason}", where=logs.place(contact.where),
+                       reason=event.reason)
+
+    def _linger(self, contact: Contact) -> None:
+        """A connection that says nothing more but reads on: slowly, and counted. [A33]"""
+        protocol = contact.protocol
+        if protocol is None or protocol.connection.finished:
+            return
+        protocol.read_slowly(self._limits.drain_rate_bytes)
+        if contact.place is not None and protocol.transport is not None:
+            contact.place.draining(protocol.transport.loseConnection)
+
+    def security(self, contact: Contact, notice: SecurityNotice) -> None:
+        """Something that an operator should see."""
+        uuid = contact.the_peer.uuid if contact.the_peer is not None else None
+        self._notice(notice.kind, notice.text, uuid, contact)
+
+    def _notice(self, kind: str, text: str, uuid: PeerUUID | None, contact: Contact) -> None:
+        self.notices.append(f"{kind}: {text}")
+        if self._occasionally.allows(("security", kind, uuid)):
+            _log.critical("security: {kind}: {peer} at {where}", kind=kind, peer=logs.peer(uuid),
+                          where=logs.place(contact.where))
+
+    def dial_error(self, contact: Contact, event: Closed) -> ConnectFailed:
+        """What to tell whoever dialled."""
+        return dialwords.closed_during_dial(contact.where, event, self.clock_off_seconds)

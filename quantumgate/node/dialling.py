@@ -1,0 +1,213 @@
+"""From the text of an address to a session: what it names, the ways to it raced, one dial at a time for each peer.
+
+Not for: trying again (``keeper.py``) or what happens on a connection (``contact.py``). Spec: docs/spec/dialling.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from twisted.internet.defer import Deferred, fail, succeed
+from twisted.internet.interfaces import IStreamClientEndpoint
+from twisted.python.failure import Failure
+
+from quantumgate.crypto.identity import parse_fingerprint
+from quantumgate.errors import ConnectFailed, LimitError, LocalError
+from quantumgate.ids import PeerUUID, QgAddress, parse_peer_uuid
+from quantumgate.net.dialer import dial, unreachable
+from quantumgate.net.racing import AllFailed, Race
+from quantumgate.node import dialwords
+from quantumgate.node.access import Access
+from quantumgate.node.connections import Connections
+from quantumgate.node.contact import Contact
+from quantumgate.node.desk import FrontDesk
+from quantumgate.node.pins import Pins
+from quantumgate.node.world import World
+from quantumgate.wire.limits import Limits
+
+UNADDRESSED_ADVICE = (
+    "an address without a UUID works on one machine, with a shared secret, or where the listener has lan = true; "
+    "else dial qg://UUID@host:port"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """One way to a peer: its text for people, and what makes the endpoint (ValueError for a bad string)."""
+
+    text: str
+    endpoint: Callable[[], IStreamClientEndpoint]
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What an address names. ``uuid`` is None for an endpoint string."""
+
+    address: str
+    uuid: PeerUUID | None
+    fingerprint: bytes | None
+    ways: tuple[Way, ...]
+
+    @property
+    def key(self) -> str:
+        """One dial at a time for each of these."""
+        return self.address if self.uuid is None else str(self.uuid)
+
+
+def parse_target(address: str, world: World) -> Target:
+    """A qg address, a bare UUID or a Twisted endpoint string. Raises ConnectFailed for what is none of them."""
+    named = _named(address)
+    if named is None:
+        return Target(address, None, None, (Way(address, lambda: world.client(address)),))
+    fingerprint = parse_fingerprint(named.fingerprint) if named.fingerprint else None
+    ways = tuple(Way(f"{host}:{port}", _host_maker(world, host, port)) for host, port in named.hosts)
+    return Target(address, named.uuid, fingerprint, ways)
+
+
+def _named(address: str) -> QgAddress | None:
+    if address.startswith("qg://"):
+        try:
+            return QgAddress.parse(address)
+        except (LocalError, ValueError) as error:
+            raise ConnectFailed("bad-address", str(error), advice="an address is qg://UUID@host:port") from None
+    try:
+        return QgAddress(parse_peer_uuid(address))
+    except LocalError:
+        return None
+
+
+def _host_maker(world: World, host: str, port: int) -> Callable[[], IStreamClientEndpoint]:
+    return lambda: world.host(host, port)
+
+
+class Dialling:
+    """One node's dials."""
+
+    def __init__(
+        self,
+        own: PeerUUID,
+        world: World,
+        limits: Limits,
+        desk: FrontDesk,
+        connections: Connections,
+        access: Access,
+        pins: Pins,
+    ) -> None:
+        self._own, self._world, self._limits = own, world, limits
+        self._desk, self._connections, self._access, self._pins = desk, connections, access, pins
+        self._under_way: dict[str, tuple[Deferred[Contact], list[Deferred[Contact]]]] = {}
+
+    def connect(self, target: Target, *, keep: bool) -> Deferred[Contact]:
+        """The contact with this peer, the present one or a new one. Fails with ConnectFailed or LimitError."""
+        present = self._desk.table.current(target.uuid) if target.uuid is not None else None
+        if present is not None:
+            return succeed(present)
+        try:
+            self._check(target)
+        except (LocalError, ConnectFailed) as error:
+            return fail(error)
+        waiter: Deferred[Contact] = Deferred(lambda gone: self._gave_up(target.key, gone))
+        if target.key in self._under_way:
+            self._under_way[target.key][1].append(waiter)
+            return waiter
+        race: Race[Contact] = Race(
+            [self._attempt(target, way, keep) for way in target.ways], self._world.clock, discard=_keep_it
+        )
+        result = race.run()
+        self._under_way[target.key] = (result, [waiter])
+        result.addBoth(self._over, target)
+        return waiter
+
+    def _check(self, target: Target) -> None:
+        if target.uuid == self._own:
+            raise ConnectFailed("self", "this is me", advice="the address names this node itself")
+        if not target.ways:
+            raise ConnectFailed("no-address", f"no address is known for {target.uuid}",
+                                advice="give one: qg://UUID@host:port")
+        if target.uuid is not None:
+            decision = self._access.decide(target.uuid, dialled=True)
+            if not decision.admitted:
+                raise ConnectFailed("denied", f"our own rules do not admit {target.uuid}: {decision.why}",
+                                    advice=f"qgate access allow {target.uuid}")
+            pinned = self._pins.of(target.uuid)
+            if pinned is not None and target.fingerprint not in (None, pinned):
+                raise ConnectFailed("pin", "the address names another key than the one that is pinned for this UUID",
+                                    advice="ask its owner in person which fingerprint is right")
+        if self._desk.table.sessions >= self._limits.sessions:
+            raise LimitError("sessions", self._limits.sessions)
+
+    def _attempt(self, target: Target, way: Way, keep: bool) -> Callable[[], Deferred[Contact]]:
+        def start() -> Deferred[Contact]:
+            contact = Contact(self._desk, way.text, outbound=True, dialled=target.address, keep=keep)
+            try:
+                endpoint = way.endpoint()
+            except (ValueError, TypeError) as error:
+                why = f"{way.text}: not an endpoint that can be dialled: {error}"
+                advice = "an endpoint is tcp:HOST:PORT, tls:HOST:PORT or unix:PATH"
+                contact.dial_failed(ConnectFailed("bad-address", why, advice=advice))
+                return contact.result
+            self._open(contact, target, endpoint)
+            return contact.result
+
+        return start
+
+    def _open(self, contact: Contact, target: Target, endpoint: IStreamClientEndpoint) -> None:
+        pin, replaces = target.fingerprint, b""
+        if target.uuid is not None:
+            pin = pin or self._pins.of(target.uuid)
+            replaces = self._desk.last_sid.get(target.uuid, b"")
+        contact.connecting = dial(
+            endpoint,
+            lambda transport: self._connections.depart(contact, target.uuid, pin, replaces, transport),
+            clock=self._world.clock,
+            seconds=self._limits.dial_seconds,
+        )
+        contact.connecting.addCallbacks(lambda _: _connected(contact), self._unreachable, errbackArgs=(contact,))
+
+    def _unreachable(self, failure: Failure, contact: Contact) -> None:
+        contact.connecting = None
+        sentence = dialwords.silence(contact.where, self._desk.clock_off_seconds)
+        contact.dial_failed(unreachable(failure, contact.where, sentence))
+
+    def _over(self, result: Any, target: Target) -> None:
+        waiters = self._under_way.pop(target.key)[1]
+        for waiter in waiters:
+            if isinstance(result, Failure):
+                waiter.errback(self._worded(result, target))
+            else:
+                waiter.callback(result)
+
+    def _worded(self, failure: Failure, target: Target) -> BaseException:
+        error = failure.value
+        if not isinstance(error, AllFailed):
+            return ConnectFailed("cancelled", "the dial was given up")
+        told = [each.value for each in error.failures if isinstance(each.value, ConnectFailed)]
+        if not told:
+            return error.failures[0].value or error
+        worst = dialwords.most_telling(told)
+        if target.uuid is None and worst.reason == "no-answer" and not self._connections.shared_secret:
+            worst.advice = UNADDRESSED_ADVICE
+        return worst
+
+    def _gave_up(self, key: str, waiter: Deferred[Contact]) -> None:
+        """The dial goes on while somebody waits for it."""
+        if key in self._under_way:
+            race, waiters = self._under_way[key]
+            waiters.remove(waiter)
+            if not waiters:
+                race.cancel()
+
+    def stop(self) -> None:
+        """Gives up every dial."""
+        for race, _ in list(self._under_way.values()):
+            race.cancel()
+
+
+def _connected(contact: Contact) -> None:
+    contact.connecting = None
+
+
+def _keep_it(contact: Contact) -> None:
+    """A contact that is given up closes itself when its session comes; the standing one must not be touched."""

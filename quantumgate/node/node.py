@@ -1,0 +1,364 @@
+"""The node as one object: start, stop, connect, ask. A Twisted service; everything that takes time is awaitable.
+
+Not for: wiring (``assemble.py``), decisions (``desk.py`` and what it asks) or processes (``tap.py``). Contract:
+surface.md sections 3 and 4.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from twisted.application.service import Service
+from twisted.internet.defer import Deferred, DeferredList, fail, succeed
+from twisted.python.failure import Failure
+
+import quantumgate
+from quantumgate import logs
+from quantumgate.control.api import (
+    ExtenderBrief,
+    ExtenderReport,
+    PeerReport,
+    PingReport,
+    RelayReport,
+    StatusReport,
+)
+from quantumgate.errors import ConnectFailed, LocalError, QuantumGateError
+from quantumgate.extender.registry import Registry
+from quantumgate.ids import NOBODY, PeerUUID
+from quantumgate.node import dialwords
+from quantumgate.node import status as reports
+from quantumgate.node.access import Access
+from quantumgate.node.assemble import Parts, assemble, plan
+from quantumgate.node.contact import Contact
+from quantumgate.node.data_directory import DataDirectory
+from quantumgate.node.dialling import parse_target
+from quantumgate.node.peers import Peer
+from quantumgate.node.status import Phase
+from quantumgate.node.world import World, real_world
+from quantumgate.settings.places import default_data_directory
+from quantumgate.settings.schema import Settings
+from quantumgate.wire.codes import CloseCode
+
+_log = logs.named("node")
+
+
+class Node(Service):
+    """One node. ``Node(settings)`` checks the configuration; ``startService`` takes the data directory and listens.
+
+    ``startService`` raises a LocalError for a directory in use, a damaged key or state file, or an endpoint that cannot
+    be bound (through ``when_ready`` where binding takes time). ``world`` and ``registry`` are for tests and programs
+    that bring their own reactor or extenders.
+    """
+
+    uuid: PeerUUID = NOBODY
+
+    def __init__(
+        self,
+        settings: Settings | None = None,
+        data_directory: Path | str | None = None,
+        *,
+        file: str = "settings",
+        world: World | None = None,
+        registry: Registry | None = None,
+    ) -> None:
+        """Raises ConfigurationError, worded for ``file``. The data directory defaults to the user's own."""
+        self.settings = settings or Settings()
+        self._world = world or real_world()
+        self._plan = plan(self.settings, file, self._world, registry)
+        path = default_data_directory() if data_directory is None else Path(data_directory).expanduser().absolute()
+        self._directory = DataDirectory(path)
+        self._parts: Parts | None = None
+        self._life = Phase.STOPPED
+        self._blocker: tuple[str, str] = ("not started", "")
+        self._since = 0.0
+        self._waiting_for_ready: list[Deferred[None]] = []
+        self._start_error: Failure | None = None
+
+    # -- life ----------------------------------------------------------------------------------------------------
+
+    def startService(self) -> None:
+        """Raises LocalError where the node cannot start."""
+        self._start_error = None
+        self._life, self._blocker = Phase.STARTING, ("binding its listeners", "")
+        self._directory.lock()
+        try:
+            parts = self._parts = assemble(self._plan, self._directory, self._world, self)
+        except BaseException:
+            self._life, self._blocker = Phase.FAILED, ("its key or state file cannot be used", "")
+            self._directory.unlock()
+            raise
+        super().startService()  # type: ignore[no-untyped-call]
+        bound = DeferredList([listener.start() for listener in parts.listeners], consumeErrors=True)
+        bound.addCallback(self._bound, parts)
+        if self._start_error is not None:
+            raise self._start_error.value
+
+    def _bound(self, results: list[tuple[bool, Any]], parts: Parts) -> None:
+        failures = [result for good, result in results if not good]
+        if failures:
+            self._could_not_listen(failures[0], parts)
+            return
+        self._life, self._since = Phase.CONNECTED, self._world.now()
+        _log.info("node {uuid} is ready, listening on {listening}", uuid=logs.peer(self.uuid),
+                  listening=", ".join(str(logs.place(one)) for one in self.listening) or "nothing")
+        if parts.directory.made_identity:
+            _log.info("a new identity was made; keep a copy of the key file in the data directory")
+        parts.clock_watch.start()
+        parts.farm.start(parts.slow_groups)
+        parts.host.start().addCallback(lambda _: self._keep_configured(parts))
+        waiting, self._waiting_for_ready = self._waiting_for_ready, []
+        for each in waiting:
+            each.callback(None)
+
+    def _could_not_listen(self, failure: Failure, parts: Parts) -> None:
+        self._start_error = failure
+        self._life = Phase.FAILED
+        self._blocker = (failure.getErrorMessage(), "free the port, or change node.listen")
+        for listener in parts.listeners:
+            listener.stop()
+        self._give_back(parts)
+        super().stopService()  # type: ignore[no-untyped-call]
+        waiting, self._waiting_for_ready = self._waiting_for_ready, []
+        for each in waiting:
+            each.errback(failure)
+
+    def _keep_configured(self, parts: Parts) -> None:
+        if self._life is Phase.CONNECTED:
+            for address in self.settings.node.connect:
+                parts.keeper.keep(parse_target(address, self._world))
+
+    def when_ready(self) -> Deferred[None]:
+        """Fires when every listener is bound; fails if one cannot be."""
+        if self._life is Phase.CONNECTED:
+            return succeed(None)
+        if self._start_error is not None:
+            return fail(self._start_error)
+        waiter: Deferred[None] = Deferred(self._waiting_for_ready.remove)
+        self._waiting_for_ready.append(waiter)
+        return waiter
+
+    def stopService(self) -> Deferred[None]:
+        """Guests first, then every session with a CLOSE; fires when the data directory is free again."""
+        if self._parts is None or not self.running:
+            return succeed(None)
+        super().stopService()  # type: ignore[no-untyped-call]
+        parts = self._parts
+        self._life, self._blocker = Phase.STOPPING, ("saying good-bye", "")
+        parts.clock_watch.stop()
+        parts.keeper.stop()
+        parts.dialling.stop()
+        ports = [listener.stop() for listener in parts.listeners]
+        stopped: Deferred[Any] = DeferredList([*ports, parts.host.stop()])
+        stopped.addCallback(lambda _: self._part_from_all(parts))
+        stopped.addCallback(lambda _: self._save(parts))
+        return stopped.addCallback(lambda _: self._stopped(parts))
+
+    def _part_from_all(self, parts: Parts) -> Deferred[Any]:
+        """A CLOSE to everybody and the time to answer it; who is over already is dropped at once."""
+        limits = self._plan.resolved.limits
+        for contact in list(parts.desk.contacts):
+            if contact.over:
+                contact.drop()
+            else:
+                contact.close(CloseCode.BYE, graceful=True)
+        leaving: Deferred[Any] = parts.desk.all_left()
+        leaving.addTimeout(limits.close_drain_seconds + limits.close_answer_seconds, self._world.clock)
+        return leaving.addErrback(lambda _: self._drop_the_rest(parts))
+
+    def _drop_the_rest(self, parts: Parts) -> Deferred[Any]:
+        for contact in list(parts.desk.contacts):
+            contact.drop()
+        return parts.desk.all_left()
+
+    def _save(self, parts: Parts) -> Deferred[None]:
+        parts.state.replay_floor_ms = parts.replay.floor_ms
+        return parts.state.save().addErrback(
+            lambda failure: _log.error("the state was not saved: {why}", why=failure.getErrorMessage())
+        )
+
+    def _stopped(self, parts: Parts) -> None:
+        self._life, self._blocker = Phase.STOPPED, ("stopped", "")
+        self._give_back(parts)
+        _log.info("the node has stopped")
+
+    def _give_back(self, parts: Parts) -> None:
+        parts.farm.stop()
+        parts.directory.unlock()
+        self._parts = None
+
+    # -- what people and programs ask ----------------------------------------------------------------------------
+
+    def connect(self, address: str, hops: int = 0, via: Any = None) -> Deferred[Peer]:
+        """The peer at a qg address, bare UUID or endpoint string, once its session stands; kept until ``disconnect``.
+
+        Fails with ConnectFailed, whose ``reason`` is a word and whose text and ``advice`` are for people.
+        """
+        if hops or via is not None:
+            return fail(ConnectFailed("unsupported", "relayed connections are not built yet", advice="use hops = 0"))
+        try:
+            parts, target = self._running_parts(), parse_target(address, self._world)
+        except QuantumGateError as error:
+            return fail(error)
+
+        def connected(contact: Contact) -> Peer:
+            parts.keeper.keep(target, contact)
+            return contact.peer
+
+        return parts.dialling.connect(target, keep=True).addCallback(connected)
+
+    def disconnect(self, peer: Peer | UUID) -> Deferred[None]:
+        """Ends the session and keeps it no longer. Fails with LocalError where there is none."""
+        try:
+            parts = self._running_parts()
+        except LocalError as error:
+            return fail(error)
+        uuid = peer if isinstance(peer, UUID) else peer.uuid
+        forgotten = parts.keeper.forget(PeerUUID(uuid)) if uuid is not None else False
+        table = parts.desk.table
+        contact = table.contact_of(peer) if uuid is None else table.current(PeerUUID(uuid))
+        if contact is None:
+            return succeed(None) if forgotten else fail(LocalError("this peer is not connected"))
+        ended: Deferred[None] = contact.ended()
+        contact.close(CloseCode.BYE)
+        return ended
+
+    def ping(self, target: str) -> Deferred[PingReport]:
+        """One round trip; a peer that is not connected is dialled first. No answer is a ConnectFailed."""
+        try:
+            parts, named = self._running_parts(), parse_target(target, self._world)
+        except QuantumGateError as error:
+            return fail(error)
+        seconds = self._plan.resolved.limits.ping_seconds
+
+        def ask(contact: Contact) -> Deferred[PingReport]:
+            pong = contact.ping().addTimeout(seconds, self._world.clock)
+            return pong.addCallbacks(lambda rtt: _ping_report(contact, rtt), lambda _: no_pong(contact))
+
+        def no_pong(contact: Contact) -> Any:
+            raise ConnectFailed("no-answer", dialwords.silence(contact.where, parts.desk.clock_off_seconds))
+
+        present = next((one for one in parts.desk.table if target in (one.dialled, one.where)), None)
+        if present is not None:
+            return ask(present)
+        return parts.dialling.connect(named, keep=False).addCallback(ask)
+
+    @property
+    def peers(self) -> tuple[Peer, ...]:
+        """Live peers."""
+        return () if self._parts is None else tuple(contact.peer for contact in self._parts.desk.table)
+
+    @property
+    def extenders(self) -> tuple[Any, ...]:
+        """Installed extenders, a row each."""
+        return () if self._parts is None else self._parts.host.snapshot()
+
+    @property
+    def guests(self) -> Any:
+        """The ExtenderHost, for programs that bring their own extenders. Raises LocalError while stopped."""
+        return self._running_parts().host
+
+    @property
+    def access(self) -> Access:
+        """The access rules. Raises LocalError while the node is stopped."""
+        return self._running_parts().access
+
+    @property
+    def listening(self) -> list[str]:
+        """What is bound, as endpoint strings with real ports."""
+        return [] if self._parts is None else [one.bound for one in self._parts.listeners if one.bound]
+
+    def _running_parts(self) -> Parts:
+        if self._parts is None or self._life is not Phase.CONNECTED:
+            raise LocalError(f"the node is {self._life.value}")
+        return self._parts
+
+    # -- snapshots -----------------------------------------------------------------------------------------------
+
+    def status(self) -> StatusReport:
+        """The node at this moment."""
+        parts, now = self._parts, self._world.now()
+        down = parts.keeper.reports() if parts is not None else []
+        phase, reason, advice = reports.judge(self._situation(down))
+        return StatusReport(
+            uuid=str(self.uuid),
+            version=quantumgate.__version__,
+            protocol=reports.PROTOCOL,
+            phase=phase.value,
+            reason=reason,
+            advice=advice,
+            uptime_seconds=round(now - self._since, 3) if self._life is Phase.CONNECTED else 0.0,
+            listening=self.listening,
+            peers=len(self.peers),
+            relay=RelayReport(enabled=self.settings.node.relay),
+            extenders=[ExtenderBrief(name=row.name, uuid=row.uuid, state=row.state) for row in self.extenders],
+            store="memory; pins and access rules in state.json",
+            public_endpoints=[],
+            fingerprint=parts.identity.public.fingerprint_text if parts is not None else "",
+            network=self.settings.node.network,
+            connecting=down,
+            notices=list(parts.desk.notices) if parts is not None else [],
+        )
+
+    def _situation(self, down: list[Any]) -> reports.Situation:
+        parts = self._parts
+        return reports.Situation(
+            life=self._life,
+            peers=len(self.peers),
+            kept=len(parts.keeper) if parts is not None else 0,
+            down=down,
+            invitation=reports.invitation(self.uuid, self.listening),
+            admits_strangers=self.settings.node.default_access == "allow",
+            blocker=self._blocker[0],
+            blocker_advice=self._blocker[1],
+        )
+
+    def peers_snapshot(self) -> list[PeerReport]:
+        """A report for each live peer."""
+        if self._parts is None:
+            return []
+        return reports.peer_reports(self._parts.desk.table, self._world.now())
+
+    def extenders_snapshot(self) -> list[ExtenderReport]:
+        """A report for each installed extender."""
+        return reports.extender_reports(self.extenders)
+
+    # -- what the guests' floor and the clock watch ask (extender.doors.Landlord) --------------------------------
+
+    @property
+    def clock(self) -> Any:
+        """IReactorTime."""
+        return self._world.clock
+
+    @property
+    def data_directory(self) -> Path:
+        """The node's; guests live below it."""
+        return self._directory.path
+
+    def report(self, peer: Any, extender: str, offence: str) -> None:
+        """A guest did not understand what this peer sent."""
+        _log.warn("{peer} sent what the extender {extender} does not understand: {offence}", peer=logs.peer(peer.uuid),
+                  extender=extender, offence=offence)
+
+    def extenders_changed(self) -> None:
+        """The list of running extenders changed: tell the peers."""
+        if self._parts is not None:
+            self._parts.desk.own_extenders_changed()
+
+    def clock_jumped(self, seconds: float, what: str) -> None:
+        """See who is still there, and dial who is not. [A27]"""
+        if self._parts is None:
+            return
+        _log.warn("{what} by {seconds} s: every peer is pinged now", what=what, seconds=round(seconds))
+        for contact in list(self._parts.desk.contacts):
+            contact.ping_urgently()
+        self._parts.keeper.retry_now()
+
+
+def _ping_report(contact: Contact, rtt_seconds: float) -> PingReport:
+    peer = contact.peer
+    return PingReport(
+        uuid=str(peer.uuid or ""), endpoint=peer.endpoint, relayed=peer.relayed,
+        path=[str(hop) for hop in peer.path], rtt_seconds=rtt_seconds,
+    )

@@ -1,0 +1,142 @@
+"""What a node says of itself: a phase, why it is in it, what to do about it. Frozen values, never a secret.
+
+The field names are a contract with users (``control/api.py``). Not for: changing anything. Source: surface.md, 3.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+from quantumgate.control.api import AlgorithmsReport, DialReport, ExtenderReport, PeerReport
+from quantumgate.crypto.suites import AEADS, PRIMARIES, SECONDARIES
+from quantumgate.node.contact import Contact
+
+PROTOCOL = 1
+
+
+class Phase(Enum):
+    """What a node is doing, in one word."""
+
+    STOPPED = "stopped"
+    STARTING = "starting"
+    WAITING = "waiting"
+    CONNECTING = "connecting"
+    CONNECTED = "connected"
+    STOPPING = "stopping"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """What the phase is judged by. ``invitation`` is an address that others can dial, "" where nothing listens."""
+
+    life: Phase
+    peers: int
+    kept: int
+    down: Sequence[DialReport]
+    invitation: str
+    admits_strangers: bool
+    blocker: str = ""
+    blocker_advice: str = ""
+
+
+def judge(now: Situation) -> tuple[Phase, str, str]:
+    """(phase, reason, advice). The advice is empty only where there is nothing to do."""
+    if now.life is not Phase.CONNECTED:
+        return now.life, now.blocker or now.life.value, now.blocker_advice
+    if now.peers:
+        return _connected(now)
+    if now.down:
+        first = now.down[0]
+        more = f" (and {len(now.down) - 1} more)" if len(now.down) > 1 else ""
+        return Phase.CONNECTING, f"{first.address}: {first.reason}{more}", first.advice or "wait, it is tried again"
+    return _waiting(now)
+
+
+def _connected(now: Situation) -> tuple[Phase, str, str]:
+    reason = f"{now.peers} peer{'s' if now.peers > 1 else ''}"
+    if not now.down:
+        return Phase.CONNECTED, reason, ""
+    first = now.down[0]
+    reason += f"; {len(now.down)} of {now.kept} kept connections are down: {first.address}: {first.reason}"
+    return Phase.CONNECTED, reason, first.advice or "wait, it is tried again"
+
+
+def _waiting(now: Situation) -> tuple[Phase, str, str]:
+    if not now.invitation:
+        return Phase.WAITING, "no peer known yet, and nothing listens", 'connect to one: qgate connect "qg://UUID@host:port"'
+    admit = "" if now.admits_strangers else "; admit it here with: qgate access allow ITS-UUID"
+    advice = f'connect to a peer with: qgate connect "qg://UUID@host:port"; or let one dial {now.invitation}{admit}'
+    return Phase.WAITING, "no peer known yet", advice
+
+
+def invitation(uuid: object, listening: Sequence[str]) -> str:
+    """An address that a peer on this machine could dial now; the host is for people to replace."""
+    for text in listening:
+        kind, _, rest = text.partition(":")
+        port, _, options = rest.partition(":")
+        if kind in ("tcp", "tcp6") and port.isdigit():
+            host = options.removeprefix("interface=") if options.startswith("interface=") else "THIS-HOST"
+            return f"qg://{uuid}@{host}:{port}"
+    return listening[0] if listening else ""
+
+
+def peer_reports(contacts: Iterable[Contact], now: float) -> list[PeerReport]:
+    """One report for each announced session."""
+    return [_peer_report(contact, now) for contact in contacts]
+
+
+def _peer_report(contact: Contact, now: float) -> PeerReport:
+    peer, session = contact.peer, contact.session
+    return PeerReport(
+        uuid=None if peer.uuid is None else str(peer.uuid),
+        name=peer.name,
+        endpoint=peer.endpoint,
+        direction="outbound" if contact.outbound else "inbound",
+        authenticated=peer.authenticated,
+        relayed=peer.relayed,
+        path=[str(hop) for hop in peer.path],
+        algorithms=_algorithms(session),
+        shared_secret=session.shared_secret,
+        extenders=sorted(str(uuid) for uuid in session.peer_extenders),
+        connected_seconds=round(now - contact.connected_at, 3),
+        rtt_seconds=session.rtt_seconds,
+        bytes_sent=session.bytes_sent,
+        bytes_received=session.bytes_received,
+        key_epoch=session.key_epoch,
+        streams=sum(1 for channel in session.channels.values() if channel.stream),
+        fingerprint=session.peer.fingerprint_text if session.peer is not None else "",
+    )
+
+
+def _algorithms(session: Any) -> AlgorithmsReport:
+    suite, signer = session.suite, session.peer or session.local
+    return AlgorithmsReport(
+        primary=PRIMARIES[suite.primary].name,
+        secondary=SECONDARIES[suite.secondary].name,
+        symmetric=AEADS[suite.aead].name,
+        hash="SHA-512",
+        compression="lz4" if session.compressing else "none",
+        signature=signer.kind_name,
+    )
+
+
+def extender_reports(rows: Iterable[Any]) -> list[ExtenderReport]:
+    """Rows of ``extender.host.ExtenderHost.snapshot`` as operators see them."""
+    return [
+        ExtenderReport(
+            name=row.name,
+            uuid=row.uuid,
+            version=row.version,
+            summary=row.summary,
+            state=row.state,
+            reason=row.reason,
+            distribution=row.distribution,
+            failures=row.failures,
+            peers=row.peers,
+        )
+        for row in rows
+    ]

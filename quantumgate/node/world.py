@@ -1,0 +1,77 @@
+"""What a node touches outside itself: time, luck, sockets, threads. Tests bring their own.
+
+Not for: settings. The one place that imports the reactor.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from ipaddress import ip_address
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.endpoints import (
+    HostnameEndpoint,
+    TCP4ClientEndpoint,
+    TCP6ClientEndpoint,
+    clientFromString,
+    serverFromString,
+)
+from twisted.internet.interfaces import IStreamClientEndpoint, IStreamServerEndpoint
+from twisted.internet.threads import deferToThreadPool
+
+from quantumgate.crypto.random import RandomSource, SystemRandom
+from quantumgate.net.monotonic import seconds_of
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class World:
+    """``clock`` provides IReactorTime; ``wall_seconds`` is unix time, ``now`` never jumps: the core's time.
+
+    ``elsewhere(function, *arguments)`` runs it off the reactor thread. ``server`` and ``client`` turn endpoint strings
+    into endpoints (ValueError for what is none), ``host`` a host name or IP address and a port.
+    """
+
+    clock: Any
+    random: RandomSource
+    wall_seconds: Callable[[], float]
+    now: Callable[[], float]
+    elsewhere: Callable[..., Deferred[Any]]
+    server: Callable[[str], IStreamServerEndpoint]
+    client: Callable[[str], IStreamClientEndpoint]
+    host: Callable[[str, int], IStreamClientEndpoint]
+
+    @property
+    def wall_offset_seconds(self) -> float:
+        """Unix time minus ``now``: what handshakes add to it."""
+        return self.wall_seconds() - self.now()
+
+
+def real_world(reactor: Any = None) -> World:
+    """The world around this process; ``reactor`` defaults to the global one."""
+    if reactor is None:
+        from twisted.internet import reactor
+    return World(
+        clock=reactor,
+        random=SystemRandom(),
+        wall_seconds=time.time,
+        now=seconds_of(reactor),
+        elsewhere=lambda function, *arguments: deferToThreadPool(
+            reactor, reactor.getThreadPool(), function, *arguments
+        ),
+        server=lambda text: serverFromString(reactor, text),  # type: ignore[no-untyped-call]
+        client=lambda text: clientFromString(reactor, text),  # type: ignore[no-untyped-call]
+        host=lambda host, port: _host_endpoint(reactor, host, port),
+    )
+
+
+def _host_endpoint(reactor: Any, host: str, port: int) -> IStreamClientEndpoint:
+    """IP addresses are dialled as they are; a name through HostnameEndpoint, which tries both families."""
+    bare = host.strip("[]")
+    try:
+        version = ip_address(bare.partition("%")[0]).version
+    except ValueError:
+        return HostnameEndpoint(reactor, host, port)
+    return (TCP4ClientEndpoint if version == 4 else TCP6ClientEndpoint)(reactor, bare, port)

@@ -1,0 +1,161 @@
+"""The table of peers: one announced session per identity, for every way in which two can meet."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+from twisted.trial.unittest import SynchronousTestCase
+from zope.interface.verify import verifyObject
+
+from quantumgate.ids import PeerUUID, parse_peer_uuid
+from quantumgate.interfaces import IPeer
+from quantumgate.node.peers import Peer, PeerTable
+from quantumgate.wire.codes import CloseCode
+
+SMALL = parse_peer_uuid("11111111-1234-8abc-9def-0123456789ab")
+LARGE = parse_peer_uuid("eeeeeeee-1234-8abc-9def-0123456789ab")
+
+
+class FakeContact:
+    """A contact that writes down what it is asked."""
+
+    def __init__(self, uuid: PeerUUID | None, *, outbound: bool, instance: int = 1, replaces: bytes = b"") -> None:
+        self.peer = Peer(uuid, "x", "outbound" if outbound else "inbound")
+        self.outbound = outbound
+        block = SimpleNamespace(instance=instance, replaces=replaces)
+        self.session = SimpleNamespace(sid=bytes(str(id(self)), "ascii"), peer_block=block)
+        self.closed: list[int] = []
+        self.pinged = 0
+
+    def close(self, code: int, text: str = "", *, graceful: bool = True) -> None:
+        self.closed.append(code)
+
+    def ping_urgently(self) -> None:
+        self.pinged += 1
+
+
+class TableCase(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.told: list[tuple[str, Any]] = []
+
+    def table(self, own: PeerUUID = SMALL, per_identity: int = 3) -> PeerTable:
+        return PeerTable(
+            own,
+            announce=lambda contact: self.told.append(("arrived", contact)),
+            withdraw=lambda contact, reason: self.told.append(("left", contact)),
+            sessions_per_identity=per_identity,
+        )
+
+
+class OneSessionTests(TableCase):
+    def test_arrives_and_leaves(self) -> None:
+        table, contact = self.table(), FakeContact(LARGE, outbound=True)
+        self.assertIs(table.arrived(contact), contact)
+        self.assertIs(table.current(LARGE), contact)
+        self.assertIs(table.contact_of(contact.peer), contact)
+        self.assertEqual(list(table), [contact])
+        table.gone(contact, "bye")
+        self.assertEqual((len(table), table.sessions, table.current(LARGE)), (0, 0, None))
+        self.assertEqual(self.told, [("arrived", contact), ("left", contact)])
+
+    def test_nameless_ones_are_outside_the_rule(self) -> None:
+        table = self.table()
+        one, two = FakeContact(None, outbound=False), FakeContact(None, outbound=False)
+        table.arrived(one)
+        table.arrived(two)
+        self.assertTrue(table.used(one))
+        self.assertEqual(len(table), 2)
+        table.gone(one, "bye")
+        self.assertEqual(list(table), [two])
+        self.assertFalse(table.used(one))
+
+    def test_a_peer_is_what_the_interface_says(self) -> None:
+        verifyObject(IPeer, Peer(LARGE, "host:1", "inbound"))
+        self.assertTrue(Peer(LARGE, "", "inbound").authenticated)
+        self.assertFalse(Peer(None, "", "inbound").authenticated)
+        self.assertNotIn("eeeeeeee", repr(Peer(LARGE, "", "inbound")))
+
+
+class TwoSessionsTests(TableCase):
+    def meet(self, table: PeerTable, old: FakeContact, new: FakeContact) -> Any:
+        table.arrived(old)
+        return table.arrived(new)
+
+    def test_dialled_from_both_ends_the_smaller_dialler_stays_on_both_sides(self) -> None:
+        for own, other in ((SMALL, LARGE), (LARGE, SMALL)):
+            for first_is_ours in (True, False):
+                self.told.clear()
+                table = self.table(own)
+                old = FakeContact(other, outbound=first_is_ours)
+                new = FakeContact(other, outbound=not first_is_ours)
+                stays = self.meet(table, old, new)
+                dialler = own if stays.outbound else other
+                self.assertEqual(dialler, SMALL)
+                loser = old if stays is new else new
+                self.assertEqual((loser.closed, stays.closed), ([CloseCode.DUPLICATE], []))
+                self.assertEqual(table.sessions, 1)
+                if stays is new:
+                    self.assertEqual(self.told, [("arrived", old), ("left", old), ("arrived", new)])
+
+    def test_the_kept_one_is_checked_to_be_alive(self) -> None:
+        old, new = FakeContact(LARGE, outbound=True), FakeContact(LARGE, outbound=False)
+        self.meet(self.table(SMALL), old, new)
+        self.assertEqual(old.pinged, 1)
+
+    def test_another_instance_replaces(self) -> None:
+        table = self.table()
+        old, new = FakeContact(LARGE, outbound=True), FakeContact(LARGE, outbound=False, instance=2)
+        self.assertIs(self.meet(table, old, new), new)
+        self.assertEqual(old.closed, [CloseCode.REPLACED])
+        table.gone(old, "replaced")
+        self.assertEqual(self.told, [("arrived", old), ("left", old), ("arrived", new)])
+
+    def test_a_redialler_names_what_it_replaces(self) -> None:
+        old = FakeContact(LARGE, outbound=False)
+        new = FakeContact(LARGE, outbound=False, replaces=old.session.sid)
+        self.assertIs(self.meet(self.table(), old, new), new)
+        self.assertEqual(old.closed, [CloseCode.REPLACED])
+
+    def test_our_own_newest_dial_counts(self) -> None:
+        old, new = FakeContact(LARGE, outbound=True), FakeContact(LARGE, outbound=True)
+        self.assertIs(self.meet(self.table(), old, new), new)
+        self.assertEqual(old.closed, [CloseCode.REPLACED])
+
+
+class WaitingTests(TableCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.peers = self.table()
+        self.first, self.second = FakeContact(LARGE, outbound=False), FakeContact(LARGE, outbound=False)
+        self.peers.arrived(self.first)
+        self.assertIs(self.peers.arrived(self.second), self.first)
+        self.told.clear()
+
+    def test_the_second_waits_unannounced_and_the_first_is_pinged(self) -> None:
+        self.assertEqual((len(self.peers), self.peers.sessions), (1, 2))
+        self.assertEqual((self.first.pinged, self.second.closed, self.told), (1, [], []))
+        self.assertEqual(self.peers.all_of(LARGE), [self.first, self.second])
+
+    def test_it_takes_over_when_the_first_is_lost(self) -> None:
+        self.peers.gone(self.first, "lost")
+        self.assertEqual(self.told, [("left", self.first), ("arrived", self.second)])
+        self.assertIs(self.peers.current(LARGE), self.second)
+        self.assertEqual(self.peers.sessions, 1)
+
+    def test_it_takes_over_when_the_peer_uses_it(self) -> None:
+        self.assertTrue(self.peers.used(self.second))
+        self.assertEqual(self.told, [("left", self.first), ("arrived", self.second)])
+        self.assertEqual(self.first.closed, [CloseCode.REPLACED])
+
+    def test_it_goes_unnoticed_when_it_was_the_loser_of_a_race(self) -> None:
+        self.peers.gone(self.second, "duplicate")
+        self.assertEqual((self.told, self.peers.sessions), ([], 1))
+        self.assertFalse(self.peers.used(self.second))
+
+    def test_reconnects_never_hold_more_than_the_limit(self) -> None:
+        more = [FakeContact(LARGE, outbound=False) for _ in range(20)]
+        for contact in more:
+            self.peers.arrived(contact)
+        self.assertEqual(self.peers.sessions, 3)
+        self.assertEqual(self.second.closed, [CloseCode.TOO_MANY_SESSIONS])
