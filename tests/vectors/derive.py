@@ -183,6 +183,20 @@ def handshake(inputs: dict[str, Any], wire: list[bytes], secrets: tuple[bytes, b
     return values
 
 
+def other_confirm(values: Values, wire: list[bytes]) -> dict[str, str]:
+    """The last RESP and the FIN again, properly sealed, with one bit of CONFIRM changed: both must be refused."""
+    found = {}
+    for name, box, mark, message in (("RESP", "body 2B", "R", wire[-2]), ("FIN", "body FIN", "I", wire[-1])):
+        noted = values[f"box {box}"]
+        plain, confirm = bytes.fromhex(noted["plaintext"]), bytes.fromhex(values[f"Conf{mark}"])
+        prefix = message[: len(message) - len(noted["box"]) // 2]
+        changed = plain.replace(confirm, confirm[:-1] + bytes([confirm[-1] ^ 1]))
+        key = bytes.fromhex(values[f"{noted['key']} key"])
+        sealed = AESGCM(key).encrypt(bytes.fromhex(noted["nonce"]), changed, bytes.fromhex(noted["ad"]))
+        found[f"{name} with another CONFIRM"] = (prefix + sealed).hex()
+    return found
+
+
 def records(values: Values, root: bytes, aead: int, mark: str) -> None:
     """The first two records of each direction: a frame PING 1 with seven bytes of padding, then an empty body."""
     for name in ("i2r", "r2i"):

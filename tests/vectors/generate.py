@@ -96,6 +96,8 @@ def case(name: str, plan: dict[str, Any]) -> dict[str, Any]:
     values = derive.handshake(inputs, wire, secrets_of(keys_i, keys_r))
     assert isinstance(i.outcome, Established)
     assert values["root_0"] == i.outcome.root.reveal().hex() and values["sid"] == i.outcome.sid.hex()
+    if name == "classical":
+        said["refused"] = derive.other_confirm(values, wire)
     if plan.get("rekey"):
         said["rekey"] = rekey(values, alice, bob, keys_i, keys_r, plan["suite"])
         derive.rekey(values, said["rekey"], aead)

@@ -110,6 +110,17 @@ class WireTests(VectorTestCase):
             assert isinstance(outcome, Failed)
             self.assertEqual(outcome.message, "refused: no common suite")
 
+    def test_another_confirm_is_refused(self) -> None:
+        """Everything else about these two messages is right, also their seals and signatures."""
+        said = self.load("classical")
+        i, r = self.parties(said)
+        wire = [raw(data) for data in said["wire"]]
+        i.receive(raw(said["refused"]["RESP with another CONFIRM"]), 0.0)
+        r.receive(wire[0], 0.0)
+        r.receive(raw(said["refused"]["FIN with another CONFIRM"]), 0.0)
+        self.assertIsInstance(i.outcome, Failed)
+        self.assertIsInstance(r.outcome, Failed)
+
     def test_all_files_are_known_here(self) -> None:
         self.assertEqual(sorted(path.stem for path in FOLDER.glob("*.json")), sorted(NAMES))
 
