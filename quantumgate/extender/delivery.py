@@ -102,10 +102,9 @@ class Outbox:
     def end(self, reason: QuantumGateError, reset_code: int | None = None) -> None:
         """The peer or the guest is gone: what waits fails. What the channel took is still sent, unless it is reset."""
         self._refusal, self._reopen_at = reason, float("inf")
-        channel = self._channel
+        channel, self._channel = self._channel, None  # from here on its own words about its end are not heard
         if channel is not None and not channel.closed:
             channel.finish() if reset_code is None else channel.reset(reset_code)
-        self._channel = None
         self._fast(None)
         self._fail_all(reason)
 
