@@ -59,6 +59,8 @@ def find() -> Finding:
     reason = _wrong_package()
     if reason:
         return Finding(None, reason=reason)
+    if not sys.executable or getattr(sys, "frozen", False):  # then it names the program itself, which would start again
+        return Finding(None, reason="there is no Python interpreter to examine a library with")
     seen = run_probe([sys.executable, "-I", str(_PROBE)])
     if seen.reason:
         return seen

@@ -119,6 +119,18 @@ class ImportTests(SynchronousTestCase):
         self.assertEqual(said, "None False")
         self.assertFalse((self.traps / "sprung").exists())
 
+    def test_a_program_without_an_interpreter_starts_nothing(self) -> None:
+        """A frozen program would start itself again as the probe."""
+        for change in ("sys.executable = ''", "sys.frozen = True"):
+            said = self.script(
+                "import sys, subprocess\n"
+                "from quantumgate.crypto import liboqs\n"
+                f"{change}\n"
+                "subprocess.run = None\n"
+                "print(liboqs.find().reason)"
+            )
+            self.assertEqual(said, "there is no Python interpreter to examine a library with")
+
     def test_a_setting_of_the_user_is_put_back(self) -> None:
         """PYOQS_VERSION keeps its value."""
         said = self.script(
