@@ -1,0 +1,155 @@
+"""``twistd qgnode``: from the command line to a running node, and from a problem to one line and an exit code.
+
+2 = the configuration cannot be used, 1 = the node cannot start (port or directory in use, damaged file). Not for: what
+a node does (``node/``). Contract: surface.md section 2.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import sys
+import time
+from pathlib import Path
+from typing import Any, NoReturn
+
+from twisted.application.service import IService, Service
+from twisted.internet.base import ReactorBase
+from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.python.failure import Failure
+from twisted.python.usage import Options as UsageOptions
+
+from quantumgate import logs
+from quantumgate.control.paths import control_path
+from quantumgate.control.server import ControlServer
+from quantumgate.errors import ConfigurationError, QuantumGateError
+from quantumgate.extender.registry import listed_extenders
+from quantumgate.node.node import Node
+from quantumgate.node.notify import READY, STOPPING, notify
+from quantumgate.settings.loader import load
+from quantumgate.settings.places import default_config_file
+from quantumgate.settings.schema import Settings
+
+BAD_CONFIGURATION, CANNOT_START = 2, 1
+TWISTD_PID_FILE = "twistd.pid"
+_log = logs.named("tap")
+
+
+class Options(UsageOptions):
+    """What ``twistd qgnode --help`` shows."""
+
+    longdesc = (
+        "Runs a QuantumGate node. Without --config: $XDG_CONFIG_HOME/quantumgate/quantumgate.toml if it exists, else "
+        "built-in defaults. Without --data: $XDG_DATA_HOME/quantumgate. The first start makes an identity. "
+        "Example: twistd -n qgnode --data ~/node1"
+    )
+    optParameters = [
+        ["config", None, None, "The configuration, a TOML file.", os.path.expanduser],
+        ["data", None, None, "The data directory: identity, pins, control socket.", os.path.expanduser],
+    ]
+
+    def postOptions(self) -> None:
+        """No twistd.pid unless asked for: two nodes may be started from one directory, and our lock is better."""
+        parent = getattr(self, "parent", None)
+        if parent is not None and parent.get("pidfile") == TWISTD_PID_FILE:
+            parent["pidfile"] = None
+
+
+def makeService(options: Options) -> IService:
+    """A service for twistd. A configuration that cannot be used ends the process here, with one line."""
+    from twisted.internet import reactor
+
+    live_by_steady_time(reactor)
+    try:
+        settings, file = configuration(options["config"])
+        return RunningNode(Node(settings, options["data"], file=file), reactor)
+    except ConfigurationError as error:
+        _leave(str(error), BAD_CONFIGURATION)
+
+
+def configuration(path: str | None) -> tuple[Settings, str]:
+    """The settings and the name of where they come from. Raises ConfigurationError."""
+    file = default_config_file() if path is None else Path(path).absolute()
+    if path is None and not file.exists():
+        return Settings(), "built-in defaults"
+    return load(file, extenders={row.name for row in listed_extenders()}), str(file)
+
+
+def live_by_steady_time(reactor: Any) -> None:
+    """Timers of this process follow the monotonic clock: Twisted's would stand still while a clock set back catches up.
+
+    Only before the first timer, for those that exist count wall-clock seconds. docs/adr/0021-timers-on-steady-time.md
+    """
+    if isinstance(reactor, ReactorBase) and not reactor.getDelayedCalls():
+        reactor.seconds = time.monotonic
+
+
+class RunningNode(Service):
+    """A node and its control socket in a process of their own."""
+
+    def __init__(self, node: Node, reactor: Any) -> None:
+        self.node = node
+        self._reactor = reactor
+        self._control: ControlServer | None = None
+
+    def startService(self) -> None:
+        """Ends the process, with one line, where the node cannot start."""
+        log = self.node.settings.log
+        logs.configure(log.level, redact=log.redact)
+        _raise_descriptor_limit()
+        try:
+            self.node.startService()
+            self._start_control()
+        except QuantumGateError as error:
+            _leave(_one_line(error), CANNOT_START)
+        super().startService()  # type: ignore[no-untyped-call]
+        self.node.when_ready().addCallbacks(self._ready, self._not_ready)
+
+    def _start_control(self) -> None:
+        data = self.node.data_directory
+        path = control_path(data, self.node.settings.node.control)
+        self._control = ControlServer(self.node, path, self._reactor, data)
+        self._control.start()
+
+    def _ready(self, _: None) -> None:
+        notify(READY, f"STATUS=node {self.node.uuid}")
+
+    def _not_ready(self, failure: Failure) -> None:
+        """Binding took time and failed in the end: the reactor runs, and has no exit code of its own to give."""
+        error = failure.value
+        _say(_one_line(error) if isinstance(error, QuantumGateError) else str(error))
+        self._reactor.addSystemEventTrigger("after", "shutdown", os._exit, CANNOT_START)
+        self._reactor.stop()
+
+    def stopService(self) -> Deferred[Any]:
+        """Fires when every peer was told and the data directory is free."""
+        notify(STOPPING)
+        super().stopService()  # type: ignore[no-untyped-call]
+        control, self._control = self._control, None
+        stopped: Deferred[Any] = control.stop() if control is not None else maybeDeferred(lambda: None)
+        return stopped.addCallback(lambda _: self.node.stopService())
+
+
+def _raise_descriptor_limit() -> None:
+    """As many sockets as the system lets us have: a drained one costs a descriptor too. [A33]"""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    except (OSError, ValueError):
+        _log.info("the limit of open files stays as it is")
+
+
+def _one_line(error: QuantumGateError) -> str:
+    text = f"{error} ({error.advice})" if error.advice else str(error)
+    return " ".join(text.split())
+
+
+def _say(line: str) -> None:
+    """To the real stderr: twistd sends the other one to the log."""
+    if sys.__stderr__ is not None:
+        print(line, file=sys.__stderr__, flush=True)
+
+
+def _leave(line: str, code: int) -> NoReturn:
+    _say(line)
+    raise SystemExit(code)
