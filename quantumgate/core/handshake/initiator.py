@@ -288,8 +288,6 @@ class Initiator(Party):
             raise AuthenticationError("CONFIRM does not verify")
         verify(proof.bundle, labels.SIGN_RESPONDER, signed, proof.signature)
         th.add(labels.TAG_CONFIRM, proof.confirm)
-        if self._in:
-            raise MalformedError("bytes behind a RESP")
         self._consider(peer, now)
 
     def _consider(self, peer: PeerIdentity, now: float) -> None:
