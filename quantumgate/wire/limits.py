@@ -49,7 +49,7 @@ RESET_TEXT_BYTES = 128
 MESSAGE_TOTAL_BYTES = 4
 CONTROLS_WAITING_MAX = 4096
 MESSAGE_CREDIT_BYTES = 128
-"""What a message costs beside its payload, so that a window also bounds how many small or empty ones may wait (ADR 0010)."""
+"""What a message costs beside its payload: a window also bounds how many small or empty ones may wait (ADR 0010)."""
 
 # -- channels and credit -----------------------------------------------------------------------------------------
 FIRST_WINDOW_BYTES = 64 * KIB
@@ -58,8 +58,6 @@ INITIAL_WINDOWS_SUM_BYTES = 32 * MIB
 MAX_MESSAGE_CEILING_BYTES = 8 * MIB
 WINDOW_GROWTH_SHARE = 0.5
 INFLATED_PER_CHANNEL = 1
-MESSAGE_CREDIT_BYTES = 32
-PART_JOIN_BYTES = 2 * KIB
 OPENS_WAITING_MAX = 16_384
 LATE_FRAMES_PER_OPEN = 3
 LATE_FRAMES_MAX = 3000
