@@ -51,8 +51,9 @@ class DemoNode:
 
     @property
     def command(self) -> list[str]:
+        twistd = Path(sys.executable).with_name("twistd")  # the one of our own environment
         options = ["--config", str(self._configuration), "--data", str(self.data)]
-        return [sys.executable, "-m", "twisted", "-n", "--pidfile=", "qgnode", *options]
+        return [str(twistd), "--nodaemon", "--pidfile=", "qgnode", *options]
 
     @contextmanager
     def running(self) -> Iterator[None]:

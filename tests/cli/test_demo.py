@@ -28,7 +28,8 @@ class DemoNodeTests(SynchronousTestCase):
 
     def test_a_node_is_started_as_a_user_would(self) -> None:
         node = demo.DemoNode(self.place, "ada", [])
-        self.assertEqual(node.command[1:6], ["-m", "twisted", "-n", "--pidfile=", "qgnode"])
+        self.assertEqual(node.command[0], str(Path(sys.executable).with_name("twistd")))
+        self.assertEqual(node.command[1:4], ["--nodaemon", "--pidfile=", "qgnode"])
         self.assertEqual(node.command[-2:], ["--data", str(self.place / "ada")])
 
     def test_qgate_is_told_which_node(self) -> None:
