@@ -9,7 +9,7 @@ import traceback
 
 from tests.acceptance.report import Figure, keep
 
-POINTS = ("two_nodes", "echo", "uniform", "rekey_soak", "fuzz", "bench", "flake", "wheel", "newcomer")
+POINTS = ("make_run", "two_nodes", "echo", "uniform", "rekey_soak", "fuzz", "bench", "flake", "wheel", "newcomer", "models")
 
 
 def run_point(name: str) -> list[Figure]:
