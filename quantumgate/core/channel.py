@@ -18,7 +18,6 @@ from quantumgate.errors import (
     LimitError,
     LocalError,
     MalformedError,
-    RemoteProtocolError,
     SessionClosed,
     ViolationError,
 )
@@ -36,13 +35,17 @@ if TYPE_CHECKING:
     from quantumgate.core.session import Session
 
 QUEUE_MARK_BYTES = 512 * 1024
-"""What one channel may hold unsent before ``send`` says "full"; a channel with nothing queued always takes one message."""
+"""What one channel may hold unsent before ``send`` says "full"; one with nothing queued always takes one message."""
+
+GATHER_BYTES = 1024
+GATHERED_BYTES = 16 * 1024
+"""Smaller writes than the first are gathered up to the second: a stream written byte by byte is no queue of bytes."""
 
 HEADS_KEPT = 1024
 
 
 class Compressed(bytes):
-    """A message in its compressed form, as it stands in the queue of a channel."""
+    """A message in its compressed form, as it stands in a queue."""
 
     __slots__ = ()
 
@@ -62,7 +65,6 @@ class Channel:
         "_answered",
         "_busy",
         "_choice",
-        "_early",
         "_fin_queued",
         "_fin_received",
         "_fin_sent",
@@ -72,6 +74,8 @@ class Channel:
         "_held_raw_bytes",
         "_inbox",
         "_lent_bytes",
+        "_loan_ends",
+        "_mute",
         "_part_compressed",
         "_part_left",
         "_parts",
@@ -107,14 +111,23 @@ class Channel:
     )
 
     def __init__(
-        self, session: Session, channel_id: int, extender: UUID, *, stream: bool, priority: int, label: bytes, ours: bool
+        self,
+        session: Session,
+        channel_id: int,
+        extender: UUID,
+        *,
+        stream: bool,
+        priority: int,
+        label: bytes,
+        ours: bool,
     ) -> None:
         self._session = session
         self.id, self.extender, self.stream, self.priority = channel_id, extender, stream, priority
         self.label, self.ours = label, ours
         self.closed = self._answered = self.opened = False
         # sending
-        self.outbox: deque[bytes] = deque()
+        self.outbox: deque[bytes | bytearray] = deque()
+        self._mute = stream or not ours
         self.head_sent = self.queued_bytes = self.sent_bytes = 0
         self.send_limit = session.peer_block.initial_window
         self.active = self._wants_room = self._fin_queued = self._fin_sent = False
@@ -127,10 +140,9 @@ class Channel:
         self.received_bytes = self.consumed_bytes = 0
         self.window_bytes = self.receive_limit = session.block.initial_window
         self._grown = self._busy = self._fin_received = self._part_compressed = False
-        self._lent_bytes = self._held_bytes = self._held_raw_bytes = self._part_left = 0
+        self._lent_bytes = self._loan_ends = self._held_bytes = self._held_raw_bytes = self._part_left = 0
         self._parts: bytearray | None = None
-        self._inbox: deque[tuple[bytes | bytearray, bool] | None] = deque()
-        self._early = bytearray()
+        self._inbox: deque[bytes | bytearray | None] = deque()
         self._renewed_at = session.now
         # hooks
         self.on_message: Callable[[bytes], bool] = _done
@@ -180,10 +192,12 @@ class Channel:
         self.ear = False
         session = self._session
         session.outgoing.forget(self)
+        self._mute = True
         if self._grown:
             session.pool.shrink(session.limits.window_max_bytes)
         self._repay()
-        session.in_hands_bytes -= self._held_raw_bytes
+        session.hands.held_bytes -= self._held_raw_bytes
+        self._held_raw_bytes = 0
         self.outbox.clear()
         self._inbox.clear()
         self._parts = None
@@ -195,10 +209,11 @@ class Channel:
     def send(self, message: bytes, compress: bool = True) -> bool:
         """Queue one message. False = full, nothing was kept, ``on_room`` will be called.
 
-        Raises LimitError over the peer's max_message, ChannelReset when the channel is over.
+        Raises LimitError over the peer's max_message, ChannelReset when the channel is over, LocalError on a stream and
+        on a channel that the peer opened: only its opener sends on it.
         """
-        if self.closed or self._fin_queued:
-            raise ChannelReset("the channel is closed", ResetCode.CANCELLED)
+        if self._mute:
+            raise self._why_mute()
         size = len(message)
         session = self._session
         if self.queued_bytes and (
@@ -212,11 +227,17 @@ class Channel:
             message = self._compressed(message)
             size = len(message)
         self.outbox.append(message)
+        size += MESSAGE_CREDIT_BYTES
         self.queued_bytes += size
         session.queued_bytes += size
         if not self.active:
             session.outgoing.activate(self)
         return True
+
+    def _why_mute(self) -> ChannelReset | LocalError:
+        if self.closed or self._fin_queued:
+            return ChannelReset("the channel is closed", ResetCode.CANCELLED)
+        return LocalError("a stream takes bytes" if self.stream else "only its opener sends on a channel of messages")
 
     def _compressed(self, message: bytes) -> bytes:
         if self._choice is None:
@@ -227,16 +248,19 @@ class Channel:
     def write(self, data: bytes) -> bool:
         """Queue bytes of a stream. False = over the mark, wait for ``on_room``.
 
-        Past ``queue_error_bytes`` the channel is reset and LimitError raised: a writer that does not listen is stopped.
+        Past ``queue_error_bytes`` (the channel's own, or the session's with this channel over its mark) the channel
+        is reset and LimitError raised: a writer that does not listen is stopped.
         """
-        if self.closed or self._fin_queued:
-            raise ChannelReset("the stream is closed", ResetCode.CANCELLED)
+        if self.closed or self._fin_queued or not self.stream:
+            raise self._why_mute() if self.stream else LocalError("a channel of messages takes messages")
         session = self._session
-        if self.queued_bytes + len(data) > session.limits.queue_error_bytes:
+        most = session.limits.queue_error_bytes
+        queued = self.queued_bytes + len(data)
+        if queued > most or (self.queued_bytes > QUEUE_MARK_BYTES and session.queued_bytes + len(data) > most):
             self.reset(ResetCode.LIMIT, "writer went on past the queue")
-            raise LimitError("queue_error_bytes", session.limits.queue_error_bytes)
+            raise LimitError("queue_error_bytes", most)
         if data:
-            self.outbox.append(bytes(data))
+            self._gather(data)
             self.queued_bytes += len(data)
             session.queued_bytes += len(data)
             if not self.active:
@@ -245,11 +269,24 @@ class Channel:
         self._wants_room = self._wants_room or full
         return not full
 
+    def _gather(self, data: bytes) -> None:
+        if len(data) >= GATHER_BYTES:
+            self.outbox.append(bytes(data))
+        elif self.outbox and type(self.outbox[-1]) is bytearray and len(self.outbox[-1]) < GATHERED_BYTES:
+            self.outbox[-1] += data
+        else:
+            self.outbox.append(bytearray(data))
+
     def finish(self) -> None:
-        """Half close: nothing more will be sent. After both sides have, ``on_closed(None)``."""
+        """Half close: nothing more will be sent. After both sides have, ``on_closed(None)``.
+
+        A channel of messages has one direction and ends with its opener's ``finish``; the other side can ``reset`` it.
+        """
         if self.closed or self._fin_queued:
             return
-        self._fin_queued = True
+        if not self.stream and not self.ours:
+            raise LocalError("only its opener finishes a channel of messages")
+        self._fin_queued = self._mute = True
         if not self.active:
             self._session.outgoing.activate(self)
 
@@ -282,12 +319,12 @@ class Channel:
         begins = not self.stream and not self.head_sent
         return self.send_limit - self.sent_bytes - (MESSAGE_CREDIT_BYTES if begins else 0)
 
-    def sent(self, size: int, messages: int = 0) -> None:
-        """``size`` payload bytes left the queue, and so many messages began; the owner is told later if it waits for room."""
-        self.sent_bytes += size + messages * MESSAGE_CREDIT_BYTES
-        self.queued_bytes -= size
+    def sent(self, cost: int) -> None:
+        """``cost`` bytes of credit, payload and what messages cost beside it, left the queue."""
+        self.sent_bytes += cost
+        self.queued_bytes -= cost
         session = self._session
-        session.queued_bytes -= size
+        session.queued_bytes -= cost
         if self._wants_room and self.queued_bytes <= QUEUE_MARK_BYTES // 2:
             self._wants_room = False
             session.outgoing.roomy.append(self)
@@ -319,17 +356,16 @@ class Channel:
     def _receive_stream(self, flags: int, data: bytes) -> None:
         if flags & ~frames.FIN or not (data or flags):
             raise MalformedError(f"a stream frame with flags {flags:#x}, {len(data)} bytes")
+        if self.ours and not self._answered:
+            raise ViolationError("stream data before CH_ACCEPT")
         self._charge(len(data))
         if data:
             if self._answered:
                 self.on_data(data)
-            elif self.ours:
-                raise ViolationError("stream data before CH_ACCEPT")
-            elif self._inbox:
-                self._early += data
+            elif self._inbox and isinstance(self._inbox[-1], bytearray):
+                self._inbox[-1] += data
             else:
-                self._early = bytearray(data)
-                self._inbox.append((self._early, False))
+                self._inbox.append(bytearray(data))
         if flags and not self.closed:
             self._receive_fin()
 
@@ -348,6 +384,8 @@ class Channel:
     def _receive_message(self, flags: int, data: bytes) -> None:
         if self.ours:
             raise ViolationError("a message on a channel that this side opened")
+        if flags & ~frames.MSG_FLAGS:
+            raise MalformedError(f"a message frame with flags {flags:#x}")
         if flags == frames.FIN and not data and self._parts is None:
             self._receive_fin()
             return
@@ -381,13 +419,18 @@ class Channel:
         return data[MESSAGE_TOTAL_BYTES:]
 
     def borrow_for_part(self) -> None:
-        """Lend the peer the rest of the message under way; waits in the session's queue where the pool is empty. [A41]"""
-        missing = self.received_bytes + self._part_left - self.receive_limit
-        if self._parts is None or missing <= 0:
+        """Lend the peer the rest of the message under way; it waits in the session where the pool is empty. [A41]
+
+        One loan a channel: a guest that does not take its messages must not hold the whole pool.
+        """
+        ends = self.received_bytes + self._part_left
+        missing = ends - self.receive_limit
+        if self._parts is None or missing <= 0 or self._lent_bytes:
+            self._session.loans.not_needed(self)
             return
-        missing = max(missing, WINDOW_FREE_RAISE_BYTES)  # a smaller WINDOW would count against the peer's budget for us
-        if self._session.lend(self, missing):
-            self._lent_bytes += missing
+        missing = max(missing, WINDOW_FREE_RAISE_BYTES)  # a smaller WINDOW would count against our budget at the peer
+        if self._session.loans.lend(self, missing):
+            self._lent_bytes, self._loan_ends = missing, ends
             self.receive_limit += missing
             self._session.outgoing.window_due(self)
 
@@ -397,12 +440,12 @@ class Channel:
             raise MalformedError("the parts of a message are fewer than its total")
         self._parts = None
         data = bytes(parts)
-        if self._answered and not self._busy and not self._inbox and self._session.hands_free:
+        if self._answered and not self._busy and not self._inbox and self._session.hands.free:
             self._hand_over(data, compressed)
         else:
-            self._inbox.append((data, compressed))
-            if not self._session.hands_free:
-                self._session.waits_for_hands(self)
+            self._inbox.append(Compressed(data) if compressed else data)
+            if not self._session.hands.free:
+                self._session.hands.wait(self)
         if not self.closed:
             self.listen()
         if flags & frames.FIN and not self.closed:
@@ -420,10 +463,10 @@ class Channel:
             self.hold(len(data) + MESSAGE_CREDIT_BYTES, len(message))
 
     def hold(self, credit_bytes: int, raw_bytes: int) -> None:
-        """The guest keeps the message it was handed: nothing more is delivered and no credit renewed until ``release``."""
+        """The guest keeps the message: nothing more is delivered and no credit renewed until ``release``."""
         self._busy = True
         self._held_bytes, self._held_raw_bytes = credit_bytes, raw_bytes
-        self._session.in_hands_bytes += raw_bytes
+        self._session.hands.held_bytes += raw_bytes
         self.listen()
 
     def release(self) -> None:
@@ -432,30 +475,30 @@ class Channel:
             return
         self._busy = False
         session = self._session
-        session.in_hands_bytes -= self._held_raw_bytes
+        session.hands.held_bytes -= self._held_raw_bytes
         self._held_raw_bytes = 0
         self._taken(self._held_bytes)
         self.listen()
         self._drain_inbox()
-        session.hands_were_freed()
+        session.hands.freed()
 
     def listen(self) -> None:
         """Keep ``ear``: whether a whole plain message can be handed over at once."""
         blocked = self.stream or self.ours or self._busy or bool(self._inbox) or self._parts is not None
-        self.ear = self._answered and not blocked and not self.closed and self._session.hands_free
+        self.ear = self._answered and not blocked and not self.closed and self._session.hands.free
 
     def _drain_inbox(self) -> None:
         inbox = self._inbox
         while inbox and not self._busy and not self.closed:
-            if not self.stream and not self._session.hands_free:
-                self._session.waits_for_hands(self)
+            if not self.stream and not self._session.hands.free:
+                self._session.hands.wait(self)
                 return
             entry = inbox.popleft()
             if entry is None:
                 self._deliver_fin()
             elif self.stream:
-                self.on_data(bytes(entry[0]))
-            elif not self._handed_over_late(*entry):
+                self.on_data(bytes(entry))
+            elif not self._handed_over_late(bytes(entry), type(entry) is Compressed):
                 return
         if not self.closed:
             self.listen()
@@ -464,8 +507,8 @@ class Channel:
         """As ``_hand_over``, but the guest's own call brought us here: it must not be blamed for what the peer sent."""
         try:
             self._hand_over(data, compressed)
-        except RemoteProtocolError as error:
-            self._session.fail(ViolationError(str(error)), self._session.now)
+        except ViolationError as error:
+            self._session.fail(error, self._session.now)
             return False
         return True
 
@@ -480,17 +523,21 @@ class Channel:
 
     def _taken(self, size: int) -> None:
         self.consumed_bytes += size
-        self._repay()
+        if self._lent_bytes and self.consumed_bytes >= self._loan_ends:
+            self._repay()
+            self.borrow_for_part()
         if not self.closed and self.receive_limit - self.consumed_bytes <= self.window_bytes >> 1:
             self.renew()
 
     def _repay(self) -> None:
-        if self._lent_bytes and (self._parts is None or self.closed):
-            self._session.repay(self._lent_bytes)
-            self._lent_bytes = 0
+        lent, self._lent_bytes = self._lent_bytes, 0
+        if lent:
+            self._session.loans.repay(lent)
 
     def renew(self) -> None:
         """Half of the window is consumed: give credit again, from a larger window where the reader is fast."""
+        if self.closed:
+            return
         session = self._session
         if not self._grown:
             quick = max(GROW_WITHIN_SECONDS, 2 * (session.rtt_seconds or 0))

@@ -1,4 +1,4 @@
-"""When compression of a message is tried, and when a channel is left alone. Spec: docs/spec/messages.md, section 3. [A38]
+"""When compression of a message is tried, and when a channel is left alone. Spec: docs/spec/messages.md, 3. [A38]
 
 Not for: the compressed form and its checks (``wire/compressed.py``).
 """
@@ -10,7 +10,7 @@ from quantumgate.wire.compressed import deflate
 
 
 class CompressionChoice:
-    """Decides message by message whether to try, for one channel: what gained nothing twice is left alone for a while."""
+    """Decides message by message whether to try, for one channel: what gained nothing twice is left alone awhile."""
 
     __slots__ = ("_misses", "_skip", "_skip_next")
 

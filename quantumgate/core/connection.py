@@ -1,8 +1,9 @@
 """The one door of the core: bytes, time and answers go in; bytes, events and a deadline come out.
 
 ``buffer()`` and ``received(n, now)`` let a socket read straight into the record that will be opened in place;
-``data_to_send(now)`` seals as late as possible, ``taken(n, now)`` tells how much of it the transport took. After any error
-the connection is finished and says so once, with a ``Closed`` event. Not for: timers, sockets, or who may connect.
+``data_to_send(now)`` seals as late as possible, ``taken(n, now)`` tells how much of it the transport took. After any
+error the connection is finished and says so once, with a ``Closed`` event. Not for: timers, sockets, or who may
+connect.
 """
 
 from __future__ import annotations
@@ -37,9 +38,11 @@ class Connection:
         "_body_bytes",
         "_buffers",
         "_dead_until",
+        "_deadline_told",
         "_events",
         "_filled",
         "_handshake",
+        "_hanging_up",
         "_out",
         "_out_end",
         "_out_start",
@@ -48,6 +51,7 @@ class Connection:
         "_settings",
         "_stalled_since",
         "_storage",
+        "_timer_moved",
         "_view",
         "finished",
         "on_output",
@@ -71,6 +75,8 @@ class Connection:
         self._events: deque[Event] = deque()
         self._dead_until: float | None = None
         self._stalled_since: float | None = None
+        self._hanging_up = False
+        self._timer_moved, self._deadline_told = True, float("inf")
         self._storage: bytearray | None = None
         self._view = memoryview(b"")
         self._read = self._filled = 0
@@ -117,9 +123,11 @@ class Connection:
     def received(self, count: int, now: float) -> None:
         """``count`` bytes were written into ``buffer()``."""
         self._filled += count
-        if self.session is not None and self._dead_until is None:
-            self._open_records(now)
-        elif self._handshake is not None and self._dead_until is None:
+        if self._dead_until is not None or self.finished:
+            self._read = self._filled
+        elif self.session is not None:
+            self._open_records(self.session, now)
+        elif self._handshake is not None:
             data = bytes(self._view[self._read : self._filled])
             self._release_storage()
             self._handshake.receive(data, now)
@@ -128,6 +136,14 @@ class Connection:
             self._read = self._filled
         if self._read == self._filled:
             self._release_storage()
+        elif self._buffers.crowded:
+            self._keep_the_rest_small()
+
+    def _keep_the_rest_small(self) -> None:
+        """Many wait for the rest of a record: each keeps what it has, not a whole buffer."""
+        rest = bytearray(self._view[self._read : self._filled])
+        self._release_storage()
+        self._storage, self._view, self._filled = rest, memoryview(rest), len(rest)
 
     def receive(self, data: bytes | bytearray | memoryview, now: float) -> None:
         """The same for bytes that are somewhere else already; they are copied in, in pieces that fit."""
@@ -139,32 +155,42 @@ class Connection:
             self.received(count, now)
             view = view[count:]
 
-    def _open_records(self, now: float) -> None:
-        session = self.session
+    def _open_records(self, session: Session, now: float) -> None:
         try:
-            while session is not None:
-                have = self._filled - self._read
+            while self._filled - self._read >= RECORD_HEADER_BYTES:
+                if session.over:
+                    break  # nothing that follows CLOSE or the loss of the path is even opened
                 if self._body_bytes is None:
-                    if have < RECORD_HEADER_BYTES:
-                        break
-                    header = self._view[self._read : self._read + RECORD_HEADER_BYTES]
-                    self._body_bytes = session.header(header)
-                if have < RECORD_OVERHEAD_BYTES + self._body_bytes:
-                    break
+                    self._body_bytes = session.header(self._view[self._read : self._read + RECORD_HEADER_BYTES])
                 start = self._read + RECORD_HEADER_BYTES
-                self._read = end = start + self._body_bytes + TAG_BYTES
-                self._body_bytes = None
+                end = start + self._body_bytes + TAG_BYTES
+                if end > self._filled:
+                    return
+                self._read, self._body_bytes = end, None
                 session.body(self._view[start - RECORD_HEADER_BYTES : start], self._view[start:end], now)
         except RemoteProtocolError as error:
-            if session is not None and session.fail(error, now):
+            if session.fail(error, now):
                 self._die(now)
-        if self._dead_until is not None:
+            else:
+                self._open_records(session, now)
+        if session.over:
             self._read = self._filled
 
     def _die(self, now: float) -> None:
         """Dead channel: nothing more is sent, what comes is discarded until a drawn moment. Spec: session.md, 5."""
         self._dead_until = now + self._random.uniform(*self._settings.limits.dead_seconds)
+        self._timer_moved = True
+        self._drop_output()
+
+    def _drop_output(self) -> None:
+        if isinstance(self._out, bytearray):
+            self._buffers.give_back(self._out)
         self._out = None
+
+    @property
+    def discarding(self) -> bool:
+        """Whether what comes in is only read to be thrown away: no reason to read it fast."""
+        return self._dead_until is not None
 
     def eof(self, now: float) -> None:
         """The peer's end of the transport is closed."""
@@ -173,8 +199,12 @@ class Connection:
             self._watch_handshake(now)
         elif self.session is not None:
             self.session.lost("the connection was cut without CLOSE")
+        self._finish()
+
+    def _finish(self) -> None:
         self.finished = True
         self._release_storage()
+        self._drop_output()
 
     # -- the handshake -------------------------------------------------------------------------------------------
 
@@ -209,21 +239,22 @@ class Connection:
             self.receive(established.leftover, now)
 
     def _handshake_failed(self, failed: Failed) -> None:
+        handshake, self._handshake = self._handshake, None
         if failed.security_event:
             self._events.append(SecurityNotice(failed.reason, failed.message))
         self._events.append(Closed(failed.reason, failed.message, advice=failed.advice, by="handshake"))
-        if failed.silent:
-            self._dead_until = self._handshake.deadline() if self._handshake is not None else None
-        else:
-            self.finished = self._handshake is None or not self._queue_handshake_output(self._handshake.output())
-        self._handshake = None
+        if handshake is not None:
+            self._queue_handshake_output(handshake.output())
+            self._dead_until = handshake.deadline() if failed.silent else None
+        self._hanging_up = not failed.silent
+        if self._hanging_up and self._out is None:
+            self._finish()
 
-    def _queue_handshake_output(self, data: bytes) -> bool:
+    def _queue_handshake_output(self, data: bytes) -> None:
         if data:
             rest = bytes(self._out[self._out_start : self._out_end]) if self._out is not None else b""
             self._out = memoryview(rest + data)
             self._out_start, self._out_end = 0, len(rest) + len(data)
-        return bool(data)
 
     def answer(self, request: Any, value: Any, now: float) -> None:
         """What a ``RequestMade`` event asked for."""
@@ -246,31 +277,55 @@ class Connection:
                 self._seal(self.session, now)
             if self._out is None:
                 return None
+        if self._stalled_since is None:
+            self._stall_begins(now)
         return memoryview(self._out)[self._out_start : self._out_end]
+
+    def _stall_begins(self, now: float) -> None:
+        """From now on the transport has something to take."""
+        self._stalled_since = now
+        if now + self._settings.limits.stall_seconds < self._deadline_told:
+            self._timer_moved = True
 
     def _seal(self, session: Session, now: float) -> None:
         session.woken = False
         if session.outgoing.roomy or session.wants_to_send:
-            buffer = self._buffers.borrow()
+            buffer = self._buffers.borrow(session.record_room_bytes)
             size = session.seal_next(memoryview(buffer), now)
             if size:
                 self._out, self._out_start, self._out_end = buffer, 0, size
             else:
                 self._buffers.give_back(buffer)
         session.drained(now)
-        if session.over and self._out is None:
-            self.finished = self.finished or session.said_everything
+        self._finish_if_said()
+
+    def _finish_if_said(self) -> None:
+        session = self.session
+        if session is None:
+            if self._hanging_up and self._out is None:
+                self._finish()
+        elif session.over and self._dead_until is None:
+            said = self._out is None and session.said_everything
+            if said or session.path_lost:
+                self._finish()
 
     def taken(self, count: int, now: float) -> None:
         """The transport took ``count`` bytes of what ``data_to_send`` gave."""
+        if self._out is None:
+            return
         self._out_start += count
-        self._stalled_since = None
-        if self._out_start < self._out_end:
+        if self._out_start == self._out_end:
+            self._stalled_since = None
+            self._drop_output()
+            if self.session is None or self.session.over:
+                self._finish_if_said()
+            return
+        if count:
             self._stalled_since = now
-        elif self._out is not None:
-            if isinstance(self._out, bytearray):
-                self._buffers.give_back(self._out)
-            self._out = None
+        if self._buffers.crowded and isinstance(self._out, bytearray):
+            rest = bytes(self._out[self._out_start : self._out_end])
+            self._drop_output()
+            self._out, self._out_start, self._out_end = memoryview(rest), 0, len(rest)
 
     # -- events, time, the end -----------------------------------------------------------------------------------
 
@@ -285,18 +340,20 @@ class Connection:
     @property
     def timer_moved(self) -> bool:
         """Whether ``deadline`` may have come nearer since it was last asked."""
-        return self.session is None or self.session.timer_moved
+        return self._timer_moved or self.session is None or self.session.timer_moved
 
     def deadline(self) -> float:
         """When ``expire`` wants to be called, in the caller's monotonic seconds."""
+        self._timer_moved = False
+        self._deadline_told = at = self._next_deadline()
+        return at
+
+    def _next_deadline(self) -> float:
         if self._dead_until is not None:
             return self._dead_until
         if self._handshake is not None:
             return self._handshake.deadline()
-        if self.session is None:
-            return float("inf")
-        self.session.timer_moved = False
-        own = self.session.deadline()
+        own = self.session.deadline() if self.session is not None else float("inf")
         if self._stalled_since is not None:
             return min(own, self._stalled_since + self._settings.limits.stall_seconds)
         return own
@@ -304,21 +361,23 @@ class Connection:
     def expire(self, now: float) -> None:
         """Time has passed."""
         if self._dead_until is not None:
-            self.finished = self.finished or now >= self._dead_until
+            if now >= self._dead_until:
+                self._finish()
         elif self._handshake is not None:
             self._handshake.expire(now)
             self._watch_handshake(now)
-        elif self.session is not None:
-            self._expire_session(self.session, now)
+        else:
+            self._expire_session(now)
 
-    def _expire_session(self, session: Session, now: float) -> None:
-        stalled = self._stalled_since
+    def _expire_session(self, now: float) -> None:
+        session, stalled = self.session, self._stalled_since
         if stalled is not None and now >= stalled + self._settings.limits.stall_seconds:
-            session.lost("the transport took no byte for too long")
-            self.finished = True
-        session.expire(now)
-        if session.over and not session.wants_to_send and self._out is None:
-            self.finished = True
+            if session is not None:
+                session.lost("the transport took no byte for too long")
+            self._finish()
+        elif session is not None:
+            session.expire(now)
+            self._finish_if_said()
 
     def close(self, code: int = CloseCode.BYE, text: str = "", *, now: float, graceful: bool = True) -> None:
         """End it: a session says CLOSE, a handshake just stops."""
@@ -327,5 +386,5 @@ class Connection:
         elif self._handshake is not None:
             self._handshake = None
             self._events.append(Closed("cancelled", "closed by this side during the handshake"))
-            self.finished = True
+            self._finish()
         self._wake()

@@ -1,12 +1,19 @@
 """Credit: how many payload bytes the peer may send on a channel, in absolute numbers. Spec: docs/spec/channels.md, 3.
 
-Each channel starts with the announced ``initial_window``. Larger windows are lent from a pool per peer and one per node;
-growth may use half of either, the other half is for partial messages, so that one of them can always finish. [A21] [A41]
+Each channel starts with the announced ``initial_window``. Larger windows are lent from a pool per peer and one per
+node; growth may use half of either, the other half is for partial messages, so that one of them can always finish.
+[A21] [A41]
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
 from quantumgate.wire.limits import WINDOW_GROWTH_SHARE
+
+if TYPE_CHECKING:
+    from quantumgate.core.channel import Channel
 
 GROW_WITHIN_SECONDS = 0.1
 """Half a window consumed within this time (or two round trips, if those are longer) earns the large window."""
@@ -15,11 +22,12 @@ GROW_WITHIN_SECONDS = 0.1
 class CreditPool:
     """Bytes of window beyond the initial one. ``parent`` is the node's pool; a loan counts in both."""
 
-    __slots__ = ("_parent", "grown_bytes", "lent_bytes", "size_bytes")
+    __slots__ = ("_parent", "_waiting", "grown_bytes", "lent_bytes", "size_bytes")
 
     def __init__(self, size_bytes: int, parent: CreditPool | None = None) -> None:
         self.size_bytes = size_bytes
         self._parent = parent
+        self._waiting: dict[Callable[[], None], None] = {}
         self.grown_bytes = 0
         self.lent_bytes = 0
 
@@ -59,8 +67,70 @@ class CreditPool:
         return True
 
     def repay(self, size_bytes: int) -> None:
-        """The partial message was taken or is gone."""
+        """The partial message was taken or is gone. Whoever waits for a loan, of whatever session, tries again."""
         pool: CreditPool | None = self
         while pool is not None:
             pool.lent_bytes -= size_bytes
             pool = pool._parent
+        top = self._top
+        waiting, top._waiting = top._waiting, {}
+        for again in waiting:
+            again()
+
+    @property
+    def _top(self) -> CreditPool:
+        return self if self._parent is None else self._parent._top
+
+    def wait(self, again: Callable[[], None]) -> None:
+        """Call ``again`` after the next repayment, once, in the order of asking."""
+        self._top._waiting[again] = None
+
+    def wait_no_more(self, again: Callable[[], None]) -> None:
+        """The session that waited is over."""
+        self._top._waiting.pop(again, None)
+
+
+class Loans:
+    """Who of one session's channels waits for the rest of a partial message, oldest first."""
+
+    __slots__ = ("_pool", "_waiting")
+
+    def __init__(self, pool: CreditPool) -> None:
+        self._pool = pool
+        self._waiting: dict[Channel, None] = {}
+
+    def lend(self, channel: Channel, size_bytes: int) -> bool:
+        """Lend it, or remember that the channel waits; then its ``borrow_for_part`` is called again."""
+        first = next(iter(self._waiting), channel)
+        if first is channel and self._pool.lend(size_bytes):
+            self._waiting.pop(channel, None)
+            return True
+        self._waiting[channel] = None
+        self._pool.wait(self._again)
+        return False
+
+    def not_needed(self, channel: Channel) -> None:
+        """The channel waits for no loan any more."""
+        self._waiting.pop(channel, None)
+
+    def forget(self, channel: Channel) -> None:
+        """The channel ended; whoever waited behind it may be smaller."""
+        if channel in self._waiting:
+            del self._waiting[channel]
+            self._again()
+
+    def repay(self, size_bytes: int) -> None:
+        """The partial message was taken or is gone: the oldest waiting one is next, here or in another session."""
+        self._pool.repay(size_bytes)
+
+    def end(self) -> None:
+        """The session is over."""
+        self._waiting.clear()
+        self._pool.wait_no_more(self._again)
+
+    def _again(self) -> None:
+        while self._waiting:
+            channel = next(iter(self._waiting))
+            channel.borrow_for_part()
+            if channel in self._waiting:
+                return

@@ -1,7 +1,8 @@
 """What an opened record says: takes its body apart and hands each frame to whom it concerns. Spec: records.md 3, 4.
 
-The loop is the hot path of small messages: a whole, plain message for a listening channel costs one unpack, one copy and
-the guest's call. Everything else takes the slow road below. Raises RemoteProtocolError; the session decides what follows.
+The loop is the hot path of small messages: a whole, plain message for a listening channel costs one unpack, one copy
+and the guest's call. Everything else takes the slow road below. Raises RemoteProtocolError; the session decides what
+follows.
 """
 
 from __future__ import annotations
@@ -11,20 +12,25 @@ from uuid import UUID
 
 from quantumgate.core.budget import FloodGauge
 from quantumgate.core.channel import Channel
+from quantumgate.core.state import FRAMES, FrameRule, SessionPhase
 from quantumgate.errors import ChannelReset, FloodError, MalformedError, ViolationError
 from quantumgate.wire import frames
-from quantumgate.wire.codes import ResetCode, describe
+from quantumgate.wire.codes import FIRST_GUEST_RESET_CODE, ResetCode, describe
 from quantumgate.wire.limits import (
     CHANNEL_ID_MAX,
     CLOSE_TEXT_BYTES,
     CONTROL_MESSAGE_BYTES,
+    CONTROLS_WAITING_MAX,
     FRAME_HEADER_BYTES,
+    LATE_FRAMES_MAX,
+    LATE_FRAMES_PER_OPEN,
     MAX_FRAMES_PER_RECORD,
     MESSAGE_CREDIT_BYTES,
     MESSAGE_TOTAL_BYTES,
     RESET_TEXT_BYTES,
     WINDOW_FREE_RAISE_BYTES,
 )
+from quantumgate.wire.session_tlvs import SessionBlock
 
 if TYPE_CHECKING:
     from quantumgate.core.session import Session
@@ -36,14 +42,14 @@ _unpack_total = frames.U32.unpack_from
 class Incoming:
     """The receiving half of one session."""
 
-    __slots__ = ("_control_gauge", "_open_gauge", "_partials", "_session", "last_peer_id")
+    __slots__ = ("_control_gauge", "_late_left", "_open_gauge", "_partials", "_session", "last_peer_id")
 
     def __init__(self, session: Session) -> None:
         self._session = session
         self._partials: dict[int, bytearray] = {}
         self._control_gauge: FloodGauge | None = None
         self._open_gauge: FloodGauge | None = None
-        self.last_peer_id = 0
+        self.last_peer_id = self._late_left = 0
 
     def process(self, body: memoryview) -> None:
         """One opened record."""
@@ -51,21 +57,23 @@ class Incoming:
         channels = session.channels
         max_message = session.block.max_message
         at, end, count = 0, len(body), 0
+        had_messages = False
         while at < end:
             if end - at < FRAME_HEADER_BYTES:
                 if body[at]:
                     raise MalformedError("a record ends inside a frame")
-                return
+                break
             word, size_word = _unpack_head(body, at)
             start = at + FRAME_HEADER_BYTES
             at = start + (size_word & 0xFFFFFF)
             kind = word >> 24
             if kind == frames.PADDING:
-                return
+                break
             count += 1
             if at > end or count > MAX_FRAMES_PER_RECORD:
                 raise MalformedError("a frame is longer than its record" if at > end else "too many frames in a record")
-            if kind == frames.MSG and session.ready:
+            if kind == frames.MSG:
+                had_messages = True
                 channel = channels.get(word & 0xFFFFFF)
                 if channel is not None and channel.ear and size_word >> 24 == frames.WHOLE:
                     size = at - start - MESSAGE_TOTAL_BYTES
@@ -82,42 +90,56 @@ class Incoming:
                             channel.renew()
                     elif not channel.closed:
                         channel.hold(cost, size)
-                        if not session.hands_free:
-                            session.hands_are_full()
+                        if not session.hands.free:
+                            session.hands.are_full()
                 else:
                     self._message(channel, word & 0xFFFFFF, size_word >> 24, bytes(body[start:at]))
             else:
-                self._control(kind, word & 0xFFFFFF, size_word >> 24, bytes(body[start:at]), at == end)
-            if session.over:
-                return
+                last = at == end or body[at] == frames.PADDING
+                self._control(kind, word & 0xFFFFFF, size_word >> 24, bytes(body[start:at]), last)
+                if session.phase is SessionPhase.OVER:
+                    return
+        if had_messages:
+            session.last_data_at = session.now
 
     def _message(self, channel: Channel | None, channel_id: int, flags: int, data: bytes) -> None:
         if channel is not None:
             channel.receive(flags, data)
-        else:
+        elif self._rule(frames.MSG) is FrameRule.TAKEN:
             self._require_ended(channel_id, "MSG")
+
+    def _rule(self, kind: int) -> FrameRule:
+        """What the table says of this type now. In a session that is over nothing is wrong any more."""
+        phase = self._session.phase
+        rule = FRAMES[phase].get(kind)
+        if rule is None:
+            if phase is SessionPhase.OVER:
+                return FrameRule.IGNORED
+            raise MalformedError(f"frame type {kind:#x} is not legal here ({phase.name})")
+        return rule
 
     def _require_ended(self, channel_id: int, name: str) -> None:
         """Frames for ended channels are ignored, for never opened ones they are a violation."""
         if not self._session.was_opened(channel_id):
             raise ViolationError(f"{name} for channel {channel_id}, which was never opened")
 
+    def channel_opened(self) -> None:
+        """Each channel, ours or theirs, explains a few frames that cross its end on the way."""
+        self._late_left = min(self._late_left + LATE_FRAMES_PER_OPEN, LATE_FRAMES_MAX)
+
     # -- control frames ------------------------------------------------------------------------------------------
 
     def _control(self, kind: int, channel_id: int, flags: int, data: bytes, ends_record: bool) -> None:
-        session = self._session
-        if not session.ready and kind not in (frames.SESSION, frames.CLOSE):
-            raise MalformedError(f"frame type {kind:#x} before SESSION")
-        if kind in frames.CHANNEL_TYPES:
-            if flags or not channel_id:
-                raise MalformedError(f"frame type {kind:#x} with flags {flags:#x} on channel {channel_id}")
+        rule = self._rule(kind)
+        on_channel, long = kind in frames.CHANNEL_TYPES, kind in frames.LONG_TYPES
+        if bool(channel_id) != on_channel or (flags and not long):
+            raise MalformedError(f"frame type {kind:#x} with flags {flags:#x} on channel {channel_id}")
+        if rule is FrameRule.IGNORED:
+            return
+        if on_channel:
             self._channel_frame(kind, channel_id, data)
-        elif channel_id:
-            raise MalformedError(f"frame type {kind:#x} on channel {channel_id}")
-        elif kind in frames.LONG_TYPES:
+        elif long:
             self._long_frame(kind, flags, data)
-        elif kind not in frames.SINGLE_TYPES or flags:
-            raise MalformedError(f"frame type {kind:#x} with flags {flags:#x} was not agreed")
         else:
             self._single_frame(kind, data, ends_record)
 
@@ -129,8 +151,8 @@ class Incoming:
             self._count()
             session.outgoing.pong(frames.decode_u64(data, "PING"))
         elif kind == frames.PONG:
-            self._count()
-            session.liveness.pong(frames.decode_u64(data, "PONG"), session.now)
+            if not session.liveness.pong(frames.decode_u64(data, "PONG"), session.now):
+                self._count()
         elif kind == frames.KEY_SWITCH:
             if data or not ends_record:
                 raise MalformedError("KEY_SWITCH is empty and the last frame of its record")
@@ -153,7 +175,7 @@ class Incoming:
     def _long_message(self, kind: int, data: bytes) -> None:
         session = self._session
         if kind == frames.SESSION:
-            session.peer_session(data)
+            session.agree(SessionBlock.decode(data))
         elif kind == frames.EXT_UPDATE:
             session.peer_extenders_changed(frames.decode_extenders(data))
         elif kind == frames.REKEY_REQ:
@@ -168,23 +190,37 @@ class Incoming:
             self._open(channel_id, frames.ChannelOpen.decode(data))
             return
         channel = self._session.channels.get(channel_id)
-        if channel is None:
-            frames.decode_u64(data, "WINDOW") if kind == frames.WINDOW else None
-            self._require_ended(channel_id, f"frame type {kind:#x}")
-            self._count()
-        elif kind == frames.WINDOW:
-            limit = frames.decode_u64(data, "WINDOW")
-            if limit < channel.send_limit + WINDOW_FREE_RAISE_BYTES:
-                self._count()
-            channel.window(limit)
+        if kind == frames.WINDOW:
+            self._window(channel, channel_id, frames.decode_u64(data, "WINDOW"))
         elif kind == frames.CH_ACCEPT:
             if data:
                 raise MalformedError("CH_ACCEPT is empty")
-            channel.accepted_by_peer()
+            channel.accepted_by_peer() if channel is not None else self._late(channel_id, "CH_ACCEPT")
         else:
             code, text = frames.decode_reason(data, RESET_TEXT_BYTES)
-            name = describe(code, ResetCode) if code < 0x8000 else f"extender code {code:#x}"
+            if channel is None:
+                self._late(channel_id, "CH_RESET")
+                return
+            name = describe(code, ResetCode) if code < FIRST_GUEST_RESET_CODE else f"extender code {code:#x}"
             channel.end(ChannelReset(f"reset by the peer: {name}" + (f": {text}" if text else ""), code))
+
+    def _window(self, channel: Channel | None, channel_id: int, limit: int) -> None:
+        if channel is None:
+            self._late(channel_id, "WINDOW")
+            return
+        if not channel.stream and not channel.ours:
+            raise ViolationError("WINDOW for messages that only the peer itself sends")
+        if limit < channel.send_limit + WINDOW_FREE_RAISE_BYTES:
+            self._count()
+        channel.window(limit)
+
+    def _late(self, channel_id: int, name: str) -> None:
+        """A frame for a channel that ended here while it was on its way: a few for each channel are nobody's fault."""
+        self._require_ended(channel_id, name)
+        if self._late_left:
+            self._late_left -= 1
+        else:
+            self._count()
 
     def _open(self, channel_id: int, opened: frames.ChannelOpen) -> None:
         session = self._session
@@ -192,6 +228,8 @@ class Incoming:
             self._open_gauge = FloodGauge(*session.limits.ch_open_rate, session.limits.flood_seconds, session.now)
         if self._open_gauge.count(session.now):
             raise FloodError("too many CH_OPEN")
+        if session.outgoing.controls_waiting >= CONTROLS_WAITING_MAX:
+            raise FloodError("CH_OPEN after CH_OPEN, and no answer is read")
         if channel_id <= self.last_peer_id or channel_id > CHANNEL_ID_MAX or channel_id % 2 == int(session.initiator):
             raise ViolationError(f"CH_OPEN of channel {channel_id} after {self.last_peer_id}")
         self.last_peer_id = channel_id
@@ -199,22 +237,17 @@ class Incoming:
 
     def _admit(self, channel_id: int, extender: UUID, opened: frames.ChannelOpen) -> None:
         session = self._session
-        if session.peer_channels >= session.block.max_channels:
-            session.outgoing.reset_channel(channel_id, ResetCode.LIMIT, f"{session.block.max_channels} channels are open")
+        most = session.block.max_channels
+        if session.peer_channels >= most:
+            session.outgoing.reset_channel(channel_id, ResetCode.LIMIT, f"{most} channels are open")
         elif session.closing:
             session.outgoing.reset_channel(channel_id, ResetCode.REFUSED, "the session is closing")
         else:
-            session.peer_opened(
-                Channel(
-                    session,
-                    channel_id,
-                    extender,
-                    stream=opened.stream,
-                    priority=opened.priority,
-                    label=opened.label,
-                    ours=False,
-                )
+            stream, priority, label = opened.stream, opened.priority, opened.label
+            channel = Channel(
+                session, channel_id, extender, stream=stream, priority=priority, label=label, ours=False
             )
+            session.peer_opened(channel)
 
     def _count(self) -> None:
         """One control frame of those that have a budget."""

@@ -1,6 +1,7 @@
 """Whether the other side still lives: PING after silence, idle sessions closed, a stalled transport given up.
 
-Spec: docs/spec/session.md, 3. [A23] [A27] Any authentic record counts as life. Not for: reconnecting (``net/backoff.py``).
+Spec: docs/spec/session.md, 3. [A23] [A27] Any authentic record counts as life. Not for: reconnecting
+(``net/backoff.py``).
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING
 from quantumgate.core.events import Pong
 from quantumgate.wire import frames
 from quantumgate.wire.codes import CloseCode
+from quantumgate.wire.limits import PING_GAP_SECONDS
 
 if TYPE_CHECKING:
     from quantumgate.core.session import Session
@@ -18,41 +20,65 @@ if TYPE_CHECKING:
 class Liveness:
     """Timers of one session; all times are the caller's monotonic seconds."""
 
-    __slots__ = ("_asked", "_idle_since", "_ping_at", "_pinged_at", "_session", "_silence_seconds", "_token", "_wait_seconds")
+    __slots__ = (
+        "_answer_by",
+        "_asked",
+        "_delayed_wait_seconds",
+        "_idle_since",
+        "_measuring",
+        "_ping_at",
+        "_sent_at",
+        "_session",
+        "_silence_seconds",
+        "_token",
+    )
 
     def __init__(self, session: Session, now: float) -> None:
         self._session = session
         self._token = 0
-        self._pinged_at: float | None = None
-        self._wait_seconds = 0.0
-        self._asked = False
+        self._sent_at = float("-inf")
+        self._answer_by: float | None = None
+        self._delayed_wait_seconds: float | None = None
+        self._asked = self._measuring = False
         self._idle_since = now
         self._silence_seconds = session.random.uniform(*session.limits.ping_after_seconds)
         self._ping_at = now + self._silence_seconds
 
     @property
     def _wanted(self) -> bool:
-        """Whether silence matters: somebody uses the session or wants it kept."""
-        return bool(self._session.channels) or self._session.keep
+        """Whether silence matters: somebody uses the session, wants it kept, or waits for its new keys."""
+        session = self._session
+        return bool(session.channels) or session.keep or session.rekey.running
 
     def ping(self, now: float, wait_seconds: float, *, asked: bool) -> None:
-        """Send PING; no answer or record within ``wait_seconds`` means that the path is lost."""
-        self._asked = self._asked or asked
-        if self._pinged_at is None or wait_seconds < self._wait_seconds:
-            self._token = (self._token + 1) % (1 << 64)
-            self._pinged_at, self._wait_seconds = now, wait_seconds
-            self._session.outgoing.control(frames.frame(frames.PING, frames.U64.pack(self._token)))
+        """Send PING; no record within ``wait_seconds`` means that the path is lost. ``asked`` = a Pong event is wanted.
 
-    def pong(self, token: int, now: float) -> None:
-        """PONG came. Only the newest PING is measured; an older or unknown token says nothing."""
-        if self._pinged_at is None or token != self._token:
+        While one is under way another goes only to hear sooner, and never so often that the peer would take offence.
+        """
+        self._asked = self._asked or asked
+        sooner = self._answer_by is None or now + wait_seconds < self._answer_by
+        if self._measuring and not sooner:
             return
+        self._session.timer_moved = True
+        if now < self._sent_at + PING_GAP_SECONDS:
+            self._delayed_wait_seconds = wait_seconds
+            return
+        self._delayed_wait_seconds = None
+        self._token = (self._token + 1) % (1 << 64)
+        self._sent_at, self._answer_by, self._measuring = now, now + wait_seconds, True
+        self._session.outgoing.control(frames.frame(frames.PING, frames.U64.pack(self._token)))
+
+    def pong(self, token: int, now: float) -> bool:
+        """PONG came. Only the newest PING is measured; False = nobody asked for this one."""
+        if not self._measuring or token != self._token:
+            return False
         session = self._session
-        session.rtt_seconds = now - self._pinged_at
-        self._pinged_at = None
-        if self._asked:
+        session.rtt_seconds = now - self._sent_at
+        self._measuring, self._answer_by = False, None
+        if self._asked and self._delayed_wait_seconds is None:
             self._asked = False
             session.emit(Pong(session.rtt_seconds))
+        return True
 
     def channel_ended(self, now: float) -> None:
         """The idle time is counted from the end of the last channel."""
@@ -60,28 +86,35 @@ class Liveness:
 
     def deadline(self) -> float:
         """The next moment at which ``expire`` has something to look at."""
-        if self._pinged_at is not None:
-            return self._pinged_at + self._wait_seconds
-        if self._wanted:
-            return self._ping_at
-        return max(self._idle_since, self._session.last_data_at) + self._session.limits.idle_seconds
+        if self._answer_by is not None:
+            at = self._answer_by
+        elif self._wanted:
+            at = self._ping_at
+        else:
+            at = max(self._idle_since, self._session.last_data_at) + self._session.limits.idle_seconds
+        return at if self._delayed_wait_seconds is None else min(at, self._sent_at + PING_GAP_SECONDS)
 
     def expire(self, now: float) -> None:
         """Look at the silence. May end the session."""
         session = self._session
-        if self._pinged_at is not None:
-            if now >= self._pinged_at + self._wait_seconds:
-                if session.last_received_at > self._pinged_at:
-                    self._pinged_at = None  # an authentic record came meanwhile: alive, though the PONG is late
-                else:
-                    session.lost(f"no answer for {now - session.last_received_at:.0f} s")
-            return
-        if not self._wanted:
-            if now >= self.deadline():
-                session.close(CloseCode.IDLE, "no channels", now)
-            return
+        if self._delayed_wait_seconds is not None:
+            self.ping(now, self._delayed_wait_seconds, asked=False)
+        if self._answer_by is not None:
+            if now < self._answer_by:
+                return
+            if session.last_received_at <= self._sent_at:
+                session.lost(f"no answer for {now - session.last_received_at:.0f} s")
+                return
+            self._answer_by = None  # an authentic record came meanwhile: alive, though the PONG is late
+        if self._wanted:
+            self._look_at_silence(now)
+        elif now >= self.deadline():
+            session.close(CloseCode.IDLE, "no channels", now)
+
+    def _look_at_silence(self, now: float) -> None:
         if now < self._ping_at:
             return
+        session = self._session
         silent_until = session.last_received_at + self._silence_seconds
         if silent_until <= now:
             self.ping(now, session.limits.ping_seconds, asked=False)

@@ -10,10 +10,11 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from quantumgate.core.budget import TokenBucket, paced
-from quantumgate.core.channel import Channel
+from quantumgate.core.channel import Channel, Compressed
 from quantumgate.wire import frames
 from quantumgate.wire.limits import (
     CONTROL_MESSAGE_BYTES,
+    EXT_UPDATE_GAP_SECONDS,
     FRAME_HEADER_BYTES,
     INTERACTIVE_SHARE,
     MAX_FRAMES_PER_RECORD,
@@ -37,23 +38,28 @@ MOST_CONTROL_FRAMES = 256
 """Of each kind in one record; with MOST_PARTS this keeps a record under MAX_FRAMES_PER_RECORD."""
 
 MOST_PARTS = 2 * MAX_FRAMES_PER_RECORD - 4 * MOST_CONTROL_FRAMES
+CH_OPEN_MOST_BYTES = 128
 _JOIN_FROM_PARTS = 24
-Piece = bytes | memoryview
+Piece = bytes | bytearray | memoryview
 
 
 class Outgoing:
-    """The queues of one session. ``idle`` is False while anything could be sent."""
+    """The queues of one session."""
 
     __slots__ = (
+        "_announced_at",
         "_classes",
         "_controls",
+        "_extenders",
         "_open_bucket",
         "_opens",
         "_pong",
         "_session",
+        "_shut",
         "_windows",
         "roomy",
         "switch_due",
+        "switch_placed",
     )
 
     def __init__(self, session: Session) -> None:
@@ -64,13 +70,17 @@ class Outgoing:
         self._classes: tuple[deque[Channel], ...] = (deque(), deque(), deque())
         self._open_bucket: TokenBucket | None = None
         self._pong: int | None = None
+        self._extenders: bytes | None = None
+        self._announced_at = float("-inf")
         self.roomy: list[Channel] = []
-        self.switch_due = False
+        self.switch_due = self.switch_placed = self._shut = False
 
     # -- what to send --------------------------------------------------------------------------------------------
 
     def control(self, frame: bytes) -> None:
-        """A whole control frame, sent before any data."""
+        """A whole control frame, sent before any data. After CLOSE nothing is said any more."""
+        if self._shut:
+            return
         self._controls.append(frame)
         self._session.timer_moved = True
         self._session.wake()
@@ -86,8 +96,16 @@ class Outgoing:
 
     def pong(self, token: int) -> None:
         """Answer a PING; only the newest one waits."""
-        self._pong = token
-        self._session.wake()
+        if not self._shut:
+            self._pong = token
+            self._session.wake()
+
+    def announce(self, extenders: bytes) -> None:
+        """EXT_UPDATE; only the newest list waits, and the peer hears of it at most once a second."""
+        if not self._shut:
+            self._extenders = extenders
+            self._session.timer_moved = True
+            self._session.wake()
 
     def window_due(self, channel: Channel) -> None:
         """The channel's receive_limit rose; one WINDOW per channel waits."""
@@ -102,6 +120,7 @@ class Outgoing:
     def open(self, channel: Channel) -> None:
         """CH_OPEN as soon as the peer's max_channels and its budget allow."""
         self._opens.append(channel)
+        self._session.timer_moved = True
         self._session.wake()
 
     def activate(self, channel: Channel) -> None:
@@ -123,15 +142,15 @@ class Outgoing:
         elif not channel.opened and channel in self._opens:
             self._opens.remove(channel)
 
-    def drop_all(self) -> None:
-        """The session is over: nothing waits any more."""
+    def last_words(self, frame: bytes) -> None:
+        """Nothing else waits any more, and nothing follows ``frame`` (empty: not even that)."""
         self._controls.clear()
-        self._opens.clear()
         self._windows.clear()
-        self._pong = None
+        self._pong = self._extenders = None
         self.switch_due = False
-        for queue in self._classes:
-            queue.clear()
+        if frame:
+            self.control(frame)
+        self._shut = True
 
     def take_unopened(self) -> list[Channel]:
         """The channels that wait for CH_OPEN; they do not wait any more."""
@@ -139,9 +158,14 @@ class Outgoing:
         return waiting
 
     @property
-    def waiting_controls(self) -> bool:
-        """Whether whole control frames wait, which come before a KEY_SWITCH."""
-        return bool(self._controls)
+    def controls_waiting(self) -> int:
+        """How many whole control frames wait."""
+        return len(self._controls)
+
+    @property
+    def opens_waiting(self) -> int:
+        """How many channels of ours wait for CH_OPEN."""
+        return len(self._opens)
 
     @property
     def has_control(self) -> bool:
@@ -150,33 +174,41 @@ class Outgoing:
 
     @property
     def has_data(self) -> bool:
-        """Whether a channel could send, or wants to be opened."""
-        return any(self._classes) or bool(self._opens)
+        """Whether a channel could send, or something waits for its time or for room at the peer."""
+        return any(self._classes) or bool(self._opens) or self._extenders is not None
 
-    def next_open_at(self) -> float | None:
-        """When the next CH_OPEN may go, if one waits for nothing but the budget."""
-        if not self._opens or self._open_bucket is None or not self._session.may_open():
-            return None
-        return self._open_bucket.next_at()
+    def next_control_at(self) -> float | None:
+        """When the next frame may go that waits for nothing but its time."""
+        times = [] if self._extenders is None else [self._announced_at + EXT_UPDATE_GAP_SECONDS]
+        if self._opens and self._session.may_open() and self._open_bucket is not None:
+            times.append(self._open_bucket.next_at())
+        return min(times, default=None)
 
     # -- filling a record ----------------------------------------------------------------------------------------
 
     def fill(self, view: memoryview, room: int, now: float) -> int:
-        """Put frames into ``view``, at most ``room`` bytes; returns how many. ``switched`` tells of a KEY_SWITCH at its end."""
+        """Put frames into ``view``, at most ``room`` bytes; returns how many. ``switch_placed``: KEY_SWITCH ends it."""
         parts: list[Piece] = []
         used = self._fill_control(parts, room, now)
         if self.switch_due:
             if not self._controls and room - used >= FRAME_HEADER_BYTES:
                 parts.append(frames.frame(frames.KEY_SWITCH))
                 used += FRAME_HEADER_BYTES
+                self.switch_due, self.switch_placed = False, True
         elif not self._controls:
-            used += self._fill_data(parts, room - used)
+            taken = self._fill_data(parts, room - used)
+            if taken:
+                self._session.last_data_at = now
+                used += taken
         _place(parts, view)
         return used
 
     def _fill_control(self, parts: list[Piece], room: int, now: float) -> int:
         used = 0
         controls = self._controls
+        if self._extenders is not None and now >= self._announced_at + EXT_UPDATE_GAP_SECONDS:
+            self.long_control(frames.EXT_UPDATE, self._extenders)
+            self._extenders, self._announced_at = None, now
         while controls and used + len(controls[0]) <= room and len(parts) < MOST_CONTROL_FRAMES:
             used += len(controls[0])
             parts.append(controls.popleft())
@@ -197,7 +229,10 @@ class Outgoing:
         session = self._session
         if self._open_bucket is None:
             self._open_bucket = paced(session.limits.ch_open_rate, now)
-        while self._opens and len(parts) < 2 * MOST_CONTROL_FRAMES and room - used >= 128 and session.may_open() and self._open_bucket.take(now):
+        bucket = self._open_bucket
+        while self._opens and len(parts) < 2 * MOST_CONTROL_FRAMES and room - used >= CH_OPEN_MOST_BYTES:
+            if not session.may_open() or not bucket.take(now):
+                break
             channel = self._opens.popleft()
             body = frames.ChannelOpen(channel.extender, channel.stream, channel.priority, channel.label).encode()
             session.channel_opens(channel)
@@ -206,6 +241,7 @@ class Outgoing:
             if channel.outbox or channel.fin_due:
                 channel.active = True
                 self._classes[channel.priority - 1].append(channel)
+        session.timer_moved = True
         return used
 
     def _fill_data(self, parts: list[Piece], room: int) -> int:
@@ -229,7 +265,10 @@ class Outgoing:
             channel = queue[0]
             left = room - used
             quantum = left if len(queue) == 1 else min(QUANTUM_BYTES, left)
-            took = _take_stream(channel, parts, quantum) if channel.stream else _take_messages(channel, parts, quantum, left)
+            if channel.stream:
+                took = _take_stream(channel, parts, quantum)
+            else:
+                took = _take_messages(channel, parts, quantum, left)
             used += took
             if len(parts) >= MOST_PARTS:
                 break
@@ -258,30 +297,30 @@ def _place(parts: list[Piece], view: memoryview) -> None:
 
 
 def _take_messages(channel: Channel, parts: list[Piece], quantum: int, room: int) -> int:
-    """Whole messages while the quantum lasts (the last may pass it, if it fits the room), parts of one that is too large."""
+    """Whole messages while the quantum lasts (the last may pass it, if it fits the room), parts of a larger one."""
     outbox = channel.outbox
     credit = channel.send_limit - channel.sent_bytes
     most_parts = MOST_PARTS
-    used = taken = count = 0
+    used = cost = 0
     append, head = parts.append, channel.head
     while outbox and used < quantum and len(parts) < most_parts and not channel.head_sent:
         entry = outbox[0]
         size = len(entry)
         if size + WHOLE_MESSAGE_OVERHEAD_BYTES > room - used or size + MESSAGE_CREDIT_BYTES > credit:
             break
-        append(head(size, type(entry) is not bytes))
+        append(head(size, type(entry) is Compressed))
         append(entry)
         outbox.popleft()
-        taken += size
-        credit -= size + MESSAGE_CREDIT_BYTES
-        count += 1
+        weight = size + MESSAGE_CREDIT_BYTES
+        credit -= weight
+        cost += weight
         used += size + WHOLE_MESSAGE_OVERHEAD_BYTES
-    if count:
-        channel.sent(taken, count)
+    if cost:
+        channel.sent(cost)
     if outbox and used < quantum:
         used += _take_part(channel, parts, min(quantum, room) - used)
     if not outbox and channel.fin_due and room - used >= FRAME_HEADER_BYTES:
-        parts.append(frames.frame(frames.MSG, channel=channel.id, flags=frames.FIN))
+        parts += (frames.frame(frames.MSG, channel=channel.id, flags=frames.FIN), b"")
         used += FRAME_HEADER_BYTES
         channel.fin_was_sent()
     return used
@@ -298,7 +337,7 @@ def _take_part(channel: Channel, parts: list[Piece], room: int) -> int:
         return 0
     last = size == left
     flags = (frames.FIRST if first else 0) | (frames.LAST if last else 0)
-    if first and type(entry) is not bytes:
+    if first and type(entry) is Compressed:
         flags |= frames.COMPRESSED
     word = flags << 24 | size + overhead - FRAME_HEADER_BYTES
     kind = frames.MSG << 24 | channel.id
@@ -309,7 +348,7 @@ def _take_part(channel: Channel, parts: list[Piece], room: int) -> int:
         channel.head_sent = 0
     else:
         channel.head_sent += size
-    channel.sent(size, int(first))
+    channel.sent(size + (MESSAGE_CREDIT_BYTES if first else 0))
     return size + overhead
 
 
@@ -338,6 +377,8 @@ def _take_stream(channel: Channel, parts: list[Piece], room: int) -> int:
         return 0
     flags = frames.FIN if fin else 0
     parts[place] = frames.HEAD.pack(frames.MSG << 24 | channel.id, flags << 24 | size)
+    if not size:
+        parts.append(b"")  # every data frame is two parts or more: MOST_PARTS bounds the frames of a record
     channel.sent(size)
     if fin:
         channel.fin_was_sent()

@@ -5,8 +5,8 @@ Not for: ``cells``, ``random`` and noise, which come with relays and the privacy
 
 from __future__ import annotations
 
-from quantumgate.wire.padme import padme
 from quantumgate.wire.limits import BULK_WIRE_BYTES, PADME_FLOOR_BYTES, RECORD_OVERHEAD_BYTES
+from quantumgate.wire.padme import padme
 
 _FIXPOINTS = frozenset(BULK_WIRE_BYTES)
 

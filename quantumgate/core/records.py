@@ -56,10 +56,10 @@ class RecordOpener:
         self.opened_bytes = 0
 
     def body_bytes(self, header: memoryview, most_bytes: int) -> int:
-        """Open a header box; the length of the body that follows. Raises MalformedError over ``most_bytes`` or for flags."""
+        """Open a header box; the length of the body that follows. Raises MalformedError for 0, too much, or flags."""
         word = int.from_bytes(self._key.open(2 * self.records, header), "big")
         length = word >> 8
-        if word & 0xFF or length > most_bytes:
+        if word & 0xFF or not 0 < length <= most_bytes:
             raise MalformedError(f"a record header with flags {word & 0xFF:#x}, {length} bytes")
         return length
 

@@ -1,7 +1,8 @@
 """Re-key: a signed exchange of two fresh keys inside the session, after which a thief of the old keys is out again.
 
-Spec: docs/spec/rekey.md. [A26] [A42] Either side may ask (Q); the other answers (P). P sends REKEY_RSP and KEY_SWITCH, Q
-verifies and sends its KEY_SWITCH; each KEY_SWITCH changes one direction. Not for: the key schedule (``core/schedule.py``).
+Spec: docs/spec/rekey.md. [A26] [A42] Either side may ask (Q); the other answers (P). P sends REKEY_RSP and KEY_SWITCH,
+Q verifies and sends its KEY_SWITCH; each KEY_SWITCH changes one direction. Not for: the key schedule
+(``core/schedule.py``).
 """
 
 from __future__ import annotations
@@ -11,12 +12,14 @@ from typing import TYPE_CHECKING
 
 from quantumgate.core import schedule
 from quantumgate.core.events import Rekeyed
+from quantumgate.core.state import SessionPhase
 from quantumgate.crypto import agreement, kem, labels, signatures
 from quantumgate.crypto.secret import Secret
 from quantumgate.crypto.suites import REKEY_INSTEAD_OF_OPT_IN, SECONDARIES
-from quantumgate.errors import MalformedError
+from quantumgate.errors import LimitError, MalformedError
 from quantumgate.wire import frames
 from quantumgate.wire.codes import CloseCode
+from quantumgate.wire.limits import BUDGET_PACE
 from quantumgate.wire.rekey_messages import RekeyRequest, RekeyResponse, signed_content
 
 if TYPE_CHECKING:
@@ -30,10 +33,12 @@ class Rekey:
     __slots__ = (
         "_asked",
         "_bytes_at_switch",
+        "_crossed",
         "_due_at",
         "_next_keys",
         "_next_root",
         "_primary_key",
+        "_put_off",
         "_request_bytes",
         "_secondary_key",
         "_session",
@@ -49,13 +54,31 @@ class Rekey:
         self._session, self.root, self.epoch = session, root, 0
         self._forget()
         self._started_at: float | None = None
-        self._asked = self._switch_sent = self._switch_received = False
+        self._asked = self._crossed = self._switch_sent = self._switch_received = False
         self._next_root: Secret | None = None
         self._next_keys: tuple[AeadKey, AeadKey] | None = None
+        self._begin_epoch(now)
+
+    def _begin_epoch(self, now: float) -> None:
+        session = self._session
         self._switched_at = now
-        self._bytes_at_switch = 0
-        session.rekey_mark_bytes = session.limits.rekey_volume_bytes
+        self._bytes_at_switch = session.bytes_sent + session.bytes_received
+        session.rekey_mark_bytes = self._bytes_at_switch + session.limits.rekey_volume_bytes
         self._due_at = now + session.random.uniform(*session.limits.rekey_seconds)
+        self._put_off = False
+
+    @property
+    def running(self) -> bool:
+        """Whether an exchange is under way."""
+        return self._started_at is not None
+
+    def wipe(self) -> None:
+        """The session is over: forget the roots. The record keys go with the session."""
+        self.root.wipe()
+        if self._next_root is not None:
+            self._next_root.wipe()
+        self._next_root = self._next_keys = None
+        self._forget()
 
     def _forget(self) -> None:
         self._primary_key: agreement.PrimaryKey | None = None
@@ -82,7 +105,7 @@ class Rekey:
         return self._due_at
 
     def expire(self, now: float) -> None:
-        """Start what is due. An idle session waits for its next byte, at most rekey_idle_max_seconds."""
+        """Start what is due. An idle session waits for its next application byte, at most rekey_idle_max_seconds."""
         session, limits = self._session, self._session.limits
         if self._started_at is not None:
             if now >= self._started_at + limits.rekey_stop_seconds:
@@ -91,24 +114,34 @@ class Rekey:
         if now < self._due_at:
             return
         if session.last_data_at > self._switched_at or now >= self._switched_at + limits.rekey_idle_max_seconds:
-            self.request(now)
+            self._start(now)
         else:
             self._due_at = self._switched_at + limits.rekey_idle_max_seconds
-            session.rekey_mark_bytes = 0
+            self._put_off, session.rekey_mark_bytes = True, 0
 
     def data_moved(self, now: float) -> None:
-        """Called when the session passes ``rekey_mark_bytes``: volume, hard stop, or a timer that idleness had put off."""
+        """Called for each record past ``rekey_mark_bytes``: volume, hard stop, or a timer that idleness had put off."""
         session, limits = self._session, self._session.limits
         if session.key_is_worn(limits.key_records_max, limits.key_bytes_max):
             session.close(CloseCode.REKEY_FAILED, "the key has served its time", now, graceful=False)
-        else:
-            self.request(now)
+        elif not self._put_off or session.last_data_at > self._switched_at:
+            self._start(now)
 
     # -- asking --------------------------------------------------------------------------------------------------
 
     def request(self, now: float) -> None:
+        """Ask for new keys now, unless an exchange is under way. Raises LimitError where the peer would be right to
+        object: sooner than the floor allows, with a margin for the way.
+        """
+        limits = self._session.limits
+        early = now - self._switched_at < limits.rekey_floor_seconds / BUDGET_PACE
+        if early and self._moved_bytes < limits.rekey_floor_bytes:
+            raise LimitError("rekey_floor_seconds", limits.rekey_floor_seconds)
+        self._start(now)
+
+    def _start(self, now: float) -> None:
         """Send REKEY_REQ, unless an exchange is under way."""
-        if self._started_at is not None or not self._session.ready:
+        if self._started_at is not None or self._session.phase is not SessionPhase.READY:
             return
         primary, secondary = self._groups
         self._primary_key = agreement.primary(primary).generate()
@@ -126,10 +159,9 @@ class Rekey:
         response = RekeyResponse.decode(data)
         if response.epoch != self.epoch + 1:
             raise MalformedError(f"REKEY_RSP of epoch {response.epoch} in epoch {self.epoch}")
-        self._verify(
-            labels.SIGN_REKEY_RESPONSE, response.signed_part(), response.signature, ours_asks=True,
-            request_hash=hashlib.sha512(self._request_bytes).digest(),
-        )  # fmt: skip
+        request_hash = hashlib.sha512(self._request_bytes).digest()
+        signed, signature = response.signed_part(), response.signature
+        self._verify(labels.SIGN_REKEY_RESPONSE, signed, signature, ours_asks=True, request_hash=request_hash)
         primary_secret = self._primary_key.exchange(response.share)
         secondary_secret = self._secondary_key.decapsulate(response.ciphertext)
         self._derive(primary_secret, secondary_secret, self._request_bytes, data)
@@ -145,6 +177,9 @@ class Rekey:
         if request.epoch != self.epoch + 1 or (request.primary, request.secondary) != self._groups:
             raise MalformedError(f"REKEY_REQ of epoch {request.epoch} in epoch {self.epoch}, or of other groups")
         if self._asked and self._next_root is None:
+            if self._crossed:
+                raise MalformedError("REKEY_REQ twice in one epoch")
+            self._crossed = True
             if session.initiator:
                 return  # crossing requests: the session initiator's stands, the other is dropped without answer
             self._abandon()
@@ -221,12 +256,9 @@ class Rekey:
         self.root.wipe()
         self.root, self._next_root, self._next_keys = self._next_root, None, None
         self.epoch += 1
-        self._asked = self._switch_sent = self._switch_received = False
+        self._asked = self._crossed = self._switch_sent = self._switch_received = False
         self._started_at = None
-        self._switched_at = session.now
-        self._bytes_at_switch = session.bytes_sent + session.bytes_received
-        session.rekey_mark_bytes = self._bytes_at_switch + session.limits.rekey_volume_bytes
-        self._due_at = session.now + session.random.uniform(*session.limits.rekey_seconds)
+        self._begin_epoch(session.now)
         session.emit(Rekeyed(self.epoch))
 
     # -- signatures ----------------------------------------------------------------------------------------------
@@ -245,7 +277,9 @@ class Rekey:
         sign = self._session.sign
         return sign(name, self._content(payload, ours_asks=ours_asks, request_hash=request_hash)) if sign else b""
 
-    def _verify(self, name: str, payload: bytes, signature: bytes, *, ours_asks: bool, request_hash: bytes = b"") -> None:
+    def _verify(
+        self, name: str, payload: bytes, signature: bytes, *, ours_asks: bool, request_hash: bytes = b""
+    ) -> None:
         peer = self._session.peer
         if peer is None:
             if signature:

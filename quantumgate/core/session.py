@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable
-from enum import Enum, auto
 from uuid import UUID
 
 from quantumgate.core import schedule
 from quantumgate.core.channel import Channel
-from quantumgate.core.credit import CreditPool
+from quantumgate.core.credit import CreditPool, Loans
 from quantumgate.core.events import ChannelOffered, Closed, Event, ExtendersChanged, Ready
+from quantumgate.core.hands import Hands
 from quantumgate.core.handshake.outcome import Established
 from quantumgate.core.incoming import Incoming
 from quantumgate.core.liveness import Liveness
@@ -23,9 +23,12 @@ from quantumgate.core.padding import padded_body_bytes
 from quantumgate.core.records import RecordOpener, RecordSealer
 from quantumgate.core.rekey import Rekey
 from quantumgate.core.session_settings import SessionSettings
+from quantumgate.core.state import SESSION, Change
+from quantumgate.core.state import SessionPhase as Phase
 from quantumgate.crypto.aead import AeadKey
 from quantumgate.crypto.random import RandomSource
 from quantumgate.errors import (
+    ChannelReset,
     FloodError,
     LimitError,
     LocalError,
@@ -40,27 +43,20 @@ from quantumgate.wire.limits import (
     CHANNEL_ID_MAX,
     CLOSE_TEXT_BYTES,
     FIRST_RECORD_BYTES,
-    INITIAL_WINDOWS_SUM_BYTES,
     LABEL_BYTES,
+    OPENS_WAITING_MAX,
     RECORD_HEADER_BYTES,
     RECORD_OVERHEAD_BYTES,
     SLOW_PATH_BYTES_PER_SECOND,
+    WINDOW_FREE_RAISE_BYTES,
+    WINDOW_GROWTH_SHARE,
+    Limits,
 )
 from quantumgate.wire.session_tlvs import VERSION_NUMBER, SessionBlock
 
 RATE_WINDOW_SECONDS = 0.1
 _ZEROS = bytes(64 * 1024)
 Signer = Callable[[str, bytes], bytes]
-
-
-class Phase(Enum):
-    """Where a session stands; ``core/state.py`` has the table."""
-
-    OPENING = auto()
-    READY = auto()
-    DRAINING = auto()
-    CLOSING = auto()
-    OVER = auto()
 
 
 class Session:
@@ -70,8 +66,6 @@ class Session:
         "_buffers",
         "_close_reason",
         "_closed_told",
-        "_hands_waiters",
-        "_lenders",
         "_next_id",
         "_opener",
         "_our_open",
@@ -89,7 +83,7 @@ class Session:
         "compressing",
         "events",
         "exporter",
-        "in_hands_bytes",
+        "hands",
         "incoming",
         "initiator",
         "keep",
@@ -97,10 +91,12 @@ class Session:
         "last_received_at",
         "limits",
         "liveness",
+        "loans",
         "local",
         "now",
         "on_output",
         "outgoing",
+        "path_lost",
         "peer",
         "peer_block",
         "peer_channels",
@@ -145,9 +141,9 @@ class Session:
         self.compressing = False
         self.keep = settings.keep
         self.now = self.last_received_at = self.last_data_at = now
-        self.bytes_sent = self.bytes_received = self.queued_bytes = self.in_hands_bytes = 0
+        self.bytes_sent = self.bytes_received = self.queued_bytes = 0
         self.rtt_seconds: float | None = None
-        self.phase = Phase.OPENING
+        self.phase, self.path_lost = Phase.OPENING, False
         self._phase_until: float | None = now + self.limits.session_seconds if self.initiator else None
         self.events: deque[Event] = deque()
         self._closed_told = False
@@ -156,9 +152,9 @@ class Session:
         self.channels: dict[int, Channel] = {}
         self._next_id = 1 if self.initiator else 2
         self._our_open = self.peer_channels = 0
-        self._hands_waiters: deque[Channel] = deque()
-        self._lenders: deque[Channel] = deque()
         self.pool = CreditPool(self.limits.window_pool_peer_bytes, settings.node_pool)
+        self.loans = Loans(self.pool)
+        self.hands = Hands(self)
         self._record_room = FIRST_RECORD_BYTES
         self._slow = False
         self._rate_since, self._rate_bytes = now, 0
@@ -173,9 +169,14 @@ class Session:
 
     # -- state ---------------------------------------------------------------------------------------------------
 
+    def _change(self, change: Change, until: float | None = None) -> None:
+        """One step along the table; ``until`` is when the new phase ends by itself."""
+        self.phase = SESSION[self.phase, change]
+        self._phase_until, self.timer_moved = until, True
+
     @property
     def ready(self) -> bool:
-        """Whether both SESSION blocks are known and frames of channels are legal."""
+        """Whether both SESSION blocks are known."""
         return self.phase is not Phase.OPENING
 
     @property
@@ -187,6 +188,11 @@ class Session:
     def over(self) -> bool:
         """Nothing is delivered any more."""
         return self.phase is Phase.OVER
+
+    @property
+    def record_room_bytes(self) -> int:
+        """The largest record that is sent, on the wire."""
+        return self._record_room
 
     @property
     def key_epoch(self) -> int:
@@ -208,27 +214,22 @@ class Session:
     def begin_as_responder(self, peer_session: bytes) -> None:
         """Our SESSION goes first; the initiator's came in msg3. Raises MalformedError."""
         self.outgoing.long_control(frames.SESSION, self.block.encode())
-        self._agree(SessionBlock.decode(peer_session))
+        self.agree(SessionBlock.decode(peer_session))
 
-    def peer_session(self, data: bytes) -> None:
-        """The responder's SESSION. Raises RemoteProtocolError when it is not due."""
-        if not self.initiator or self.phase is not Phase.OPENING:
-            raise MalformedError("SESSION where none is due")
-        self._agree(SessionBlock.decode(data))
-
-    def _agree(self, peer: SessionBlock) -> None:
-        if peer.version > VERSION_NUMBER and peer.version < VERSION_NUMBER:
-            raise MalformedError("no common version")
+    def agree(self, peer: SessionBlock) -> None:
+        """Both SESSION blocks are known. Raises MalformedError for a peer that does not speak the version it chose."""
+        if peer.version < VERSION_NUMBER:
+            raise MalformedError(f"highest version {peer.version} in a session of version {VERSION_NUMBER}")
         self.peer_block = peer
         self.peer_extenders = peer.extenders
         self._record_room = min(peer.max_record, self.limits.max_record_bytes)
         self.compressing = bool(self.block.compression) and bool(set(peer.compression) & set(self.block.compression))
-        self.phase, self._phase_until, self.timer_moved = Phase.READY, None, True
+        self._change(Change.AGREE)
         self.emit(Ready(self))
 
     def set_extenders(self, extenders: Iterable[UUID]) -> None:
-        """Tell the peer another list of extenders."""
-        self.outgoing.long_control(frames.EXT_UPDATE, frames.encode_extenders(tuple(sorted(set(extenders)))))
+        """Tell the peer another list of extenders; of several in a row only the last may ever be sent."""
+        self.outgoing.announce(frames.encode_extenders(tuple(sorted(set(extenders)))))
 
     def peer_extenders_changed(self, extenders: frozenset[UUID]) -> None:
         """EXT_UPDATE came."""
@@ -240,23 +241,31 @@ class Session:
     def open_channel(self, extender: UUID, *, stream: bool, priority: int = 2, label: bytes = b"") -> Channel:
         """A new channel of ours; over the peer's max_channels it waits, unsent, until another one ends.
 
-        Raises SessionClosed, or LimitError for a label of more than 64 bytes or when the ids are used up.
+        Raises SessionClosed, or LimitError for a label of more than 64 bytes, when the ids are used up, or when too
+        many channels wait already.
         """
         if self.phase is not Phase.READY:
             raise SessionClosed("the session is not open")
         if len(label) > LABEL_BYTES:
             raise LimitError("label_bytes", LABEL_BYTES)
-        if self._next_id > CHANNEL_ID_MAX:
+        if self.ids_used_up:
             raise LimitError("channel_ids", CHANNEL_ID_MAX)
+        if self.outgoing.opens_waiting >= OPENS_WAITING_MAX:
+            raise LimitError("opens_waiting", OPENS_WAITING_MAX)
         if priority not in frames.PRIORITIES:
             raise LocalError(f"a channel's priority is 1, 2 or 3, not {priority}")
         channel = Channel(self, 0, extender, stream=stream, priority=priority, label=label, ours=True)
         self.outgoing.open(channel)
         return channel
 
+    @property
+    def ids_used_up(self) -> bool:
+        """Ids are never used twice in a session; after the last one only another session has channels."""
+        return self._next_id > CHANNEL_ID_MAX
+
     def may_open(self) -> bool:
         """Whether the peer's max_channels leaves room for one more of ours."""
-        return self._our_open < self.peer_block.max_channels and self._next_id <= CHANNEL_ID_MAX
+        return self._our_open < self.peer_block.max_channels and not self.ids_used_up
 
     def channel_opens(self, channel: Channel) -> None:
         """CH_OPEN of this channel goes into the record that is being filled: now it gets its id."""
@@ -266,11 +275,18 @@ class Session:
         self._next_id += 2
         self._our_open += 1
         self.channels[channel.id] = channel
+        self.incoming.channel_opened()
+        self.timer_moved = True
+        if self.ids_used_up:
+            for waiting in self.outgoing.take_unopened():
+                waiting.end(ChannelReset("the channel ids of this session are used up", ResetCode.LIMIT))
 
     def peer_opened(self, channel: Channel) -> None:
         """CH_OPEN came and there is room for it."""
         self.channels[channel.id] = channel
         self.peer_channels += 1
+        self.incoming.channel_opened()
+        self.timer_moved = True
         self.emit(ChannelOffered(channel))
 
     def was_opened(self, channel_id: int) -> bool:
@@ -286,51 +302,15 @@ class Session:
                 self.wake()
             else:
                 self.peer_channels -= 1
+        self.hands.forget(channel)
+        self.loans.forget(channel)
         if not self.channels:
             self.liveness.channel_ended(self.now)
 
-    # -- credit shared by channels -------------------------------------------------------------------------------
-
-    def lend(self, channel: Channel, size_bytes: int) -> bool:
-        """From the pool for partial messages; False = the channel waits its turn."""
-        if not self._lenders and self.pool.lend(size_bytes):
-            return True
-        self._lenders.append(channel)
-        return False
-
-    def repay(self, size_bytes: int) -> None:
-        """A partial message was taken; the oldest waiting one is next."""
-        self.pool.repay(size_bytes)
-        waiting, self._lenders = self._lenders, deque()
-        while waiting and not self._lenders:
-            channel = waiting.popleft()
-            if not channel.closed:
-                channel.borrow_for_part()
-        self._lenders.extend(waiting)
-
     @property
-    def hands_free(self) -> bool:
-        """Whether guests may be handed more inflated messages."""
-        return self.in_hands_bytes < self.limits.inflated_peer_bytes
-
-    def hands_are_full(self) -> None:
-        """The guests hold as much as they may: no channel hands over at once until one is released."""
-        for channel in self.channels.values():
-            channel.ear = False
-
-    def waits_for_hands(self, channel: Channel) -> None:
-        """The channel has messages for a guest whose hands are full."""
-        if channel not in self._hands_waiters:
-            self._hands_waiters.append(channel)
-
-    def hands_were_freed(self) -> None:
-        """A guest released a message."""
-        for _ in range(len(self._hands_waiters)):
-            if not self.hands_free:
-                return
-            self._hands_waiters.popleft().drain_inbox()
-        for channel in self.channels.values():
-            channel.listen()
+    def in_hands_bytes(self) -> int:
+        """Inflated bytes of messages that guests have not released."""
+        return self.hands.held_bytes
 
     # -- bytes in ------------------------------------------------------------------------------------------------
 
@@ -343,8 +323,7 @@ class Session:
         plain = self._opener.open_body(header, sealed)
         self.now = self.last_received_at = now
         self.bytes_received += len(sealed) + RECORD_HEADER_BYTES
-        if self.phase is not Phase.OVER:
-            self.incoming.process(plain)
+        self.incoming.process(plain)
         if self.bytes_sent + self.bytes_received >= self.rekey_mark_bytes and self.phase is Phase.READY:
             self.rekey.data_moved(now)
 
@@ -373,7 +352,7 @@ class Session:
             self._tell_roomy()
         if self.phase is Phase.OVER and not outgoing.has_control:
             return 0
-        most = min(self._record_room, FIRST_RECORD_BYTES if self._slow else self._record_room) - RECORD_OVERHEAD_BYTES
+        most = (FIRST_RECORD_BYTES if self._slow else self._record_room) - RECORD_OVERHEAD_BYTES
         view = buffer[RECORD_HEADER_BYTES : RECORD_HEADER_BYTES + most]
         used = outgoing.fill(view, most, now)
         if not used:
@@ -383,9 +362,11 @@ class Session:
         sent = self._sealer.seal(buffer, size)
         self.bytes_sent += sent
         self._measure_rate(sent, now)
-        if outgoing.switch_due and not outgoing.waiting_controls:
-            outgoing.switch_due = False
+        if outgoing.switch_placed:
+            outgoing.switch_placed = False
             self._sealer = RecordSealer(self.rekey.switch_sent())
+        elif self.bytes_sent + self.bytes_received >= self.rekey_mark_bytes and self.phase is Phase.READY:
+            self.rekey.data_moved(now)
         if outgoing.roomy:
             self._tell_roomy()
         return sent
@@ -418,37 +399,43 @@ class Session:
     def close(self, code: int, text: str, now: float, *, graceful: bool = True) -> None:
         """End the session: graceful = what is queued goes first (at most close_drain_seconds), then CLOSE."""
         self.now = now
-        if self.phase in (Phase.CLOSING, Phase.OVER):
+        if self.phase in (Phase.CLOSING, Phase.OVER) or (graceful and self.phase is Phase.DRAINING):
             return
-        if graceful and self.phase is Phase.READY and self.outgoing.has_data:
-            self.phase, self._phase_until = Phase.DRAINING, now + self.limits.close_drain_seconds
-            self._close_reason, self.timer_moved = (code, text), True
+        if graceful and self.phase is Phase.READY and self._has_more:
+            self._close_reason = (code, text)
+            self._change(Change.CLOSE_GRACEFULLY, now + self.limits.close_drain_seconds)
             return
         self._send_close(code, text, now)
 
-    def _send_close(self, code: int, text: str, now: float) -> None:
-        self.phase, self._phase_until = Phase.CLOSING, now + self.limits.close_answer_seconds
+    @property
+    def _has_more(self) -> bool:
+        """Whether a graceful close has something to wait for: also what waits for credit."""
+        return bool(self.queued_bytes) or self.wants_to_send
+
+    def _send_close(self, code: int, text: str, now: float, change: Change = Change.CLOSE_NOW) -> None:
+        self._change(change, now + self.limits.close_answer_seconds)
         self._end_channels(f"closed by this side: {describe(code, CloseCode)}", code)
-        self.outgoing.drop_all()
-        self.outgoing.control(frames.frame(frames.CLOSE, frames.encode_reason(code, text, CLOSE_TEXT_BYTES)))
+        self.outgoing.last_words(frames.frame(frames.CLOSE, frames.encode_reason(code, text, CLOSE_TEXT_BYTES)))
         self._tell_closed(Closed(_word(code), text, code, clean=True, by="local"))
 
     def peer_closed(self, code: int, text: str) -> None:
         """CLOSE came: answer it once, then it is over."""
         answer = self.phase is not Phase.CLOSING
-        self.phase, self._phase_until = Phase.OVER, None
+        self._change(Change.PEER_CLOSED)
         self._end_channels(f"closed by the peer: {describe(code, CloseCode)}", code)
-        self.outgoing.drop_all()
-        if answer:
-            self.outgoing.control(frames.frame(frames.CLOSE, frames.encode_reason(CloseCode.BYE, "", CLOSE_TEXT_BYTES)))
+        bye = frames.frame(frames.CLOSE, frames.encode_reason(CloseCode.BYE, "", CLOSE_TEXT_BYTES))
+        self.outgoing.last_words(bye if answer else b"")
+        self.rekey.wipe()
         self._tell_closed(Closed(_word(code), text, code, clean=True, by="remote"))
 
     def lost(self, text: str, reason: str = "lost") -> None:
         """The path is gone: nothing can be said any more."""
+        self.path_lost = True
         if self.phase is not Phase.OVER:
-            self.phase, self._phase_until = Phase.OVER, None
+            self._change(Change.LOST)
             self._end_channels(text, None)
-            self.outgoing.drop_all()
+            self.outgoing.last_words(b"")
+            self.rekey.wipe()
         self._tell_closed(Closed(reason, text, by="transport"))
 
     def fail(self, error: RemoteProtocolError, now: float) -> bool:
@@ -466,6 +453,7 @@ class Session:
             channel.end(SessionClosed(text, code))
         for channel in self.outgoing.take_unopened():
             channel.end(SessionClosed(text, code))
+        self.loans.end()
 
     def _tell_closed(self, event: Closed) -> None:
         if not self._closed_told:
@@ -481,12 +469,14 @@ class Session:
 
     def deadline(self) -> float:
         """When ``expire`` has something to do."""
+        self.timer_moved = False
         times = [self._phase_until] if self._phase_until is not None else []
         if self.phase is Phase.READY:
             times += [self.liveness.deadline(), self.rekey.deadline()]
-            accept_at = self._accept_deadline()
-            open_at = self.outgoing.next_open_at()
-            times += [at for at in (accept_at, open_at) if at is not None]
+        if self.phase in (Phase.READY, Phase.DRAINING):
+            for at in (self._accept_deadline(), self.outgoing.next_control_at()):
+                if at is not None:
+                    times.append(at)
         return min(times, default=float("inf"))
 
     def _accept_deadline(self) -> float | None:
@@ -500,26 +490,31 @@ class Session:
         self.now = now
         if self._phase_until is not None and now >= self._phase_until:
             self._phase_over(now)
-        elif self.phase is Phase.READY:
+        if self.phase is Phase.READY:
             self.liveness.expire(now)
+        if self.phase is Phase.READY:
             self.rekey.expire(now)
+        if self.phase in (Phase.READY, Phase.DRAINING):
             while (accept_at := self._accept_deadline()) is not None and now >= accept_at:
                 self._unanswered.popleft()[1].reset(ResetCode.TIMEOUT, "no answer to CH_OPEN")
-            if self.outgoing.has_data:
+            at = self.outgoing.next_control_at()
+            if at is not None and now >= at:
                 self.wake()
 
     def _phase_over(self, now: float) -> None:
         if self.phase is Phase.OPENING:
             self.lost("not accepted: no SESSION from the peer", "not-accepted")
         elif self.phase is Phase.DRAINING:
-            self._send_close(*self._close_reason, now)
+            self._send_close(*self._close_reason, now, Change.DRAINED)
         else:
-            self.phase, self._phase_until = Phase.OVER, None
+            self._change(Change.ANSWER_TIME)
+            self.path_lost = True
+            self.rekey.wipe()
 
     def drained(self, now: float) -> None:
         """Everything that was queued has been sealed; a graceful close goes on."""
-        if self.phase is Phase.DRAINING and not self.outgoing.has_data:
-            self._send_close(*self._close_reason, now)
+        if self.phase is Phase.DRAINING and not self._has_more:
+            self._send_close(*self._close_reason, now, Change.DRAINED)
 
     def ping(self, now: float) -> None:
         """Ask for a round trip; a Pong event follows."""
@@ -530,7 +525,7 @@ class Session:
         self.liveness.ping(now, self.limits.ping_urgent_seconds, asked=False)
 
     def export(self, label: bytes, context: bytes, size_bytes: int) -> bytes:
-        """Key material for the application, bound to this session. Spec: key-schedule.md (Export)."""
+        """Key material for the application, bound to this session; a copy. Spec: key-schedule.md (Export)."""
         return schedule.export(self.exporter, label, context, size_bytes).reveal()
 
 
@@ -542,7 +537,14 @@ def _word(code: int) -> str:
     return describe(code, CloseCode).replace(" ", "-")
 
 
-def check_session_limits(initial_window_bytes: int, max_channels: int) -> None:
-    """Raises LimitError when the windows that a peer may fill at once add up to more than INITIAL_WINDOWS_SUM_BYTES."""
-    if initial_window_bytes * max_channels > INITIAL_WINDOWS_SUM_BYTES:
-        raise LimitError("initial_windows_sum_bytes", INITIAL_WINDOWS_SUM_BYTES, "limits.max_channels")
+def check_session_limits(limits: Limits) -> None:
+    """Raises LimitError for numbers of a node that do not fit one another.
+
+    The windows that a peer may fill at once stay under ``initial_windows_sum_bytes``, and half of either pool holds the
+    largest message, or one that is larger than its window would wait for ever.
+    """
+    if limits.initial_window_bytes * limits.max_channels > limits.initial_windows_sum_bytes:
+        raise LimitError("initial_windows_sum_bytes", limits.initial_windows_sum_bytes, "limits.max_channels")
+    most = min(limits.window_pool_peer_bytes, limits.window_pool_node_bytes) * (1 - WINDOW_GROWTH_SHARE)
+    if max(limits.max_message_bytes, WINDOW_FREE_RAISE_BYTES) > most:
+        raise LimitError("max_message_bytes", most, "limits.max_message_bytes")

@@ -13,7 +13,7 @@ from quantumgate.wire.session_tlvs import SessionBlock
 
 @dataclass(frozen=True, slots=True)
 class SessionSettings:
-    """``keep`` = hold an idle session open; ``padding`` is ``off`` or ``padme``; ``node_pool`` is shared by all sessions."""
+    """``keep`` = hold an idle session open; ``padding`` is ``off`` or ``padme``; all sessions share ``node_pool``."""
 
     limits: Limits = DEFAULT_LIMITS
     extenders: tuple[UUID, ...] = ()
@@ -26,7 +26,7 @@ class SessionSettings:
     node_pool: CreditPool = field(default_factory=lambda: CreditPool(DEFAULT_LIMITS.window_pool_node_bytes))
 
     def block(self, *, anonymous: bool = False, clock_ms: int | None = None) -> SessionBlock:
-        """The SESSION block that we send. An anonymous side sends defaults only: nothing that tells nodes apart. [A14]"""
+        """The SESSION block that we send. An anonymous side sends defaults only: nothing tells nodes apart. [A14]"""
         if anonymous:
             return SessionBlock()
         limits = self.limits

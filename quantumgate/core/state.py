@@ -1,13 +1,15 @@
 """All states of the core, enum by enum, and the tables that say what follows what.
 
 Data only: the code that moves along a table looks the next state up here and nowhere else; ``docs/spec`` shows the
-tables as drawn by a script. Not for: what is done on the way. Spec: docs/spec/handshake.md sections 11 and 12.
+tables as drawn by a script. Not for: what is done on the way. Spec: docs/spec/handshake.md sections 11 and 12,
+docs/spec/session.md section 2.
 """
 
 from __future__ import annotations
 
 from enum import Enum
 
+from quantumgate.wire import frames
 from quantumgate.wire.messages import MessageType
 
 # -- handshake -----------------------------------------------------------------------------------------------------
@@ -101,3 +103,69 @@ LEGAL: dict[InitiatorState | ResponderState, dict[MessageType, tuple[str, ...]]]
     },
 }
 """In which state which message may begin, and the keys of its boxes in order (header, bodies)."""
+
+# -- session -------------------------------------------------------------------------------------------------------
+
+
+class SessionPhase(Enum):
+    """Where a session stands after its handshake. Only the initiator is ever OPENING."""
+
+    OPENING = "waits for the responder's SESSION"
+    READY = "both SESSION blocks are known"
+    DRAINING = "closes gracefully: no new channels, what is queued goes out"
+    CLOSING = "sent CLOSE, waits for the peer's"
+    OVER = "got CLOSE, lost the path, or met damage: nothing is delivered any more"
+
+
+class Change(Enum):
+    """What moves a session."""
+
+    AGREE = "both SESSION blocks are known"
+    CLOSE_GRACEFULLY = "the own side closes, and something is queued"
+    CLOSE_NOW = "the own side closes at once, or a peer broke a rule"
+    DRAINED = "nothing is queued any more, or close_drain_seconds are over"
+    PEER_CLOSED = "CLOSE came"
+    ANSWER_TIME = "close_answer_seconds are over"
+    LOST = "EOF, silence, stall, damage, or no SESSION in time"
+
+
+class FrameRule(Enum):
+    """What happens to a well-formed frame of some type in some phase. What is in no table is malformed: dead."""
+
+    TAKEN = "acted on"
+    IGNORED = "its form is checked, then it is dropped"
+
+
+_P, _C = SessionPhase, Change
+
+SESSION: dict[tuple[SessionPhase, Change], SessionPhase] = {
+    (_P.OPENING, _C.AGREE): _P.READY,
+    (_P.OPENING, _C.CLOSE_GRACEFULLY): _P.CLOSING,
+    (_P.READY, _C.CLOSE_GRACEFULLY): _P.DRAINING,
+    (_P.DRAINING, _C.CLOSE_GRACEFULLY): _P.DRAINING,
+    (_P.DRAINING, _C.DRAINED): _P.CLOSING,
+    (_P.CLOSING, _C.ANSWER_TIME): _P.OVER,
+}
+for _p in (_P.OPENING, _P.READY, _P.DRAINING):
+    SESSION[_p, _C.CLOSE_NOW] = _P.CLOSING
+for _p in (_P.OPENING, _P.READY, _P.DRAINING, _P.CLOSING):
+    SESSION |= dict.fromkeys(((_p, _C.PEER_CLOSED), (_p, _C.LOST)), _P.OVER)
+
+_CHANNEL_FRAMES = frozenset({frames.CH_OPEN, frames.CH_ACCEPT, frames.CH_RESET, frames.MSG, frames.WINDOW})
+_KEY_FRAMES = frozenset({frames.REKEY_REQ, frames.REKEY_RSP, frames.KEY_SWITCH})
+_ALWAYS = frozenset({frames.PING, frames.PONG, frames.EXT_UPDATE})
+_OPEN_FRAMES = _CHANNEL_FRAMES | _KEY_FRAMES | _ALWAYS | {frames.CLOSE}
+FRAMES: dict[SessionPhase, dict[int, FrameRule]] = {
+    _P.OPENING: dict.fromkeys((frames.SESSION, frames.CLOSE), FrameRule.TAKEN),
+    _P.READY: dict.fromkeys(_OPEN_FRAMES, FrameRule.TAKEN),
+    _P.DRAINING: dict.fromkeys(_OPEN_FRAMES, FrameRule.TAKEN),
+    _P.CLOSING: dict.fromkeys(_OPEN_FRAMES | {frames.SESSION}, FrameRule.IGNORED)
+    | dict.fromkeys((frames.CLOSE, frames.REKEY_RSP, frames.KEY_SWITCH), FrameRule.TAKEN),
+    _P.OVER: {},
+}
+"""Which frame types are legal in which phase of the receiver. OVER: nothing is parsed any more, so nothing is illegal.
+
+CLOSING still follows a re-key, or the peer's answering CLOSE could not be read. SESSION is the responder's alone: only
+an initiator is OPENING, and one that closes early may still meet it. NOISE and the types of links are reserved, in no
+phase legal until FEATURES can agree on them.
+"""

@@ -1,7 +1,7 @@
 """Frames: what a record's body is made of. Spec: docs/spec/records.md, sections 3 and 4.
 
-``frame = u8 type | u24 channel | u8 flags | u24 length, data``. The two 32-bit words are packed and unpacked as such, for
-this is the hot path. Not for: what a frame means (``core/dispatch.py``).
+``frame = u8 type | u24 channel | u8 flags | u24 length, data``. The two 32-bit words are packed and unpacked as such,
+for this is the hot path. Not for: what a frame means (``core/incoming.py``).
 """
 
 from __future__ import annotations
@@ -41,6 +41,7 @@ LAST = 2
 COMPRESSED = 4
 FIN = 8
 WHOLE = FIRST | LAST
+MSG_FLAGS = FIRST | LAST | COMPRESSED | FIN
 
 LONG_TYPES = frozenset({REKEY_REQ, REKEY_RSP, SESSION, EXT_UPDATE})
 CHANNEL_TYPES = frozenset({CH_OPEN, CH_ACCEPT, CH_RESET, MSG, WINDOW})
@@ -83,7 +84,7 @@ class ChannelOpen:
 
 def encode_reason(code: int, text: str, text_bytes: int) -> bytes:
     """Data of CLOSE and CH_RESET: u16 code, then at most ``text_bytes`` bytes of UTF-8, cut at a character."""
-    raw = text.encode()[:text_bytes]
+    raw = text.encode(errors="replace")[:text_bytes]
     return U16.pack(code) + raw.decode(errors="ignore").encode()
 
 

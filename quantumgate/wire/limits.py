@@ -94,6 +94,7 @@ class Limits:
     max_message_bytes: int = 1 * MIB
     initial_window_bytes: int = 64 * KIB
     max_channels: int = 512
+    initial_windows_sum_bytes: int = INITIAL_WINDOWS_SUM_BYTES
     window_max_bytes: int = 4 * MIB
     window_pool_peer_bytes: int = 16 * MIB
     window_pool_node_bytes: int = 128 * MIB

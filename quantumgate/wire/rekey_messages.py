@@ -91,8 +91,14 @@ class RekeyResponse:
         return cls(_EPOCH.unpack_from(data)[0], share, ciphertext, signature)
 
 
-def signed_content(  # noqa: PLR0913 - the fields of the spec's table, in its order
-    rekey_id: bytes, sid: bytes, epoch: int, requester: bytes, responder: bytes, payload: bytes, request_hash: bytes = b""
+def signed_content(
+    rekey_id: bytes,
+    sid: bytes,
+    epoch: int,
+    requester: bytes,
+    responder: bytes,
+    payload: bytes,
+    request_hash: bytes = b"",
 ) -> bytes:
     """Content of the signatures ``rekey request`` and ``rekey response`` (the latter with ``request_hash``)."""
     parts = (lp(rekey_id), lp(sid), _EPOCH.pack(epoch), lp(requester), lp(responder), lp(payload))
