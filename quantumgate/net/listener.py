@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
+from twisted.internet.address import UNIXAddress
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IListeningPort, IStreamServerEndpoint
@@ -73,16 +73,15 @@ class Listener:
 
 
 def _bound_text(text: str, host: Any) -> str:
-    kind = text.partition(":")[0]
     if isinstance(host, UNIXAddress):
-        name = host.name or b""
-        return f"unix:{name.decode('utf-8', 'replace')}"
-    if not isinstance(host, IPv4Address | IPv6Address):
+        return f"unix:{(host.name or b'').decode('utf-8', 'replace')}"
+    name, port = getattr(host, "host", None), getattr(host, "port", None)
+    if not isinstance(name, str) or not isinstance(port, int):
         return text
-    bound = f"{kind}:{host.port}"
-    if host.host in ("0.0.0.0", "::"):
+    bound = f"{text.partition(':')[0]}:{port}"
+    if name in ("0.0.0.0", "::"):
         return bound
-    return f"{bound}:interface={host.host.replace(':', chr(92) + ':')}"
+    return f"{bound}:interface={name.replace(':', chr(92) + ':')}"
 
 
 def _nothing() -> None:

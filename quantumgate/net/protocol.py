@@ -1,7 +1,7 @@
 """The pump: one transport, one core Connection, and nothing decided in between.
 
-On a plain TCP or unix socket it reads straight into the record's buffer and writes straight from it; any other transport
-(TLS, memory) goes through Twisted's own ``dataReceived`` and producer calls. Not for: who connects (``listener.py``,
+On a plain TCP or unix socket it reads straight into the record's buffer and writes straight from it; any other
+transport (TLS, memory) goes through Twisted's own ``dataReceived`` and producer calls. Not for: who connects (``listener.py``,
 ``dialer.py``) or what events mean (the owner). Spec of behaviour: house.md "fast path".
 """
 
@@ -24,7 +24,7 @@ from quantumgate.core.events import Event
 from quantumgate.net.monotonic import seconds_of
 
 NOT_SENT_LOW_WATER_BYTES = 128 * 1024
-"""TCP_NOTSENT_LOWAT: the kernel calls a socket writable only below this many unsent bytes; more would only wait there."""
+"""TCP_NOTSENT_LOWAT: the kernel calls a socket writable only below this many unsent bytes; more would wait there."""
 
 RECORDS_PER_TURN = 4
 """After this many records written in one reactor turn the others have theirs."""
@@ -55,7 +55,7 @@ class PeerProtocol(TwistedProtocol):
         self._timer_at = 0.0
         self._flush_call: Any = None
         self._pumping = False
-        self._fast = False
+        self._fast = self._producing = False
         self._paused = self._blocked = False
         self._unconfirmed = 0
         self._slow_bytes = 0
@@ -71,7 +71,8 @@ class PeerProtocol(TwistedProtocol):
         if isinstance(transport, SocketTransport) and getattr(transport, "TLS", False) is False:
             self._take_socket(transport)
         else:
-            transport.registerProducer(self, True)  # type: ignore[union-attr]
+            self._producing = True
+            transport.registerProducer(self, True)
         self._pump()
 
     def _take_socket(self, transport: SocketTransport) -> None:
@@ -104,12 +105,12 @@ class PeerProtocol(TwistedProtocol):
         self.connection.on_output = None
         if self._fast and self.transport is not None:
             # the instance's own methods refer to this protocol and back: a cycle that would live until a collection
-            del self.transport.doRead, self.transport.doWrite  # type: ignore[union-attr]
+            del self.transport.doRead, self.transport.doWrite  # type: ignore[attr-defined]
 
     def abort(self) -> None:
         """Drop the transport at once."""
         if not self._gone and self.transport is not None:
-            self.transport.abortConnection()
+            self.transport.abortConnection()  # type: ignore[attr-defined]
 
     def read_slowly(self, bytes_per_second: int) -> None:
         """A connection that only discards: what still comes is read no faster than this. [A33]"""
@@ -247,7 +248,7 @@ class PeerProtocol(TwistedProtocol):
         if self._fast:
             failed = None if self._gone or self._blocked else self._flush_socket()
             if failed is not None:
-                self.transport.connectionLost(Failure(failed))  # type: ignore[attr-defined]
+                self.transport.connectionLost(Failure(failed))  # type: ignore[attr-defined, no-untyped-call]
                 return
         else:
             self._flush_transport()
@@ -275,10 +276,14 @@ class PeerProtocol(TwistedProtocol):
             transport.__dict__.pop("doRead", None)
             transport.__dict__.pop("doWrite", None)
             self._fast = False
-        self._gone_soon()
+        self.hang_up()
 
-    def _gone_soon(self) -> None:
+    def hang_up(self) -> None:
+        """Close the transport after what it holds; a transport with a producer would wait for that one for ever."""
         if self.transport is not None and not self._gone:
+            if self._producing:
+                self._producing = False
+                self.transport.unregisterProducer()  # type: ignore[attr-defined]
             self.transport.loseConnection()
 
     # -- time ----------------------------------------------------------------------------------------------------

@@ -10,8 +10,6 @@ from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
-from twisted.internet.address import IPv4Address, IPv6Address
-
 from quantumgate.core.connection import Connection
 from quantumgate.core.handshake.initiator import Initiator
 from quantumgate.core.handshake.responder import Responder
@@ -28,11 +26,10 @@ from quantumgate.node.world import World
 
 
 def address_text(address: Any) -> str:
-    """A transport's address for people: ``host:port``, ``[ipv6]:port``, or ``unix``."""
-    if isinstance(address, IPv6Address):
-        return f"[{address.host}]:{address.port}"
-    if isinstance(address, IPv4Address):
-        return f"{address.host}:{address.port}"
+    """A transport's address for people: ``host:port``, ``[ipv6]:port``, ``unix:PATH`` or ``unix``."""
+    host, port = getattr(address, "host", None), getattr(address, "port", None)
+    if isinstance(host, str) and isinstance(port, int):
+        return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     name = getattr(address, "name", None)
     return f"unix:{name.decode('utf-8', 'replace')}" if isinstance(name, bytes) and name else "unix"
 

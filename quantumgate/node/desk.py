@@ -252,8 +252,8 @@ class FrontDesk:
         if protocol is None or protocol.connection.finished:
             return
         protocol.read_slowly(self._limits.drain_rate_bytes)
-        if contact.place is not None and protocol.transport is not None:
-            contact.place.draining(protocol.transport.loseConnection)
+        if contact.place is not None:
+            contact.place.draining(protocol.hang_up)
 
     def security(self, contact: Contact, notice: SecurityNotice) -> None:
         """Something that an operator should see."""
