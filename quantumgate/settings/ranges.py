@@ -83,11 +83,12 @@ def check_together(limits: Limits) -> None:
         raise Problem(("limits", "max_message_bytes"),
                       f"at most half of limits.window_pool_peer_bytes = {limits.window_pool_peer_bytes}",
                       found_text(limits.max_message_bytes))
-    window_sum = wire_limits.INITIAL_WINDOWS_SUM_BYTES
+    window_sum = limits.initial_windows_sum_bytes
     if limits.max_channels * limits.initial_window_bytes > window_sum:
         most = window_sum // limits.initial_window_bytes
         raise Problem(("limits", "max_channels"),
-                      f"at most {most} (max_channels x limits.initial_window_bytes may be {window_sum} bytes)",
+                      f"at most {most} (max_channels x limits.initial_window_bytes may be "
+                      f"limits.initial_windows_sum_bytes = {window_sum})",
                       found_text(limits.max_channels))
 
 
@@ -100,8 +101,9 @@ def _unknown(path: Path, names: tuple[str, ...]) -> Problem:
 
 def _number(path: Path, value: object, default: float) -> float:
     low, high = range_of(str(path[1]))
-    kind = "a whole number" if isinstance(default, int) else "a number"
-    wrong_type = isinstance(value, bool) or not isinstance(value, int if isinstance(default, int) else int | float)
+    whole = isinstance(default, int) and not _is_fraction(str(path[1]))
+    kind = "a whole number" if whole else "a number"
+    wrong_type = isinstance(value, bool) or not isinstance(value, int if whole else int | float)
     if wrong_type or not isfinite(value) or not low <= value <= high:  # type: ignore[arg-type,operator]
         raise Problem(path, f"{kind} from {number_text(low)} to {number_text(high)}", found_text(value))
     return value  # type: ignore[return-value]
@@ -115,6 +117,11 @@ def _pair(path: Path, value: object, default: tuple[float, float]) -> tuple[floa
     if not _is_budget(str(path[1])) and pair[0] > pair[1]:
         raise Problem(path, "a pair of numbers, the smaller first", pair_text(pair[0], pair[1]))
     return pair[0], pair[1]
+
+
+def _is_fraction(name: str) -> bool:
+    """Times may have parts of a second, though many defaults are whole; the clock's windows are whole by the spec."""
+    return name.endswith("_seconds") and not name.startswith("clock_")
 
 
 def _is_budget(name: str) -> bool:
