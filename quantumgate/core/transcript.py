@@ -24,7 +24,9 @@ class Transcript:
 
     def add(self, tag: bytes, value: bytes) -> None:
         """Hash one value under its tag."""
-        self._hash.update(lp(tag) + lp(value))
+        update = self._hash.update
+        update(b"%b%b%b" % (len(tag).to_bytes(4, "big"), tag, len(value).to_bytes(4, "big")))
+        update(value)
 
     def add_all(self, tags: Iterable[bytes], values: Iterable[bytes]) -> None:
         """Hash several values, one tag each."""

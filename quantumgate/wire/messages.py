@@ -6,6 +6,7 @@ MalformedError for what a peer must not send and nothing else. Spec: docs/spec/h
 
 from __future__ import annotations
 
+import struct
 from dataclasses import dataclass, field
 from enum import IntEnum
 
@@ -18,6 +19,7 @@ SALT_BYTES = 32
 HEADER_BYTES = 16
 CONFIRM_BYTES = 64
 VERSION = 1
+_HEADER = struct.Struct(">BBBBQI")
 ADDRESSED = 1
 """Bit 0 of the flags of an INIT."""
 
@@ -82,16 +84,14 @@ class Header:
 
     def encode(self) -> bytes:
         """16 bytes."""
-        head = self.type << 24 | self.version << 16 | self.flags << 8
-        return (head << 96 | self.a << 32 | self.body_bytes).to_bytes(HEADER_BYTES, "big")
+        return _HEADER.pack(self.type, self.version, self.flags, 0, self.a, self.body_bytes)
 
     @classmethod
     def parse(cls, data: bytes) -> Header:
         """Raises MalformedError for an unknown type and for any bit that the type does not define."""
-        reader = Reader(data)
-        kind, version, flags, zero = reader.u8(), reader.u8(), reader.u8(), reader.u8()
-        a, body_bytes = reader.u64(), reader.u32()
-        reader.finish()
+        if len(data) != HEADER_BYTES:
+            raise MalformedError(f"a header of {len(data)} bytes")
+        kind, version, flags, zero, a, body_bytes = _HEADER.unpack(data)
         if not MessageType.INIT <= kind <= MessageType.REFUSE:
             raise MalformedError(f"message type {kind}")
         if zero or flags & ~(ADDRESSED if kind == MessageType.INIT else 0):

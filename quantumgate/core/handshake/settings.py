@@ -156,9 +156,8 @@ def candidate(network_id: bytes, psk: Secret | None, target: bytes) -> Candidate
 
 
 def _candidate_of(prk0: Secret, target: bytes, shared_secret: bool) -> Candidate:
-    return Candidate(
-        target, schedule.obfuscation_secret(prk0, target), schedule.exchange_salt(prk0), shared_secret
-    )
+    obf = schedule.obfuscation_secret(prk0, target)
+    return Candidate(target, obf, schedule.exchange_salt(prk0), shared_secret)
 
 
 def _above(ids: tuple[int, ...], minimum: frozenset[int] | None) -> tuple[int, ...]:
