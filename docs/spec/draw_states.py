@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from quantumgate.core import state
+from quantumgate.wire import frames
 
 PAGE = Path(__file__).resolve().parent / "states.md"
 HEAD = """# States
@@ -71,11 +72,12 @@ def _diagram(table: dict[tuple[Enum, Enum], Enum], states: type[Enum], steps: ty
 
 
 def _by_state(name: str, table: dict[Enum, Any]) -> str:
-    lines = [f"## {_title(name)}", "", "| in state | message | under |", "|---|---|---|"]
+    lines = [f"## {_title(name)}", "", "| in state | message | keys or rule |", "|---|---|---|"]
     for source, row in table.items():
         items = row.items() if isinstance(row, dict) else ((item, ()) for item in _ordered(row))
-        for message, keys in items:
-            under = ", ".join(f"`{_word(key)}`" for key in keys) or "-"
+        for message, keys in sorted(items, key=_number):
+            listed = [keys] if isinstance(keys, Enum) else keys
+            under = ", ".join(f"`{_word(key)}`" for key in listed) or "-"
             lines.append(f"| `{source.name}` | `{_word(message)}` | {under} |")
     return "\n".join([*lines, ""])
 
@@ -84,7 +86,14 @@ def _ordered(row: Any) -> list[Any]:
     return sorted(row, key=_word) if isinstance(row, set | frozenset) else list(row)
 
 
+def _number(item: tuple[Any, Any]) -> int:
+    """Frame types in order; messages stay as they stand."""
+    return item[0] if type(item[0]) is int else 0
+
+
 def _word(value: Any) -> str:
+    if type(value) is int:
+        return next((n for n, v in vars(frames).items() if n.isupper() and v == value), f"{value:#04x}")
     return value.name if isinstance(value, Enum) else str(value)
 
 
