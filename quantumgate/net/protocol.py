@@ -1,8 +1,8 @@
 """The pump: one transport, one core Connection, and nothing decided in between.
 
 On a plain TCP or unix socket it reads straight into the record's buffer and writes straight from it; any other
-transport (TLS, memory) goes through Twisted's own ``dataReceived`` and producer calls. Not for: who connects (``listener.py``,
-``dialer.py``) or what events mean (the owner). Spec of behaviour: house.md "fast path".
+transport (TLS, memory) goes through Twisted's own ``dataReceived`` and producer calls. Not for: who connects
+(``listener.py``, ``dialer.py``) or what events mean (the owner). Spec of behaviour: house.md "fast path".
 """
 
 from __future__ import annotations
@@ -72,14 +72,14 @@ class PeerProtocol(TwistedProtocol):
             self._take_socket(transport)
         else:
             self._producing = True
-            transport.registerProducer(self, True)
+            transport.registerProducer(self, True)  # type: ignore[union-attr]
         self._pump()
 
     def _take_socket(self, transport: SocketTransport) -> None:
         self._fast = True
         self._socket = transport.getHandle()
         if self._socket.family in (socket.AF_INET, socket.AF_INET6):
-            transport.setTcpNoDelay(True)  # type: ignore[no-untyped-call]
+            transport.setTcpNoDelay(True)
             try:
                 self._socket.setsockopt(socket.IPPROTO_TCP, _TCP_NOTSENT_LOWAT, NOT_SENT_LOW_WATER_BYTES)
             except OSError:
