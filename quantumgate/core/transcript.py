@@ -10,7 +10,6 @@ import hashlib
 from collections.abc import Iterable
 
 from quantumgate.crypto import labels
-from quantumgate.wire.writer import lp
 
 
 class Transcript:
