@@ -9,7 +9,8 @@ import traceback
 
 from tests.acceptance.report import Figure, keep
 
-POINTS = ("make_run", "two_nodes", "echo", "uniform", "rekey_soak", "fuzz", "bench", "flake", "wheel", "newcomer", "models")
+POINTS = ("make_run", "two_nodes", "echo", "uniform", "rekey_soak", "fuzz", "bench", "flake", "wheel", "newcomer")
+POINTS += ("models",)
 
 
 def run_point(name: str) -> list[Figure]:
