@@ -7,7 +7,6 @@ exceptions by name, so that a limit added to ``Limits`` is settable at once. Spe
 from __future__ import annotations
 
 from dataclasses import fields
-from math import isfinite
 from typing import Any
 
 from quantumgate.settings.wording import Path, Problem, found_text, number_text, pair_text, unknown_key
@@ -104,7 +103,7 @@ def _number(path: Path, value: object, default: float) -> float:
     whole = isinstance(default, int) and not _is_fraction(str(path[1]))
     kind = "a whole number" if whole else "a number"
     wrong_type = isinstance(value, bool) or not isinstance(value, int if whole else int | float)
-    if wrong_type or not isfinite(value) or not low <= value <= high:  # type: ignore[arg-type,operator]
+    if wrong_type or not low <= value <= high:  # type: ignore[operator]
         raise Problem(path, f"{kind} from {number_text(low)} to {number_text(high)}", found_text(value))
     return value  # type: ignore[return-value]
 

@@ -122,6 +122,10 @@ class ConnectionTests(SynchronousTestCase):
         self.connection.connectionLost()
         self.assertFalse(self.open()[1].disconnecting)
 
+    def test_the_transport_knows_whom_to_pause(self) -> None:
+        self.assertIs(self.transport.producer, self.connection)
+        self.assertTrue(self.transport.streaming)
+
     def test_an_operator_who_does_not_read(self) -> None:
         """While its answers pile up, further requests wait, also those already in one read."""
         self.connection.pauseProducing()
@@ -149,6 +153,17 @@ class SocketTests(TestCase):
         self.start()
         self.assertEqual(self.path.stat().st_mode & 0o777, 0o600)
         self.assertEqual(os.umask(0), 0)
+
+    def test_never_open_to_others_not_even_for_a_moment(self) -> None:
+        """The mask is tight while the socket is made: its mode is changed only after that."""
+        masks: list[int] = []
+
+        class MaskReader:
+            def listenUNIX(self, *_arguments: Any, **_options: Any) -> None:
+                masks.append(os.umask(0o177))
+
+        ControlServer(FakeNode(), self.path, MaskReader()).start()
+        self.assertEqual(masks, [0o177])
 
     def test_word_is_left_where_it_is(self) -> None:
         self.start()
