@@ -53,7 +53,7 @@ class IExtender(Interface):
         """That peer ceased to be reachable; ``reason`` is a str."""
 
     def message_received(peer, message):  # type: ignore[no-untyped-def]
-        """``message`` is bytes, whole and in order. While the returned Deferred is unfired the peer gets no new credit."""
+        """``message`` is bytes, whole and in order. Until the returned Deferred fires, no new credit."""
 
     def stream_opened(peer, label):  # type: ignore[no-untyped-def]
         """The peer opened a byte stream; ``label`` is bytes (at most 64). Return an IProtocol, or None to refuse."""
