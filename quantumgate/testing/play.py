@@ -32,7 +32,8 @@ class Play:
         self.transcript: list[str] = []
         self._actors: dict[str, Actor] = {}
         cast = tuple(cast)
-        part = maker(_Part, name=under_test.name, uuid=under_test.uuid)
+        # the actors' parts take the same table, and make nothing of it
+        part = maker(lambda *_: _Part(), name=under_test.name, uuid=under_test.uuid, settings=under_test.settings)
         makers_of = {STAGE: [under_test], **{name: [part] for name in cast}}
         self.nodes = MemoryNodes(names=(STAGE, *cast), makers_of=makers_of, **more)
         self._name = under_test.name
