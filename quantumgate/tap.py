@@ -78,7 +78,7 @@ def configuration(path: str | None) -> tuple[Settings, str]:
 def live_by_steady_time(reactor: Any) -> None:
     """Timers of this process follow the monotonic clock: Twisted's would stand still while a clock set back catches up.
 
-    Only before the first timer, for those that exist count wall-clock seconds. docs/adr/0021-timers-on-steady-time.md
+    Only before the first timer, for those that exist count wall-clock seconds. docs/adr/0030-timers-on-steady-time.md
     """
     if isinstance(reactor, ReactorBase) and not reactor.getDelayedCalls():
         reactor.seconds = time.monotonic
