@@ -148,8 +148,10 @@ async def _handshakes(node: Node, address: str) -> dict[str, Any]:
 
 async def _latency(guest: Bench, peer: Any) -> dict[str, Any]:
     from quantumgate.cli.benchguest import ECHO
+    from quantumgate.crypto.random import SystemRandom
+    from quantumgate.crypto.random import SystemRandom
 
-    message, times = ECHO + os.urandom(SMALL_BYTES - 1), []
+    message, times = ECHO + SystemRandom().bytes(SMALL_BYTES - 1), []
     seconds = guest.host.clock.seconds
     for _ in range(ECHOES + WARM_UP):
         start = seconds()
@@ -163,11 +165,13 @@ async def _latency(guest: Bench, peer: Any) -> dict[str, Any]:
 async def _rate(guest: Bench, peer: Any, message_bytes: int, seconds: float) -> dict[str, Any]:
     """Counted by the receiver, up to the moment its count arrives."""
     from quantumgate.cli.benchguest import COUNT, TOTAL
+    from quantumgate.crypto.random import SystemRandom
+    from quantumgate.crypto.random import SystemRandom
 
     clock = guest.host.clock.seconds
     await guest.ask(peer, TOTAL)
     start = clock()
-    await guest.pour(peer, COUNT + os.urandom(message_bytes - 1), start + seconds)
+    await guest.pour(peer, COUNT + SystemRandom().bytes(message_bytes - 1), start + seconds)
     messages, received = json.loads(await guest.ask(peer, TOTAL))
     took = clock() - start
     return {"message_bytes": message_bytes, "seconds": took, "messages_per_second": messages / took,
