@@ -149,7 +149,6 @@ async def _handshakes(node: Node, address: str) -> dict[str, Any]:
 async def _latency(guest: Bench, peer: Any) -> dict[str, Any]:
     from quantumgate.cli.benchguest import ECHO
     from quantumgate.crypto.random import SystemRandom
-    from quantumgate.crypto.random import SystemRandom
 
     message, times = ECHO + SystemRandom().bytes(SMALL_BYTES - 1), []
     seconds = guest.host.clock.seconds
@@ -165,7 +164,6 @@ async def _latency(guest: Bench, peer: Any) -> dict[str, Any]:
 async def _rate(guest: Bench, peer: Any, message_bytes: int, seconds: float) -> dict[str, Any]:
     """Counted by the receiver, up to the moment its count arrives."""
     from quantumgate.cli.benchguest import COUNT, TOTAL
-    from quantumgate.crypto.random import SystemRandom
     from quantumgate.crypto.random import SystemRandom
 
     clock = guest.host.clock.seconds
