@@ -35,15 +35,15 @@ def scratch() -> Path:
     return Path(tempfile.mkdtemp(prefix="qga-"))
 
 
-def start(words: list[str], log: Path, **environment: str) -> subprocess.Popen[bytes]:
-    """A child in the project's root, its output in ``log``, that dies with us."""
-    with log.open("ab") as out:
+def start(words: list[str], log: Path, errors: Path | None = None, **environment: str) -> subprocess.Popen[bytes]:
+    """A child in the project's root that dies with us; its output in ``log``, its errors there or in ``errors``."""
+    with log.open("ab") as out, (errors or log).open("ab") as err:
         return subprocess.Popen(
             words,
             cwd=ROOT,
             stdin=subprocess.DEVNULL,
             stdout=out,
-            stderr=subprocess.STDOUT,
+            stderr=err,
             env={**os.environ, "PYTHONUNBUFFERED": "1", **environment},
             preexec_fn=_die_with_parent,  # noqa: PLW1509 - one prctl, no lock is taken
         )
@@ -147,6 +147,73 @@ class TwistdNode:
         if self.process is None:
             raise RuntimeError("not started")
         return self.process.pid
+
+
+class PartyProcess:
+    """A process of ``party.py``; ``get(key)`` is its next JSON line that has the key."""
+
+    def __init__(self, place: Path, name: str, configuration: str, scenario: str, *more: str) -> None:
+        self.log, self.out = place / f"{name}.log", place / f"{name}.out"
+        config = place / f"{name}.toml"
+        config.write_text(configuration, encoding="utf-8")
+        words = [sys.executable, "-m", "tests.acceptance.party", scenario, str(config), str(place / name), *more]
+        self.out.touch()
+        self.process = start(words, self.out, errors=self.log)
+        self._read = 0
+
+    def get(self, key: str, seconds: float = 60) -> dict[str, Any]:
+        return until(f"{self.out.name}: {key}", lambda: self._next(key), seconds)  # type: ignore[return-value]
+
+    def _next(self, key: str) -> dict[str, Any] | None:
+        for line in self.out.read_text(encoding="utf-8").splitlines()[self._read :]:
+            self._read += 1
+            said: dict[str, Any] = json.loads(line)
+            if "error" in said:
+                raise RuntimeError(f"{self.out.name}: {said['error']}\n{self.log.read_text()[-2000:]}")
+            if key in said:
+                return said
+        if self.process.poll() not in (None, 0):
+            raise RuntimeError(f"{self.out.name} ended with {self.process.returncode}: {self.log.read_text()[-2000:]}")
+        return None
+
+    def all_said(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.out.read_text(encoding="utf-8").splitlines()]
+
+    @property
+    def address(self) -> str:
+        return str(self.get("address")["address"])
+
+    def __enter__(self) -> PartyProcess:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        end(self.process)
+
+
+class MemoryWatch:
+    """The resident bytes of processes, several times a second, until it is closed; ``growth_bytes`` from the first."""
+
+    def __init__(self, *pids: int) -> None:
+        self.first = {pid: rss_bytes(pid) for pid in pids}
+        self.most = dict(self.first)
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+        self._thread.start()
+
+    def _watch(self) -> None:
+        while not self._over.wait(0.1):
+            for pid in self.most:
+                try:
+                    self.most[pid] = max(self.most[pid], rss_bytes(pid))
+                except OSError:
+                    continue
+
+    def growth_bytes(self) -> dict[int, int]:
+        return {pid: self.most[pid] - self.first[pid] for pid in self.most}
+
+    def close(self) -> None:
+        self._over.set()
+        self._thread.join()
 
 
 class CountingProxy:
