@@ -96,7 +96,8 @@ class TwistdNode:
     def __enter__(self) -> TwistdNode:
         if self.kind:
             self.qgate("init", "--kind", self.kind)
-        words = ["-m", "twisted", "-n", "--pidfile=", "qgnode", "--config", str(self.config), "--data", str(self.data)]
+        words = ["-c", "from twisted.scripts.twistd import run; run()", "-n", "--pidfile=", "qgnode"]
+        words += ["--config", str(self.config), "--data", str(self.data)]
         self.process = start([sys.executable, *words], self.log, **self.environment)
         until(f"{self.log.name}: ready", self._answers, 30)
         return self
