@@ -7,6 +7,9 @@ from __future__ import annotations
 
 from quantumgate.wire.limits import BUDGET_PACE, FLOOD_BURST_FACTOR
 
+ROUNDING = 1e-6
+"""A token that lacks no more than this is there: a timer set for that very moment would else miss it, for ever."""
+
 
 class TokenBucket:
     """``rate`` tokens a second, at most ``burst`` of them saved up. Time is the caller's monotonic seconds."""
@@ -26,7 +29,7 @@ class TokenBucket:
     def take(self, now: float) -> bool:
         """One token, or False where there is none."""
         self._refill(now)
-        if self.tokens < 1:
+        if self.tokens < 1 - ROUNDING:
             return False
         self.tokens -= 1
         return True
