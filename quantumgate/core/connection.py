@@ -18,6 +18,7 @@ from quantumgate.core.handshake.outcome import Established, Failed
 from quantumgate.core.handshake.responder import Responder
 from quantumgate.core.session import Session
 from quantumgate.core.session_settings import SessionSettings
+from quantumgate.core.state import SessionPhase
 from quantumgate.crypto.random import RandomSource
 from quantumgate.errors import RemoteProtocolError
 from quantumgate.wire.codes import CloseCode
@@ -39,7 +40,6 @@ class Connection:
         "_buffers",
         "_dead_until",
         "_deadline_told",
-        "_events",
         "_filled",
         "_handshake",
         "_hanging_up",
@@ -53,6 +53,7 @@ class Connection:
         "_storage",
         "_timer_moved",
         "_view",
+        "events",
         "finished",
         "on_output",
         "session",
@@ -72,7 +73,8 @@ class Connection:
         self.session: Session | None = None
         self.finished = False
         self.on_output: Any = None
-        self._events: deque[Event] = deque()
+        self.events: deque[Event] = deque()
+        """What happened, oldest first; ``next_event`` takes from it."""
         self._dead_until: float | None = None
         self._stalled_since: float | None = None
         self._hanging_up = False
@@ -213,7 +215,7 @@ class Connection:
         if handshake is None:
             return
         while handshake.requests:
-            self._events.append(RequestMade(handshake.requests.pop(0)))
+            self.events.append(RequestMade(handshake.requests.pop(0)))
         outcome = handshake.outcome
         if isinstance(outcome, Established):
             self._begin_session(outcome, now)
@@ -227,6 +229,7 @@ class Connection:
             self._queue_handshake_output(handshake.output())
         session = self.session = Session(established, self._settings, self._block, self._random, now)
         session.on_output = self._wake
+        session.events = self.events
         if not established.verdict.admitted:
             session.close(established.verdict.code, established.verdict.text, now, graceful=False)
         elif not established.initiator:
@@ -241,8 +244,8 @@ class Connection:
     def _handshake_failed(self, failed: Failed) -> None:
         handshake, self._handshake = self._handshake, None
         if failed.security_event:
-            self._events.append(SecurityNotice(failed.reason, failed.message))
-        self._events.append(Closed(failed.reason, failed.message, advice=failed.advice, by="handshake"))
+            self.events.append(SecurityNotice(failed.reason, failed.message))
+        self.events.append(Closed(failed.reason, failed.message, advice=failed.advice, by="handshake"))
         if handshake is not None:
             self._queue_handshake_output(handshake.output())
             self._dead_until = handshake.deadline() if failed.silent else None
@@ -331,11 +334,15 @@ class Connection:
 
     def next_event(self) -> Event | None:
         """What happened, oldest first."""
-        if self._events:
-            return self._events.popleft()
-        if self.session is not None and self.session.events:
-            return self.session.events.popleft()
-        return None
+        return self.events.popleft() if self.events else None
+
+    @property
+    def quiet(self) -> bool:
+        """Whether an open session has nothing more to say now: asking ``data_to_send`` again would give nothing."""
+        session = self.session
+        if session is None or self._out is not None or session.phase is not SessionPhase.READY:
+            return False
+        return not (session.outgoing.waiting or session.outgoing.roomy)
 
     @property
     def timer_moved(self) -> bool:
@@ -385,6 +392,6 @@ class Connection:
             self.session.close(code, text, now, graceful=graceful)
         elif self._handshake is not None:
             self._handshake = None
-            self._events.append(Closed("cancelled", "closed by this side during the handshake"))
+            self.events.append(Closed("cancelled", "closed by this side during the handshake"))
             self._finish()
         self._wake()

@@ -173,9 +173,11 @@ class Outgoing:
         return bool(self._controls or self._windows or self.switch_due) or self._pong is not None
 
     @property
-    def has_data(self) -> bool:
-        """Whether a channel could send, or something waits for its time or for room at the peer."""
-        return any(self._classes) or bool(self._opens) or self._extenders is not None
+    def waiting(self) -> bool:
+        """Whether a channel or a control frame could be sent, or something waits for its time or room at the peer."""
+        if self._controls or self._windows or self.switch_due or self._opens or any(self._classes):
+            return True
+        return self._pong is not None or self._extenders is not None
 
     def next_control_at(self) -> float | None:
         """When the next frame may go that waits for nothing but its time."""

@@ -14,7 +14,8 @@ _FIXPOINTS = frozenset(BULK_WIRE_BYTES)
 def padded_body_bytes(body_bytes: int, most_bytes: int) -> int:
     """Length of the body after padding in mode ``padme``; never above ``most_bytes``, the peer's max_record."""
     wire = body_bytes + RECORD_OVERHEAD_BYTES
+    if wire <= PADME_FLOOR_BYTES:
+        return max(min(PADME_FLOOR_BYTES - RECORD_OVERHEAD_BYTES, most_bytes), body_bytes)
     if wire in _FIXPOINTS:
         return body_bytes
-    padded = max(padme(wire), PADME_FLOOR_BYTES) - RECORD_OVERHEAD_BYTES
-    return max(min(padded, most_bytes), body_bytes)
+    return max(min(padme(wire) - RECORD_OVERHEAD_BYTES, most_bytes), body_bytes)

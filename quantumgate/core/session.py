@@ -96,6 +96,7 @@ class Session:
         "now",
         "on_output",
         "outgoing",
+        "over",
         "path_lost",
         "peer",
         "peer_block",
@@ -144,6 +145,8 @@ class Session:
         self.bytes_sent = self.bytes_received = self.queued_bytes = 0
         self.rtt_seconds: float | None = None
         self.phase, self.path_lost = Phase.OPENING, False
+        self.over = False
+        """Nothing is delivered any more. Kept beside ``phase``: it is asked at every record."""
         self._phase_until: float | None = now + self.limits.session_seconds if self.initiator else None
         self.events: deque[Event] = deque()
         self._closed_told = False
@@ -173,6 +176,7 @@ class Session:
         """One step along the table; ``until`` is when the new phase ends by itself."""
         self.phase = SESSION[self.phase, change]
         self._phase_until, self.timer_moved = until, True
+        self.over = self.phase is Phase.OVER
 
     @property
     def ready(self) -> bool:
@@ -183,11 +187,6 @@ class Session:
     def closing(self) -> bool:
         """No new channels any more."""
         return self.phase not in (Phase.OPENING, Phase.READY)
-
-    @property
-    def over(self) -> bool:
-        """Nothing is delivered any more."""
-        return self.phase is Phase.OVER
 
     @property
     def record_room_bytes(self) -> int:
@@ -342,7 +341,7 @@ class Session:
     @property
     def wants_to_send(self) -> bool:
         """Whether ``seal_next`` could have something."""
-        return self.outgoing.has_control or self.outgoing.has_data
+        return self.outgoing.waiting
 
     def seal_next(self, buffer: memoryview, now: float) -> int:
         """Fill and seal one record into ``buffer``; its bytes, or 0 when nothing may be sent now."""
@@ -350,7 +349,7 @@ class Session:
         outgoing = self.outgoing
         if outgoing.roomy:
             self._tell_roomy()
-        if self.phase is Phase.OVER and not outgoing.has_control:
+        if self.over and not outgoing.has_control:
             return 0
         most = (FIRST_RECORD_BYTES if self._slow else self._record_room) - RECORD_OVERHEAD_BYTES
         view = buffer[RECORD_HEADER_BYTES : RECORD_HEADER_BYTES + most]
@@ -463,7 +462,7 @@ class Session:
     @property
     def said_everything(self) -> bool:
         """Over, and no answering CLOSE waits to be sealed."""
-        return self.phase is Phase.OVER and not self.outgoing.has_control
+        return self.over and not self.outgoing.has_control
 
     # -- time ----------------------------------------------------------------------------------------------------
 

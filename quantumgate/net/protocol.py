@@ -56,7 +56,7 @@ class PeerProtocol(TwistedProtocol):
         self._flush_call: Any = None
         self._pumping = False
         self._fast = self._producing = False
-        self._paused = self._blocked = False
+        self._paused = self._blocked = self._asks_to_write = False
         self._unconfirmed = 0
         self._slow_bytes = 0
         self._rest_call: Any = None
@@ -169,7 +169,7 @@ class PeerProtocol(TwistedProtocol):
         for _ in range(RECORDS_PER_TURN):
             chunk = connection.data_to_send(now)
             if chunk is None:
-                self.transport.stopWriting()  # type: ignore[union-attr]
+                self._ask_to_write(False)
                 return None
             try:
                 count = self._socket.send(chunk)
@@ -181,8 +181,18 @@ class PeerProtocol(TwistedProtocol):
             if count < len(chunk):
                 self._blocked = True
                 break
-        self.transport.startWriting()  # type: ignore[union-attr]
+            if connection.quiet:
+                self._ask_to_write(False)
+                return None
+        self._ask_to_write(True)
         return None
+
+    def _ask_to_write(self, wanted: bool) -> None:
+        """Whether the reactor is to call ``_do_write`` when the socket has room."""
+        if wanted is not self._asks_to_write:
+            self._asks_to_write = wanted
+            transport: Any = self.transport
+            transport.startWriting() if wanted else transport.stopWriting()
 
     # -- the common road -----------------------------------------------------------------------------------------
 
@@ -244,7 +254,8 @@ class PeerProtocol(TwistedProtocol):
         """Events, then output, then the timer."""
         if self._gone or self._pumping or self.transport is None:
             return
-        self._give_events()
+        if self.connection.events:
+            self._give_events()
         if self._fast:
             failed = None if self._gone or self._blocked else self._flush_socket()
             if failed is not None:
@@ -258,7 +269,8 @@ class PeerProtocol(TwistedProtocol):
         connection = self.connection
         if self._gone:
             return
-        self._give_events()
+        if connection.events:
+            self._give_events()
         if connection.finished:
             self._finish()
         elif connection.timer_moved or self._timer is None:
