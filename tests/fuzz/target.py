@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from functools import cache
 from typing import Any
@@ -25,7 +26,7 @@ from quantumgate.crypto import agreement, kem, labels
 from quantumgate.crypto.identity import Identity
 from quantumgate.crypto.secret import Secret
 from quantumgate.crypto.suites import Suite
-from quantumgate.errors import QuantumGateError, RemoteProtocolError
+from quantumgate.errors import ChannelReset, LocalError, QuantumGateError, RemoteProtocolError, SessionClosed
 from quantumgate.wire import frames
 from quantumgate.wire.limits import DEFAULT_LIMITS, RECORD_OVERHEAD_BYTES
 from quantumgate.wire.rekey_messages import RekeyRequest, RekeyResponse, signed_content
@@ -119,11 +120,12 @@ class Guest:
             channel.consumed(size)
 
     def _rude(self, channel: Any) -> None:
+        """What it asks for in its hooks may fail, which is for the guest to catch."""
         if self.manners & 4:
             channel.reset(0x8001, "rude")
         if self.manners & 8:
             for other in self.channels[:3]:
-                if not other.closed:
+                with suppress(LocalError, ChannelReset, SessionClosed):
                     other.write(b"more") if other.stream else other.ours and other.send(b"more")
 
     def _closed(self, number: int) -> None:
