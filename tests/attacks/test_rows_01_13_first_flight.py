@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from quantumgate.core.connection import Connection
 from quantumgate.core.handshake import Failed, Responder
 from quantumgate.core.replay import ReplayWindow
 from quantumgate.core.state import ResponderState
@@ -14,6 +15,7 @@ from quantumgate.errors import BugError
 from quantumgate.wire.limits import FIRST_FLIGHT_BYTES
 from tests.attacks.mallory import A_MS, MINUTE_MS, Dialler
 from tests.core.handshake.duel import START, WALL_OFFSET_SECONDS, Duel, SeededRandom, identity, settings, window
+from tests.core.sessions import PLAIN
 
 HOUR_MS = 60 * MINUTE_MS
 
@@ -79,6 +81,36 @@ class Row1Tests(SilenceTestCase):
             (deadline,) = deadlines
             self.assertTrue(START + 30 <= deadline <= START + 90)
 
+    def test_two_hundred_kinds_of_bad_first_flight_look_alike(self) -> None:
+        """Through the door of a connection: when it ends is the same with the same luck, and no byte is ever sent."""
+        good = Dialler(BOB).init()
+        luck = SeededRandom("kinds")
+        kinds = [luck.bytes(luck.below(3000)) for _ in range(60)]
+        kinds += [good[:at] + bytes([good[at] ^ 1 << luck.below(8)]) + good[at + 1 :] for at in range(0, 700, 10)]
+        kinds += [good[: luck.below(len(good))] for _ in range(30)] + [luck.bytes(70_000)]
+        kinds += [Dialler(BOB).init(header={"a": A_MS + 7 * MINUTE_MS * (number + 1)}) for number in range(20)]
+        kinds += [Dialler(BOB).init(header={"body_bytes": number}) for number in range(19)]
+        self.assertEqual(len(kinds), 200)
+        for seed in range(2):
+            seen = {self.reaction(data, seed, chunk) for data in kinds for chunk in (1 << 20, 500)}
+            self.assertEqual(len(seen), 1)
+            (closed_at,) = seen
+            self.assertTrue(START + 30 <= closed_at <= START + 90)
+
+    def reaction(self, data: bytes, seed: int, chunk: int) -> float:
+        """When the transport is dropped, where the sender waits for that; a piece comes every second."""
+        connection = Connection(listener(seed=seed), PLAIN, PLAIN.block(), SeededRandom("session"), START)
+        now = START
+        for at in range(0, len(data), chunk):
+            connection.receive(data[at : at + chunk], now)
+            self.assertIsNone(connection.data_to_send(now))
+            now += 0.02
+        while not connection.finished:
+            now = max(now, connection.deadline())
+            connection.expire(now)
+            self.assertIsNone(connection.data_to_send(now))
+        return now
+
     def test_timers_differ_between_connections(self) -> None:
         found = set()
         for seed in range(20):
@@ -118,6 +150,19 @@ class Row2Tests(SilenceTestCase):
             party = listener(replay, now=START + later)
             party.receive(first_flight, START + later)
             self.assert_drains(party, now=START + later)
+
+    def test_the_original_peer_pays_nothing(self) -> None:
+        """Its session goes on, it may dial again; what is blamed is the address that sent the copy, never a UUID."""
+        replay = window()
+        duel = Duel(replay=replay)
+        first_flight = duel.flight("i")
+        duel.responder.receive(first_flight, START)
+        party = listener(replay)
+        party.receive(first_flight, START)
+        outcome = party.outcome
+        self.assertEqual(isinstance(outcome, Failed) and (outcome.blame, outcome.security_event), ("address", False))
+        duel.run().established
+        Duel(replay=replay, seed="again").run().established
 
     def test_it_is_the_answer_that_counts(self) -> None:
         """A flight that was not answered may come again: else anybody who sees it could lock its sender out."""

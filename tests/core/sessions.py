@@ -194,7 +194,8 @@ class Pair:
         """Time passes; both are woken at their deadlines on the way."""
         end = self.now + seconds
         for _ in range(10_000):
-            soonest = min(owner.connection.deadline() for owner in self.sides)
+            living = [owner.connection for owner in self.sides if not owner.connection.finished]
+            soonest = min((connection.deadline() for connection in living), default=end + 1)
             if soonest > end:
                 break
             self.now = max(self.now, soonest)
@@ -307,7 +308,7 @@ class Mallory:
         end = self.now + seconds
         for _ in range(10_000):
             at = self.side.connection.deadline()
-            if at > end:
+            if at > end or self.side.connection.finished:
                 break
             self.now = max(self.now, at)
             self.side.connection.expire(self.now)
