@@ -160,6 +160,8 @@ class Channel:
             raise LocalError("only a channel that the peer opened can be accepted, and once")
         self._answered = True
         self._session.outgoing.control(frames.frame(frames.CH_ACCEPT, channel=self.id))
+        if self.outbox or self.fin_due:
+            self._session.outgoing.activate(self)
         self.listen()
         self._drain_inbox()
 
@@ -175,6 +177,11 @@ class Channel:
     def answered(self) -> bool:
         """Whether CH_ACCEPT has been sent or received."""
         return self._answered
+
+    @property
+    def may_speak(self) -> bool:
+        """Whether MSG may be sent: after our CH_OPEN, or after our CH_ACCEPT."""
+        return self.opened if self.ours else self._answered
 
     def reset(self, code: int = ResetCode.CANCELLED, text: str = "") -> None:
         """End it now, both ways; what is queued is dropped."""
@@ -196,13 +203,15 @@ class Channel:
         if self._grown:
             session.pool.shrink(session.limits.window_max_bytes)
         self._repay()
-        session.hands.held_bytes -= self._held_raw_bytes
-        self._held_raw_bytes = 0
+        held, self._held_raw_bytes = self._held_raw_bytes, 0
+        session.hands.held_bytes -= held
         self.outbox.clear()
         self._inbox.clear()
         self._parts = None
         session.channel_ended(self)
         self.on_closed(reason)
+        if held:
+            session.hands.freed()
 
     # -- sending -------------------------------------------------------------------------------------------------
 
@@ -265,7 +274,9 @@ class Channel:
             session.queued_bytes += len(data)
             if not self.active:
                 session.outgoing.activate(self)
-        full = self.queued_bytes > QUEUE_MARK_BYTES or session.queued_bytes > session.limits.queue_pause_bytes
+        full = self.queued_bytes > QUEUE_MARK_BYTES
+        if self.queued_bytes and session.queued_bytes > session.limits.queue_pause_bytes:
+            full = True  # only where something is queued here: else nothing would ever call on_room
         self._wants_room = self._wants_room or full
         return not full
 
@@ -296,10 +307,17 @@ class Channel:
         return self._fin_queued and not self._fin_sent
 
     def fin_was_sent(self) -> None:
-        """The frame with fin went out."""
+        """The frame with fin is in the record that is being filled; whom that ends is told when it is sealed."""
         self._fin_sent = True
         if self._fin_received or not self.stream:
+            self._session.outgoing.roomy.append(self)
+
+    def tell(self) -> None:
+        """What sending has brought about, told when no record is being filled: the end of the channel, or room."""
+        if self._fin_sent and (self._fin_received or not self.stream):
             self.end(None)
+        elif not self.closed:
+            self.on_room()
 
     def head(self, size: int, compressed: bool) -> bytes:
         """Frame header and total of a whole message of ``size`` bytes. Cached: most traffic repeats few sizes."""
@@ -439,6 +457,7 @@ class Channel:
         if self._part_left or parts is None:
             raise MalformedError("the parts of a message are fewer than its total")
         self._parts = None
+        self._session.loans.forget(self)
         data = bytes(parts)
         if self._answered and not self._busy and not self._inbox and self._session.hands.free:
             self._hand_over(data, compressed)
@@ -468,6 +487,8 @@ class Channel:
         self._held_bytes, self._held_raw_bytes = credit_bytes, raw_bytes
         self._session.hands.held_bytes += raw_bytes
         self.listen()
+        if not self._session.hands.free:
+            self._session.hands.are_full()
 
     def release(self) -> None:
         """The guest is done with the message that ``on_message`` answered False for."""
@@ -489,7 +510,7 @@ class Channel:
 
     def _drain_inbox(self) -> None:
         inbox = self._inbox
-        while inbox and not self._busy and not self.closed:
+        while inbox and self._answered and not self._busy and not self.closed:
             if not self.stream and not self._session.hands.free:
                 self._session.hands.wait(self)
                 return

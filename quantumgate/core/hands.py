@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from quantumgate.core.state import SessionPhase
+
 if TYPE_CHECKING:
     from quantumgate.core.channel import Channel
     from quantumgate.core.session import Session
@@ -45,8 +47,8 @@ class Hands:
         self._waiting.pop(channel, None)
 
     def freed(self) -> None:
-        """A message was released: the channels that wait have their turn, oldest first."""
-        if not self._full:
+        """A message is in hand no more: the channels that wait have their turn, oldest first."""
+        if not self._full or self._session.phase in (SessionPhase.CLOSING, SessionPhase.OVER):
             return
         for channel in list(self._waiting):
             if not self.free:

@@ -17,7 +17,6 @@ from quantumgate.errors import ChannelReset, FloodError, MalformedError, Violati
 from quantumgate.wire import frames
 from quantumgate.wire.codes import FIRST_GUEST_RESET_CODE, ResetCode, describe
 from quantumgate.wire.limits import (
-    CHANNEL_ID_MAX,
     CLOSE_TEXT_BYTES,
     CONTROL_MESSAGE_BYTES,
     CONTROLS_WAITING_MAX,
@@ -79,10 +78,10 @@ class Incoming:
                     size = at - start - MESSAGE_TOTAL_BYTES
                     cost = size + MESSAGE_CREDIT_BYTES
                     received = channel.received_bytes + cost
-                    if size < 0 or _unpack_total(body, start)[0] != size or size > max_message:
+                    if size < 0 or _unpack_total(body, start)[0] != size:
                         raise MalformedError("a whole message that is not as long as its total")
-                    if received > channel.receive_limit:
-                        raise ViolationError(f"window overrun: {received} bytes of {channel.receive_limit}")
+                    if received > channel.receive_limit or size > max_message:
+                        raise ViolationError(f"{received} bytes of {channel.receive_limit}, a message of {size}")
                     channel.received_bytes = received
                     if channel.on_message(bytes(body[start + MESSAGE_TOTAL_BYTES : at])):
                         channel.consumed_bytes += cost
@@ -90,8 +89,6 @@ class Incoming:
                             channel.renew()
                     elif not channel.closed:
                         channel.hold(cost, size)
-                        if not session.hands.free:
-                            session.hands.are_full()
                 else:
                     self._message(channel, word & 0xFFFFFF, size_word >> 24, bytes(body[start:at]))
             else:
@@ -124,7 +121,7 @@ class Incoming:
             raise ViolationError(f"{name} for channel {channel_id}, which was never opened")
 
     def channel_opened(self) -> None:
-        """Each channel, ours or theirs, explains a few frames that cross its end on the way."""
+        """Each channel, ours or theirs, refused or not, explains a few frames that cross its end on the way."""
         self._late_left = min(self._late_left + LATE_FRAMES_PER_OPEN, LATE_FRAMES_MAX)
 
     # -- control frames ------------------------------------------------------------------------------------------
@@ -230,9 +227,10 @@ class Incoming:
             raise FloodError("too many CH_OPEN")
         if session.outgoing.controls_waiting >= CONTROLS_WAITING_MAX:
             raise FloodError("CH_OPEN after CH_OPEN, and no answer is read")
-        if channel_id <= self.last_peer_id or channel_id > CHANNEL_ID_MAX or channel_id % 2 == int(session.initiator):
+        if channel_id <= self.last_peer_id or channel_id % 2 == int(session.initiator):
             raise ViolationError(f"CH_OPEN of channel {channel_id} after {self.last_peer_id}")
         self.last_peer_id = channel_id
+        self.channel_opened()
         self._admit(channel_id, opened.extender, opened)
 
     def _admit(self, channel_id: int, extender: UUID, opened: frames.ChannelOpen) -> None:

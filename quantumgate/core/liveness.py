@@ -61,7 +61,8 @@ class Liveness:
             return
         self._session.timer_moved = True
         if now < self._sent_at + PING_GAP_SECONDS:
-            self._delayed_wait_seconds = wait_seconds
+            delayed = self._delayed_wait_seconds
+            self._delayed_wait_seconds = wait_seconds if delayed is None else min(delayed, wait_seconds)
             return
         self._delayed_wait_seconds = None
         self._token = (self._token + 1) % (1 << 64)
@@ -98,7 +99,8 @@ class Liveness:
         """Look at the silence. May end the session."""
         session = self._session
         if self._delayed_wait_seconds is not None:
-            self.ping(now, self._delayed_wait_seconds, asked=False)
+            wait_seconds, self._delayed_wait_seconds = self._delayed_wait_seconds, None
+            self.ping(now, wait_seconds, asked=False)  # waits again where it is too early; goes where no answer is near
         if self._answer_by is not None:
             if now < self._answer_by:
                 return

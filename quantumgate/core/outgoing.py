@@ -6,7 +6,7 @@ Not for: sealing (``core/records.py``) or padding.
 
 from __future__ import annotations
 
-from collections import deque
+from collections import OrderedDict, deque
 from typing import TYPE_CHECKING
 
 from quantumgate.core.budget import TokenBucket, paced
@@ -51,11 +51,13 @@ class Outgoing:
         "_classes",
         "_controls",
         "_extenders",
+        "_message_opens",
         "_open_bucket",
-        "_opens",
         "_pong",
         "_session",
         "_shut",
+        "_stream_opens",
+        "_streams_turn",
         "_windows",
         "roomy",
         "switch_due",
@@ -66,7 +68,9 @@ class Outgoing:
         self._session = session
         self._controls: deque[bytes] = deque()
         self._windows: dict[int, Channel] = {}
-        self._opens: deque[Channel] = deque()
+        self._message_opens: OrderedDict[Channel, None] = OrderedDict()
+        self._stream_opens: OrderedDict[Channel, None] = OrderedDict()
+        self._streams_turn = False
         self._classes: tuple[deque[Channel], ...] = (deque(), deque(), deque())
         self._open_bucket: TokenBucket | None = None
         self._pong: int | None = None
@@ -107,6 +111,12 @@ class Outgoing:
             self._session.timer_moved = True
             self._session.wake()
 
+    def switch(self) -> None:
+        """KEY_SWITCH, as soon as what stands before it is said. After CLOSE nothing is said any more."""
+        if not self._shut:
+            self.switch_due = True
+            self._session.wake()
+
     def window_due(self, channel: Channel) -> None:
         """The channel's receive_limit rose; one WINDOW per channel waits."""
         self._windows[channel.id] = channel
@@ -119,13 +129,16 @@ class Outgoing:
 
     def open(self, channel: Channel) -> None:
         """CH_OPEN as soon as the peer's max_channels and its budget allow."""
-        self._opens.append(channel)
+        self._opens_like(channel)[channel] = None
         self._session.timer_moved = True
         self._session.wake()
 
+    def _opens_like(self, channel: Channel) -> OrderedDict[Channel, None]:
+        return self._stream_opens if channel.stream else self._message_opens
+
     def activate(self, channel: Channel) -> None:
         """The channel has something to send: a turn in its class."""
-        if channel.opened or not channel.ours:
+        if channel.may_speak:
             channel.active = True
             self._classes[channel.priority - 1].append(channel)
             self._session.wake()
@@ -139,8 +152,8 @@ class Outgoing:
         if channel.active:
             channel.active = False
             self._classes[channel.priority - 1].remove(channel)
-        elif not channel.opened and channel in self._opens:
-            self._opens.remove(channel)
+        elif channel.ours and not channel.opened:
+            self._opens_like(channel).pop(channel, None)
 
     def last_words(self, frame: bytes) -> None:
         """Nothing else waits any more, and nothing follows ``frame`` (empty: not even that)."""
@@ -154,7 +167,9 @@ class Outgoing:
 
     def take_unopened(self) -> list[Channel]:
         """The channels that wait for CH_OPEN; they do not wait any more."""
-        waiting, self._opens = list(self._opens), deque()
+        waiting = [*self._message_opens, *self._stream_opens]
+        self._message_opens.clear()
+        self._stream_opens.clear()
         return waiting
 
     @property
@@ -165,7 +180,7 @@ class Outgoing:
     @property
     def opens_waiting(self) -> int:
         """How many channels of ours wait for CH_OPEN."""
-        return len(self._opens)
+        return len(self._message_opens) + len(self._stream_opens)
 
     @property
     def has_control(self) -> bool:
@@ -175,14 +190,14 @@ class Outgoing:
     @property
     def waiting(self) -> bool:
         """Whether a channel or a control frame could be sent, or something waits for its time or room at the peer."""
-        if self._controls or self._windows or self.switch_due or self._opens or any(self._classes):
+        if self._controls or self._windows or self.switch_due or any(self._classes):
             return True
-        return self._pong is not None or self._extenders is not None
+        return bool(self._message_opens or self._stream_opens) or self._pong is not None or self._extenders is not None
 
     def next_control_at(self) -> float | None:
         """When the next frame may go that waits for nothing but its time."""
         times = [] if self._extenders is None else [self._announced_at + EXT_UPDATE_GAP_SECONDS]
-        if self._opens and self._session.may_open() and self._open_bucket is not None:
+        if self.opens_waiting and self._session.may_open() and self._open_bucket is not None:
             times.append(self._open_bucket.next_at())
         return min(times, default=None)
 
@@ -224,7 +239,7 @@ class Outgoing:
             channel = self._windows.pop(next(iter(self._windows)))
             parts.append(frames.frame(frames.WINDOW, frames.U64.pack(channel.receive_limit), channel.id))
             used += 16
-        return used + self._fill_opens(parts, room - used, now) if self._opens else used
+        return used + self._fill_opens(parts, room - used, now) if self.opens_waiting else used
 
     def _fill_opens(self, parts: list[Piece], room: int, now: float) -> int:
         used = 0
@@ -232,10 +247,10 @@ class Outgoing:
         if self._open_bucket is None:
             self._open_bucket = paced(session.limits.ch_open_rate, now)
         bucket = self._open_bucket
-        while self._opens and len(parts) < 2 * MOST_CONTROL_FRAMES and room - used >= CH_OPEN_MOST_BYTES:
+        while self.opens_waiting and len(parts) < 2 * MOST_CONTROL_FRAMES and room - used >= CH_OPEN_MOST_BYTES:
             if not session.may_open() or not bucket.take(now):
                 break
-            channel = self._opens.popleft()
+            channel = self._next_open()
             body = frames.ChannelOpen(channel.extender, channel.stream, channel.priority, channel.label).encode()
             session.channel_opens(channel)
             parts.append(frames.frame(frames.CH_OPEN, body, channel.id))
@@ -245,6 +260,12 @@ class Outgoing:
                 self._classes[channel.priority - 1].append(channel)
         session.timer_moved = True
         return used
+
+    def _next_open(self) -> Channel:
+        """A channel of messages goes ahead of the streams that wait, then the oldest stream has its turn (ADR 0012)."""
+        ahead = bool(self._message_opens) and not (self._streams_turn and self._stream_opens)
+        self._streams_turn = ahead
+        return (self._message_opens if ahead else self._stream_opens).popitem(last=False)[0]
 
     def _fill_data(self, parts: list[Piece], room: int) -> int:
         """Classes in order; while a lower one waits, a class takes at most INTERACTIVE_SHARE of what is left."""
@@ -274,8 +295,6 @@ class Outgoing:
             used += took
             if len(parts) >= MOST_PARTS:
                 break
-            if channel.closed:
-                continue
             if (not channel.outbox and not channel.fin_due) or (channel.outbox and channel.credit_bytes <= 0):
                 queue.popleft()
                 channel.active = False

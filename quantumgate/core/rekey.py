@@ -39,6 +39,7 @@ class Rekey:
         "_next_root",
         "_primary_key",
         "_put_off",
+        "_records_before_answer",
         "_request_bytes",
         "_secondary_key",
         "_session",
@@ -54,6 +55,7 @@ class Rekey:
         self._session, self.root, self.epoch = session, root, 0
         self._forget()
         self._started_at: float | None = None
+        self._records_before_answer = 0
         self._asked = self._crossed = self._switch_sent = self._switch_received = False
         self._next_root: Secret | None = None
         self._next_keys: tuple[AeadKey, AeadKey] | None = None
@@ -64,8 +66,10 @@ class Rekey:
         self._switched_at = now
         self._bytes_at_switch = session.bytes_sent + session.bytes_received
         session.rekey_mark_bytes = self._bytes_at_switch + session.limits.rekey_volume_bytes
-        self._due_at = now + session.random.uniform(*session.limits.rekey_seconds)
+        floor_seconds = session.limits.rekey_floor_seconds / BUDGET_PACE
+        self._due_at = now + max(session.random.uniform(*session.limits.rekey_seconds), floor_seconds)
         self._put_off = False
+        session.timer_moved = True
 
     @property
     def running(self) -> bool:
@@ -133,11 +137,15 @@ class Rekey:
         """Ask for new keys now, unless an exchange is under way. Raises LimitError where the peer would be right to
         object: sooner than the floor allows, with a margin for the way.
         """
-        limits = self._session.limits
-        early = now - self._switched_at < limits.rekey_floor_seconds / BUDGET_PACE
-        if early and self._moved_bytes < limits.rekey_floor_bytes:
-            raise LimitError("rekey_floor_seconds", limits.rekey_floor_seconds)
+        if not self._may_ask(now):
+            raise LimitError("rekey_floor_seconds", self._session.limits.rekey_floor_seconds)
         self._start(now)
+
+    def _may_ask(self, now: float) -> bool:
+        """Both numbers with a margin: what was under way when the keys changed counts here and not at the peer."""
+        limits = self._session.limits
+        late = now - self._switched_at >= limits.rekey_floor_seconds / BUDGET_PACE
+        return late or self._moved_bytes >= limits.rekey_floor_bytes / BUDGET_PACE
 
     def _start(self, now: float) -> None:
         """Send REKEY_REQ, unless an exchange is under way."""
@@ -165,8 +173,7 @@ class Rekey:
         primary_secret = self._primary_key.exchange(response.share)
         secondary_secret = self._secondary_key.decapsulate(response.ciphertext)
         self._derive(primary_secret, secondary_secret, self._request_bytes, data)
-        self._session.outgoing.switch_due = True
-        self._session.wake()
+        self._session.outgoing.switch()
 
     # -- answering -----------------------------------------------------------------------------------------------
 
@@ -207,9 +214,9 @@ class Rekey:
         whole = RekeyResponse(response.epoch, response.share, ciphertext, signature).encode()
         self._started_at = session.now
         self._derive(primary_secret, secondary_secret, data, whole)
+        self._records_before_answer = session.records_sealed
         session.outgoing.long_control(frames.REKEY_RSP, whole)
-        session.outgoing.switch_due = True
-        session.wake()
+        session.outgoing.switch()
 
     def _abandon(self) -> None:
         """Our own request crossed the one that stands."""
@@ -239,14 +246,18 @@ class Rekey:
         return key
 
     def peer_switched(self) -> None:
-        """KEY_SWITCH came: everything after its record is under the next key. Raises MalformedError out of turn."""
+        """KEY_SWITCH came: everything after its record is under the next key. Raises MalformedError out of turn.
+
+        A requester may have our answer while our own KEY_SWITCH still waits for the next record.
+        """
         if self._switch_received:
             raise MalformedError("KEY_SWITCH twice")
+        session = self._session
         key = self._direction_key(sending=False)
-        if not self._asked and not self._switch_sent:
+        if not self._asked and not self._switch_sent and session.records_sealed == self._records_before_answer:
             raise MalformedError("KEY_SWITCH before the answer to its request")
         self._switch_received = True
-        self._session.receive_under(key)
+        session.receive_under(key)
         self._finish_if_both()
 
     def _finish_if_both(self) -> None:

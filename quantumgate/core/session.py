@@ -28,7 +28,6 @@ from quantumgate.core.state import SessionPhase as Phase
 from quantumgate.crypto.aead import AeadKey
 from quantumgate.crypto.random import RandomSource
 from quantumgate.errors import (
-    ChannelReset,
     FloodError,
     LimitError,
     LocalError,
@@ -42,19 +41,18 @@ from quantumgate.wire.codes import CloseCode, ResetCode, describe
 from quantumgate.wire.limits import (
     CHANNEL_ID_MAX,
     CLOSE_TEXT_BYTES,
+    CONTROL_MESSAGE_BYTES,
     FIRST_RECORD_BYTES,
     LABEL_BYTES,
     OPENS_WAITING_MAX,
     RECORD_HEADER_BYTES,
     RECORD_OVERHEAD_BYTES,
     SLOW_PATH_BYTES_PER_SECOND,
-    WINDOW_FREE_RAISE_BYTES,
-    WINDOW_GROWTH_SHARE,
-    Limits,
 )
 from quantumgate.wire.session_tlvs import VERSION_NUMBER, SessionBlock
 
 RATE_WINDOW_SECONDS = 0.1
+IDS_USED_UP = "the channel ids of this session are used up: the next session has new ones"
 _ZEROS = bytes(64 * 1024)
 Signer = Callable[[str, bytes], bytes]
 
@@ -66,6 +64,8 @@ class Session:
         "_buffers",
         "_close_reason",
         "_closed_told",
+        "_ids_missed",
+        "_keep",
         "_next_id",
         "_opener",
         "_our_open",
@@ -86,7 +86,6 @@ class Session:
         "hands",
         "incoming",
         "initiator",
-        "keep",
         "last_data_at",
         "last_received_at",
         "limits",
@@ -140,7 +139,7 @@ class Session:
         self.peer_block = SessionBlock(max_record=FIRST_RECORD_BYTES, max_channels=0, compression=())
         self.peer_extenders: frozenset[UUID] = frozenset()
         self.compressing = False
-        self.keep = settings.keep
+        self._keep = settings.keep
         self.now = self.last_received_at = self.last_data_at = now
         self.bytes_sent = self.bytes_received = self.queued_bytes = 0
         self.rtt_seconds: float | None = None
@@ -149,7 +148,7 @@ class Session:
         """Nothing is delivered any more. Kept beside ``phase``: it is asked at every record."""
         self._phase_until: float | None = now + self.limits.session_seconds if self.initiator else None
         self.events: deque[Event] = deque()
-        self._closed_told = False
+        self._closed_told = self._ids_missed = False
         self.on_output: Callable[[], None] = _nothing
         self.woken = False
         self.channels: dict[int, Channel] = {}
@@ -187,6 +186,16 @@ class Session:
     def closing(self) -> bool:
         """No new channels any more."""
         return self.phase not in (Phase.OPENING, Phase.READY)
+
+    @property
+    def keep(self) -> bool:
+        """Whether an idle session is held open."""
+        return self._keep
+
+    @keep.setter
+    def keep(self, keep: bool) -> None:
+        self._keep, self.timer_moved = keep, True
+        self.wake()
 
     @property
     def record_room_bytes(self) -> int:
@@ -227,8 +236,14 @@ class Session:
         self.emit(Ready(self))
 
     def set_extenders(self, extenders: Iterable[UUID]) -> None:
-        """Tell the peer another list of extenders; of several in a row only the last may ever be sent."""
-        self.outgoing.announce(frames.encode_extenders(tuple(sorted(set(extenders)))))
+        """Tell the peer another list of extenders; of several in a row only the last may ever be sent.
+
+        Raises LimitError for a list that does not fit a control message.
+        """
+        data = frames.encode_extenders(tuple(sorted(set(extenders))))
+        if len(data) > CONTROL_MESSAGE_BYTES:
+            raise LimitError("control_message_bytes", CONTROL_MESSAGE_BYTES, "none: it is fixed")
+        self.outgoing.announce(data)
 
     def peer_extenders_changed(self, extenders: frozenset[UUID]) -> None:
         """EXT_UPDATE came."""
@@ -240,15 +255,17 @@ class Session:
     def open_channel(self, extender: UUID, *, stream: bool, priority: int = 2, label: bytes = b"") -> Channel:
         """A new channel of ours; over the peer's max_channels it waits, unsent, until another one ends.
 
-        Raises SessionClosed, or LimitError for a label of more than 64 bytes, when the ids are used up, or when too
-        many channels wait already.
+        Raises SessionClosed, also when the ids are used up, or LimitError for a label of more than 64 bytes, or when
+        too many channels wait already.
         """
         if self.phase is not Phase.READY:
             raise SessionClosed("the session is not open")
         if len(label) > LABEL_BYTES:
             raise LimitError("label_bytes", LABEL_BYTES)
         if self.ids_used_up:
-            raise LimitError("channel_ids", CHANNEL_ID_MAX)
+            self._ids_missed = self.timer_moved = True
+            self.wake()
+            raise SessionClosed(IDS_USED_UP, CloseCode.OUT_OF_RESOURCES)
         if self.outgoing.opens_waiting >= OPENS_WAITING_MAX:
             raise LimitError("opens_waiting", OPENS_WAITING_MAX)
         if priority not in frames.PRIORITIES:
@@ -261,6 +278,16 @@ class Session:
     def ids_used_up(self) -> bool:
         """Ids are never used twice in a session; after the last one only another session has channels."""
         return self._next_id > CHANNEL_ID_MAX
+
+    @property
+    def _worn_out(self) -> bool:
+        """Whether somebody wants a channel for which there is no id: the session is to be renewed (ADR 0013)."""
+        return self.ids_used_up and (self._ids_missed or self.outgoing.opens_waiting > 0)
+
+    def _end_worn_out(self, now: float) -> None:
+        for waiting in self.outgoing.take_unopened():
+            waiting.end(SessionClosed(IDS_USED_UP, CloseCode.OUT_OF_RESOURCES))
+        self.close(CloseCode.OUT_OF_RESOURCES, IDS_USED_UP, now)
 
     def may_open(self) -> bool:
         """Whether the peer's max_channels leaves room for one more of ours."""
@@ -276,15 +303,11 @@ class Session:
         self.channels[channel.id] = channel
         self.incoming.channel_opened()
         self.timer_moved = True
-        if self.ids_used_up:
-            for waiting in self.outgoing.take_unopened():
-                waiting.end(ChannelReset("the channel ids of this session are used up", ResetCode.LIMIT))
 
     def peer_opened(self, channel: Channel) -> None:
         """CH_OPEN came and there is room for it."""
         self.channels[channel.id] = channel
         self.peer_channels += 1
-        self.incoming.channel_opened()
         self.timer_moved = True
         self.emit(ChannelOffered(channel))
 
@@ -325,6 +348,11 @@ class Session:
         self.incoming.process(plain)
         if self.bytes_sent + self.bytes_received >= self.rekey_mark_bytes and self.phase is Phase.READY:
             self.rekey.data_moved(now)
+
+    @property
+    def records_sealed(self) -> int:
+        """Records sent under the present key."""
+        return self._sealer.records
 
     def receive_under(self, key: AeadKey) -> None:
         """The peer switched: the next record is under this key."""
@@ -373,8 +401,7 @@ class Session:
     def _tell_roomy(self) -> None:
         roomy, self.outgoing.roomy = self.outgoing.roomy, []
         for channel in roomy:
-            if not channel.closed:
-                channel.on_room()
+            channel.tell()
 
     def _pad(self, view: memoryview, used: int, most: int) -> int:
         if self.settings.padding == "off":
@@ -471,12 +498,15 @@ class Session:
         self.timer_moved = False
         times = [self._phase_until] if self._phase_until is not None else []
         if self.phase is Phase.READY:
-            times += [self.liveness.deadline(), self.rekey.deadline()]
+            times += [self.now] if self._worn_out else [self.liveness.deadline(), self.rekey.deadline()]
         if self.phase in (Phase.READY, Phase.DRAINING):
-            for at in (self._accept_deadline(), self.outgoing.next_control_at()):
-                if at is not None:
-                    times.append(at)
+            times += [at for at in (self._accept_deadline(), self._control_deadline()) if at is not None]
         return min(times, default=float("inf"))
+
+    def _control_deadline(self) -> float | None:
+        """When to ask for a record. Where one was asked for and does not come, the transport is full: ask no more."""
+        at = self.outgoing.next_control_at()
+        return None if at is None or (self.woken and at <= self.now) else at
 
     def _accept_deadline(self) -> float | None:
         waiting = self._unanswered
@@ -493,6 +523,8 @@ class Session:
             self.liveness.expire(now)
         if self.phase is Phase.READY:
             self.rekey.expire(now)
+        if self.phase is Phase.READY and self._worn_out:
+            self._end_worn_out(now)
         if self.phase in (Phase.READY, Phase.DRAINING):
             while (accept_at := self._accept_deadline()) is not None and now >= accept_at:
                 self._unanswered.popleft()[1].reset(ResetCode.TIMEOUT, "no answer to CH_OPEN")
@@ -534,16 +566,3 @@ def _nothing() -> None:
 
 def _word(code: int) -> str:
     return describe(code, CloseCode).replace(" ", "-")
-
-
-def check_session_limits(limits: Limits) -> None:
-    """Raises LimitError for numbers of a node that do not fit one another.
-
-    The windows that a peer may fill at once stay under ``initial_windows_sum_bytes``, and half of either pool holds the
-    largest message, or one that is larger than its window would wait for ever.
-    """
-    if limits.initial_window_bytes * limits.max_channels > limits.initial_windows_sum_bytes:
-        raise LimitError("initial_windows_sum_bytes", limits.initial_windows_sum_bytes, "limits.max_channels")
-    most = min(limits.window_pool_peer_bytes, limits.window_pool_node_bytes) * (1 - WINDOW_GROWTH_SHARE)
-    if max(limits.max_message_bytes, WINDOW_FREE_RAISE_BYTES) > most:
-        raise LimitError("max_message_bytes", most, "limits.max_message_bytes")

@@ -25,8 +25,8 @@ BY_UNIT: tuple[tuple[str, tuple[float, float]], ...] = (
 BY_NAME: dict[str, tuple[float, float]] = {
     "max_record_bytes": wire_limits.MAX_RECORD_RANGE_BYTES,
     "max_message_bytes": (KIB, wire_limits.MAX_MESSAGE_CEILING_BYTES),
-    "initial_window_bytes": (KIB, 4 * MIB),
-    "max_channels": (1, 65_535),
+    "initial_window_bytes": (wire_limits.FIRST_WINDOW_BYTES, 4 * MIB),  # a peer refuses a SESSION with less
+    "max_channels": (wire_limits.FIRST_CHANNELS, 65_535),
     "sessions_per_identity": (1, 64),
     "progress_bytes": (0, 64 * KIB),
     "key_records_max": (1024, wire_limits.KEY_RECORDS_MAX),
@@ -44,7 +44,6 @@ NOT_ABOVE: tuple[tuple[str, str], ...] = (
     ("window_max_bytes", "window_pool_peer_bytes"),
     ("window_pool_peer_bytes", "window_pool_node_bytes"),
     ("redial_min_seconds", "redial_max_seconds"),
-    ("rekey_floor_bytes", "rekey_volume_bytes"),
     ("rekey_volume_bytes", "key_bytes_max"),
 )
 """Pairs of limits of which the first may not be above the second."""
@@ -82,6 +81,11 @@ def check_together(limits: Limits) -> None:
         raise Problem(("limits", "max_message_bytes"),
                       f"at most half of limits.window_pool_peer_bytes = {limits.window_pool_peer_bytes}",
                       found_text(limits.max_message_bytes))
+    floor_most = int(limits.rekey_volume_bytes * wire_limits.BUDGET_PACE)
+    if limits.rekey_floor_bytes > floor_most:  # the peer may have counted less than we, and would be right to object
+        raise Problem(("limits", "rekey_floor_bytes"),
+                      f"at most {floor_most} ({wire_limits.BUDGET_PACE} of limits.rekey_volume_bytes)",
+                      found_text(limits.rekey_floor_bytes))
     window_sum = limits.initial_windows_sum_bytes
     if limits.max_channels * limits.initial_window_bytes > window_sum:
         most = window_sum // limits.initial_window_bytes

@@ -76,7 +76,7 @@ class LevelTests(SynchronousTestCase):
 
     def test_custom(self) -> None:
         limits = resolved(security={"level": "custom", "handshake_seconds": 5, "handshake_delay_seconds": 0,
-                                    "rekey_seconds": [60, 120], "rekey_volume_bytes": 268_435_456,
+                                    "rekey_seconds": [60, 120], "rekey_volume_bytes": 335_544_320,
                                     "rekey_stop_seconds": 30},
                           privacy={"padding": "off", "noise": "off"})
         self.assertEqual(limits.limits.rekey_seconds, (60, 120))
