@@ -31,13 +31,18 @@ from quantumgate.extender.doors import ChannelDoor, CloseReason
 from quantumgate.extender.endings import StreamReset, failed, reason_of
 from quantumgate.extender.producers import ProducerTap
 from quantumgate.wire.codes import FIRST_GUEST_RESET_CODE, ResetCode
-from quantumgate.wire.limits import MIB
+from quantumgate.wire.limits import KIB, MIB
 
 LINGER_SECONDS = 60.0
 """How long a peer may leave its half of a closed stream open after it took all that we sent."""
 
 DISCARD_BYTES = 16 * MIB
 """How much a peer may still send into a stream that we closed: what an honest one can have queued."""
+
+
+GATHER_BYTES = 4096
+GATHERED_BYTES = 64 * KIB
+"""Pieces smaller than the first wait together, up to the second: a window of single bytes costs no object for each."""
 
 
 @implementer(IAddress)
@@ -72,7 +77,7 @@ class StreamTransport:
     ) -> None:
         self._channel, self._addresses, self._clock = channel, addresses, clock
         self._fault, self._over = fault, over
-        self._inbox: deque[bytes] = deque()
+        self._inbox: deque[bytes | bytearray] = deque()
         self._paused = self._fin_came = self._fin_told = False
         self._finished = self._half_closing = self._lost = False
         self._reason: Failure | None = None
@@ -216,11 +221,21 @@ class StreamTransport:
         if self._reason is not None:
             return
         if self._inbox or self._paused or self.protocol is None:
-            self._inbox.append(data)
+            self._keep(data)
             if self._discarding():
                 self._soon()
         else:
             self._deliver(data)
+
+    def _keep(self, data: bytes) -> None:
+        """It waits; how much may wait in all is bounded by the window, which is not renewed meanwhile."""
+        last = self._inbox[-1] if self._inbox else b""
+        if len(data) >= GATHER_BYTES:
+            self._inbox.append(data)
+        elif type(last) is bytearray and len(last) < GATHERED_BYTES:
+            last += data
+        else:
+            self._inbox.append(bytearray(data))
 
     def _deliver(self, data: bytes) -> None:
         if self._discarding():
@@ -289,7 +304,7 @@ class StreamTransport:
     def _advance(self) -> None:
         """Hands over what is due, in order: data, the end of data, the end of the stream."""
         while self._inbox and self._may_deliver():
-            self._deliver(self._inbox.popleft())
+            self._deliver(bytes(self._inbox.popleft()))
         if self._half_closing and self._finished and self._reason is None:
             self._half_closing = False
             self._tell_half_closed()

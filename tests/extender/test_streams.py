@@ -120,6 +120,25 @@ class TransportTests(Case):
         self.meeting.settle()
         self.assertEqual(self.there.received, b"a" * WINDOW + b"b" * WINDOW)
 
+    def test_single_bytes_wait_together(self) -> None:
+        """What a paused reader has not taken costs its bytes, whatever the pieces; large pieces are not copied."""
+        large = bytes(range(256)) * (streams.GATHER_BYTES // 256)
+        for data, pieces in (
+            ([b"x"] * 1000, 1),
+            ([bytes(streams.GATHER_BYTES - 1)] * (streams.GATHERED_BYTES // streams.GATHER_BYTES + 3), 2),
+            ([b"a", large, b"b", b"c", large], 4),
+        ):
+            transport = self.there.transport
+            transport.pauseProducing()
+            for piece in data:
+                transport._data(piece)
+            self.assertEqual(len(transport._inbox), pieces)
+            self.assertEqual(sum(part is large for part in transport._inbox), data.count(large))
+            self.there.received = b""
+            transport.resumeProducing()
+            self.meeting.settle()
+            self.assertEqual(self.there.received, b"".join(data))
+
     def test_paused_while_it_reads(self) -> None:
         """What comes after the piece in whose delivery it paused waits."""
 
@@ -128,13 +147,14 @@ class TransportTests(Case):
             self.there.transport.pauseProducing()
 
         self.there.dataReceived = data_received
-        for piece in (b"1", b"2", b"3"):
+        one, two, three = (piece * streams.GATHER_BYTES for piece in (b"1", b"2", b"3"))
+        for piece in (one, two, three):
             self.here.transport.write(piece)
         self.meeting.settle()
-        self.assertEqual(self.there.received, b"1")
+        self.assertEqual(self.there.received, one)
         self.there.transport.resumeProducing()
         self.meeting.settle()
-        self.assertEqual(self.there.received, b"12")
+        self.assertEqual(self.there.received, one + two)
 
     def test_writes_on(self) -> None:
         """A writer that does not listen has its stream reset; the session lives."""
