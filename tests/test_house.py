@@ -30,7 +30,7 @@ UNTESTED = frozenset((  # noqa: SIM905 - a list of words
     "core.padding core.records core.rekey core.requests core.session core.session_settings core.state errors ids "
     "interfaces net.dialer net.doorway net.listener net.monotonic net.protocol node.assemble node.clockwatch "
     "node.connections node.contact node.desk node.dialling node.dialwords node.keeper node.notify node.pins "
-    "node.status node.world tap wire.codes wire.compressed wire.frames wire.limits wire.padme wire.rekey_messages "
+    "node.status node.world tap wire.compressed wire.frames wire.padme wire.rekey_messages "
     "wire.session_tlvs cli.bench cli.benchguest "
 ).split())
 
