@@ -1,7 +1,8 @@
-"""``python -m tests.fuzz``: fuzz one Session after another with the keys in hand, for so many executions.
+"""``python -m tests.fuzz``: fuzz one session or handshake after another with the keys in hand, for so many executions.
 
-An execution is one script (a handful of sealed records, re-keys, local calls, time) against a fresh Session. Findings
-and new scripts are written to ``--work``; a finding makes the exit code 1.
+An execution is one script (a handful of sealed records or messages, re-keys, local calls, time) against a fresh
+Connection. State, findings and new scripts are written to ``--work`` all the time, so that a run may be ended at any
+moment and the next one learns from it; a finding makes the exit code 1.
 """
 
 from __future__ import annotations
@@ -9,47 +10,52 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import random
 import subprocess
 import sys
 import time
 import traceback
+from datetime import UTC, datetime
 from pathlib import Path
 
-from tests.fuzz import target
-from tests.fuzz.guide import Guide, from_line, load, smallest_cover, to_line
-from tests.fuzz.mutation import Mutator
-from tests.fuzz.script import Kind, Script, Step
+from tests.fuzz import tally
+from tests.fuzz import target as session
+from tests.fuzz.guide import from_line, load, smallest_cover, to_line
+from tests.fuzz.script import Script, Step
+from tests.fuzz.target import Broken
+from tests.fuzz.targets import TARGETS, Target
+from tests.house import ROOT
 
-CORPUS = Path(__file__).resolve().parent / "corpus" / "session.txt"
 SHOWN_FINDINGS = 20
+SAVE_SECONDS = 10
 
 
-def report_finding(place: Path, script: Script, error: Exception) -> None:
+def report_finding(place: Path, target: Target, script: Script, error: Exception) -> None:
     with place.open("a", encoding="utf-8") as file:
         file.write(f"== {type(error).__name__}: {error}\n")
         file.write("".join(traceback.format_exception(error, limit=-6)))
-        file.write("".join(f"   {describe(step)}\n" for step in script) + f"script {to_line(script)}\n\n")
+        file.write("".join(f"   {describe(target, step)}\n" for step in script) + f"script {to_line(script)}\n\n")
 
 
-def describe(step: Step) -> str:
+def describe(target: Target, step: Step) -> str:
     data = step.data[:48].hex() + ("..." if len(step.data) > 48 else "")
-    return f"{Kind(step.kind).name} a={step.a} b={step.b} {len(step.data)} bytes {data}"
+    kind = target.kinds(step.kind % len(target.kinds))
+    return f"{kind.name} a={step.a} b={step.b} {len(step.data)} bytes {data}"
 
 
 def where(error: Exception) -> str:
     """Findings at one place are one finding."""
     last = traceback.extract_tb(error.__traceback__)[-1]
-    return f"{type(error).__name__} {last.filename}:{last.lineno} {str(error)[:60] if last.name == 'check' else ''}"
+    said = str(error)[:60] if isinstance(error, Broken) else ""
+    return f"{type(error).__name__} {last.filename}:{last.lineno} {said}"
 
 
-def shortest(script: Script, place: str) -> Script:
+def shortest(target: Target, script: Script, place: str) -> Script:
     """Leave steps away as long as the same finding remains."""
     at = 0
     while at < len(script):
         fewer = script[:at] + script[at + 1 :]
         try:
-            target.run_script(fewer)
+            target.run(fewer)
         except Exception as error:
             if where(error) == place:
                 script = fewer
@@ -58,72 +64,99 @@ def shortest(script: Script, place: str) -> Script:
     return script
 
 
-def fuzz(seed: int, executions: int, work: Path) -> int:
-    """One process. Returns the number of different findings."""
-    target.share_first_keys()
-    luck = random.Random(seed)
-    guide = Guide(luck, Mutator(luck, target.THEIRS_BYTES), target.run_script)
-    for script in load(CORPUS):
-        guide.learn(script)
-    findings: set[str] = set()
-    start = said = time.monotonic()
-    while guide.executions < executions:
+class Campaign:
+    """One process: a target, a seed, a directory where its state and what it found are kept."""
+
+    def __init__(self, target: Target, seed: int, work: Path) -> None:
+        self.target, self.work, self.name = target, work, f"{target.name}-{seed}"
+        self.guide = target.guide(seed)
+        self.findings: set[str] = set()
+        self.began = time.monotonic()
+        self.code, self.commit = tally.code(), commit()
+        for path in (target.corpus, *sorted(work.glob(f"found-{target.name}-*.txt"))):
+            for script in load(path):
+                self.guide.learn(script)
+
+    def run(self, executions: int) -> int:
+        """Returns the number of different findings."""
+        said = time.monotonic()
+        while self.guide.executions < executions:
+            self.once()
+            if self.guide.executions % 1000 == 0 and time.monotonic() - said > SAVE_SECONDS:
+                said = time.monotonic()
+                self.save()
+        self.save()
+        return len(self.findings)
+
+    def once(self) -> None:
         try:
-            guide.once()
+            self.guide.once()
         except Exception as error:
             place = where(error)
-            if place not in findings and len(findings) < SHOWN_FINDINGS:
-                report_finding(work / f"findings-{seed}.txt", shortest(guide.last, place), error)
-            findings.add(place)
-        if guide.executions % 1000 == 0 and time.monotonic() - said > 10:
-            said = time.monotonic()
-            save(work, seed, guide, start, len(findings))
-    save(work, seed, guide, start, len(findings))
-    return len(findings)
+            if place not in self.findings and len(self.findings) < SHOWN_FINDINGS:
+                script = shortest(self.target, self.guide.last, place)
+                report_finding(self.work / f"findings-{self.name}.txt", self.target, script, error)
+            self.findings.add(place)
+
+    def save(self) -> None:
+        guide = self.guide
+        state = {
+            "run": self.name, "target": self.target.name, "code": self.code, "commit": self.commit,
+            "executions": guide.executions, "steps": guide.steps, "seconds": round(time.monotonic() - self.began, 1),
+            "arcs": len(guide.seen), "new_scripts": len(guide.found), "findings": len(self.findings),
+            "date": datetime.now(UTC).strftime("%Y-%m-%d"),
+        }  # fmt: skip
+        (self.work / f"state-{self.name}.json").write_text(json.dumps(state))
+        (self.work / f"found-{self.name}.txt").write_text("\n".join(map(to_line, guide.found)) + "\n", encoding="ascii")
 
 
-def save(work: Path, seed: int, guide: Guide, start: float, findings: int) -> None:
-    state = {
-        "executions": guide.executions, "steps": guide.steps, "seconds": round(time.monotonic() - start, 1),
-        "arcs": len(guide.seen), "new_scripts": len(guide.found), "findings": findings,
-    }  # fmt: skip
-    (work / f"state-{seed}.json").write_text(json.dumps(state))
-    (work / f"found-{seed}.txt").write_text("\n".join(map(to_line, guide.found)) + "\n", encoding="ascii")
+def commit() -> str:
+    words = ["git", "rev-parse", "--short", "HEAD"]
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
+    return done.stdout.strip() or "unknown"
 
 
-def fuzz_many(processes: int, seed: int, executions: int, work: Path) -> int:
+def fuzz_many(processes: int, wanted: argparse.Namespace) -> int:
     """Several processes with a share each; the highest exit code."""
-    words = [sys.executable, "-m", "tests.fuzz", "--executions", str(-(-executions // processes)), "--work", str(work)]
-    children = [subprocess.Popen([*words, "--seed", str(seed + n)]) for n in range(processes)]
+    words = [sys.executable, "-m", "tests.fuzz", "--target", wanted.target, "--work", str(wanted.work)]
+    words += ["--executions", str(-(-wanted.executions // processes))]
+    children = [subprocess.Popen([*words, "--seed", str(wanted.seed + n)]) for n in range(processes)]
     return max(child.wait() for child in children)
 
 
-def merge(work: Path) -> None:
+def merge(target: Target, work: Path) -> None:
     """Corpus and new scripts together, as few as reach the same, become the corpus."""
-    scripts = load(CORPUS)
-    for path in work.glob("found-*.txt"):
+    scripts = load(target.corpus)
+    for path in work.glob(f"found-{target.name}-*.txt"):
         scripts += [from_line(line) for line in path.read_text(encoding="ascii").split()]
-    kept = smallest_cover(scripts, target.run_script)
-    CORPUS.parent.mkdir(exist_ok=True)
-    CORPUS.write_text("\n".join(map(to_line, kept)) + "\n", encoding="ascii")
-    print(f"{len(kept)} of {len(scripts)} scripts kept, {CORPUS.stat().st_size} bytes")
+    kept = smallest_cover(scripts, target.run)
+    target.corpus.parent.mkdir(exist_ok=True)
+    target.corpus.write_text("\n".join(map(to_line, kept)) + "\n", encoding="ascii")
+    print(f"{target.name}: {len(kept)} of {len(scripts)} scripts kept, {target.corpus.stat().st_size} bytes")
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__)
+    parser.add_argument("--target", choices=tuple(TARGETS), default="session")
     parser.add_argument("--executions", type=int, default=100_000)
     parser.add_argument("--processes", type=int, default=1)
-    parser.add_argument("--seed", type=int, default=int(time.time()))
+    parser.add_argument("--seed", type=int, default=int(time.time()), help="a run is its target and seed")
     parser.add_argument("--work", type=Path, default=Path("_fuzz"), help="where findings and new scripts are written")
-    parser.add_argument("--merge", action="store_true", help="put what was found in --work into the kept corpus")
+    parser.add_argument("--merge", action="store_true", help="put what was found in --work into the kept corpora")
+    parser.add_argument("--tally", action="store_true", help="put the runs of --work into tally.json")
     wanted = parser.parse_args()
     wanted.work.mkdir(exist_ok=True)
     if wanted.merge:
-        merge(wanted.work)
+        for target in TARGETS.values():
+            merge(target, wanted.work)
+    if wanted.tally:
+        print(f"{sum(row['executions'] for row in tally.add(wanted.work)):,} executions in all")
+    if wanted.merge or wanted.tally:
         return 0
     if wanted.processes > 1:
-        return fuzz_many(wanted.processes, wanted.seed, wanted.executions, wanted.work)
-    findings = fuzz(wanted.seed, wanted.executions, wanted.work)
+        return fuzz_many(wanted.processes, wanted)
+    session.share_first_keys()
+    findings = Campaign(TARGETS[wanted.target], wanted.seed, wanted.work).run(wanted.executions)
     print(f"pid {os.getpid()}: {wanted.executions} executions, {findings} findings")
     return 1 if findings else 0
 

@@ -10,22 +10,31 @@ import base64
 import random
 import sys
 import zlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, Protocol
 
-from tests.fuzz.mutation import Mutator
-from tests.fuzz.script import Script, decode, encode
+from tests.fuzz.script import Script, Step, decode, encode
 
-TRACE_EVERY = (4, 40)
-YOUNG_EXECUTIONS = 100_000
-"""A young pool learns more often than an old one."""
+TRACE_EVERY = ((50_000, 4), (500_000, 40))
+TRACE_OLD_EVERY = 200
+"""A young pool learns more often than an old one: up to so many executions every so manieth."""
 FRESH_SHARE = 0.1
 POOL_MOST = 4000
 _PARTS = ("quantumgate/core/", "quantumgate/wire/")
 
 Arc = tuple[str, int, int]
+
+
+class Maker(Protocol):
+    """Makes scripts: from nothing, and from others."""
+
+    def fresh(self) -> Script:
+        """A new one."""
+
+    def changed(self, script: Sequence[Step], other: Sequence[Step]) -> Script:
+        """``script`` with changes, now and then with a part of ``other``."""
 
 
 def traced(act: Callable[[], object]) -> set[Arc]:
@@ -58,7 +67,7 @@ def traced(act: Callable[[], object]) -> set[Arc]:
 class Guide:
     """The pool of scripts of one process."""
 
-    def __init__(self, luck: random.Random, mutator: Mutator, run: Callable[[Script], object]) -> None:
+    def __init__(self, luck: random.Random, mutator: Maker, run: Callable[[Script], object]) -> None:
         self.luck, self.mutator, self.run = luck, mutator, run
         self.pool: list[Script] = []
         self.seen: set[Arc] = set()
@@ -88,12 +97,16 @@ class Guide:
         self.last = script
         self.executions += 1
         self.steps += len(script)
-        if self.executions % TRACE_EVERY[self.executions > YOUNG_EXECUTIONS] == 0:
+        if self.executions % self._trace_every() == 0:
             if self.learn(script):
                 self.found.append(script)
         else:
             self.run(script)
         return script
+
+
+    def _trace_every(self) -> int:
+        return next((every for young, every in TRACE_EVERY if self.executions <= young), TRACE_OLD_EVERY)
 
 
 # -- corpora: a text file, one script a line -------------------------------------------------------------------------

@@ -83,8 +83,8 @@ class Mutator:
         if script:
             at = self.luck.randrange(len(script))
             step = script[at]
-            change = {"a": self.number()} if self.luck.random() < 0.5 else {"b": self.number()}
-            script[at] = step._replace(**change)
+            number = self.number()
+            script[at] = step._replace(a=number) if self.luck.random() < 0.5 else step._replace(b=number)
 
     def _body(self, script: Script) -> None:
         records = [at for at, step in enumerate(script) if step.data]

@@ -140,7 +140,7 @@ def _block(tight: bool, compression: bool, padding: str) -> SessionBlock:
 
 def share_first_keys() -> None:
     """For long runs: the first epoch's keys are always the same, so they are derived once. Lasts for the process."""
-    derive, known = schedule.record_keys, {}  # type: ignore[var-annotated]
+    derive, known = schedule.record_keys, {}
 
     def record_keys(root: Secret, aead_id: int) -> Any:
         if root != _FIRST_ROOT:

@@ -9,13 +9,14 @@ from twisted.trial import unittest
 from quantumgate.core import incoming
 from quantumgate.wire import frames, session_tlvs
 from tests.fuzz import target
-from tests.fuzz.__main__ import CORPUS
 from tests.fuzz.guide import Guide, from_line, load, to_line
 from tests.fuzz.mutation import Mutator
 from tests.fuzz.script import Kind, Option, Step, decode, encode
 from tests.fuzz.target import run_script
+from tests.fuzz.targets import TARGETS
 
 EXECUTIONS = 1500
+CORPUS = TARGETS["session"].corpus
 
 
 class SessionFuzzTests(unittest.SynchronousTestCase):
