@@ -110,6 +110,8 @@ class Channel:
         "window_bytes",
     )
 
+    window_kind = frames.WINDOW
+
     def __init__(
         self,
         session: Session,
@@ -330,6 +332,13 @@ class Channel:
             word = flags << 24 | size + MESSAGE_TOTAL_BYTES
             head = self._heads[key] = frames.HEAD_AND_TOTAL.pack(frames.MSG << 24 | self.id, word, size)
         return head
+
+    @property
+    def starved(self) -> bool:
+        """Whether nothing of it can be sent before it is fed or given credit."""
+        if self.outbox:
+            return self.credit_bytes <= 0
+        return not self.fin_due
 
     @property
     def credit_bytes(self) -> int:

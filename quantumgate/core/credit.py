@@ -22,17 +22,21 @@ GROW_WITHIN_SECONDS = 0.1
 class CreditPool:
     """Bytes of window beyond the initial one. ``parent`` is the node's pool; a loan counts in both."""
 
-    __slots__ = ("_parent", "_waiting", "grown_bytes", "lent_bytes", "size_bytes")
+    __slots__ = ("_growth_share", "_parent", "_waiting", "grown_bytes", "lent_bytes", "size_bytes")
 
-    def __init__(self, size_bytes: int, parent: CreditPool | None = None) -> None:
+    def __init__(
+        self, size_bytes: int, parent: CreditPool | None = None, *, growth_share: float = WINDOW_GROWTH_SHARE
+    ) -> None:
+        """``growth_share``: what larger windows may use of it; a pool of links has no partial messages to lend for."""
         self.size_bytes = size_bytes
+        self._growth_share = growth_share
         self._parent = parent
         self._waiting: dict[Callable[[], None], None] = {}
         self.grown_bytes = 0
         self.lent_bytes = 0
 
     def _can_grow(self, size_bytes: int) -> bool:
-        room = self.size_bytes * WINDOW_GROWTH_SHARE - self.grown_bytes >= size_bytes
+        room = self.size_bytes * self._growth_share - self.grown_bytes >= size_bytes
         return room and (self._parent is None or self._parent._can_grow(size_bytes))
 
     def grow(self, size_bytes: int) -> bool:
@@ -53,7 +57,7 @@ class CreditPool:
             pool = pool._parent
 
     def _can_lend(self, size_bytes: int) -> bool:
-        room = self.size_bytes * (1 - WINDOW_GROWTH_SHARE) - self.lent_bytes >= size_bytes
+        room = self.size_bytes * (1 - self._growth_share) - self.lent_bytes >= size_bytes
         return room and (self._parent is None or self._parent._can_lend(size_bytes))
 
     def lend(self, size_bytes: int) -> bool:

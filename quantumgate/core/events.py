@@ -6,8 +6,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+from quantumgate.wire.link_frames import LinkTarget
+
 if TYPE_CHECKING:
     from quantumgate.core.channel import Channel
+    from quantumgate.core.relay.link import Link
     from quantumgate.core.session import Session
 
 
@@ -30,6 +33,21 @@ class ChannelOffered:
     """The peer opened a channel; set its hooks, then ``accept()`` or ``reset()`` it."""
 
     channel: Channel
+
+
+@dataclass(frozen=True, slots=True)
+class LinkAsked:
+    """The peer wants a link to ``target``; ``link.answer`` says what became of it."""
+
+    link: Link
+    target: LinkTarget
+
+
+@dataclass(frozen=True, slots=True)
+class LinkArrived:
+    """A relay brings a link that ends here: give it a source and hooks, or close it."""
+
+    link: Link
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,4 +91,15 @@ class Closed:
     by: str = "local"
 
 
-Event = RequestMade | Ready | ChannelOffered | ExtendersChanged | Pong | Rekeyed | SecurityNotice | Closed
+Event = (
+    RequestMade
+    | Ready
+    | ChannelOffered
+    | LinkAsked
+    | LinkArrived
+    | ExtendersChanged
+    | Pong
+    | Rekeyed
+    | SecurityNotice
+    | Closed
+)

@@ -12,9 +12,10 @@ from uuid import UUID
 
 from quantumgate.core.budget import FloodGauge
 from quantumgate.core.channel import Channel
+from quantumgate.core.relay.links import PEER
 from quantumgate.core.state import FRAMES, FrameRule, SessionPhase
 from quantumgate.errors import ChannelReset, FloodError, MalformedError, ViolationError
-from quantumgate.wire import frames
+from quantumgate.wire import frames, link_frames
 from quantumgate.wire.codes import FIRST_GUEST_RESET_CODE, ResetCode, describe
 from quantumgate.wire.limits import (
     CLOSE_TEXT_BYTES,
@@ -91,6 +92,10 @@ class Incoming:
                         channel.hold(cost, size)
                 else:
                     self._message(channel, word & 0xFFFFFF, size_word >> 24, bytes(body[start:at]))
+            elif kind == link_frames.LINK_DATA:
+                had_messages = True
+                if self._rule(kind) is FrameRule.TAKEN:
+                    session.all_links.data(word & 0xFFFFFF, size_word >> 24, body[start:at])
             else:
                 last = at == end or body[at] == frames.PADDING
                 self._control(kind, word & 0xFFFFFF, size_word >> 24, bytes(body[start:at]), last)
@@ -128,11 +133,17 @@ class Incoming:
 
     def _control(self, kind: int, channel_id: int, flags: int, data: bytes, ends_record: bool) -> None:
         rule = self._rule(kind)
+        if kind in link_frames.LINK_TYPES:
+            if rule is FrameRule.TAKEN:
+                self._session.all_links.control(kind, channel_id, flags, data)
+            return
         on_channel, long = kind in frames.CHANNEL_TYPES, kind in frames.LONG_TYPES
         if bool(channel_id) != on_channel or (flags and not long):
             raise MalformedError(f"frame type {kind:#x} with flags {flags:#x} on channel {channel_id}")
         if rule is FrameRule.IGNORED:
             return
+        if self._session.role != PEER and kind in (frames.CH_OPEN, frames.EXT_UPDATE):
+            raise ViolationError("a session that only carries links takes no channels")
         if on_channel:
             self._channel_frame(kind, channel_id, data)
         elif long:
@@ -145,11 +156,11 @@ class Incoming:
         if kind == frames.CLOSE:
             session.peer_closed(*frames.decode_reason(data, CLOSE_TEXT_BYTES))
         elif kind == frames.PING:
-            self._count()
+            self.count_control()
             session.outgoing.pong(frames.decode_u64(data, "PING"))
         elif kind == frames.PONG:
             if not session.liveness.pong(frames.decode_u64(data, "PONG"), session.now):
-                self._count()
+                self.count_control()
         elif kind == frames.KEY_SWITCH:
             if data or not ends_record:
                 raise MalformedError("KEY_SWITCH is empty and the last frame of its record")
@@ -160,7 +171,7 @@ class Incoming:
         if flags & ~frames.WHOLE or bool(flags & frames.FIRST) == (partial is not None):
             raise MalformedError(f"a piece of control message {kind:#x} with flags {flags:#x}")
         if partial is None:
-            self._count()
+            self.count_control()
             partial = self._partials[kind] = bytearray()
         if len(partial) + len(data) > CONTROL_MESSAGE_BYTES or not (data or flags & frames.LAST):
             raise MalformedError(f"control message {kind:#x} is too long, or a piece of it is empty")
@@ -208,7 +219,7 @@ class Incoming:
         if not channel.stream and not channel.ours:
             raise ViolationError("WINDOW for messages that only the peer itself sends")
         if limit < channel.send_limit + WINDOW_FREE_RAISE_BYTES:
-            self._count()
+            self.count_control()
         channel.window(limit)
 
     def _late(self, channel_id: int, name: str) -> None:
@@ -217,7 +228,7 @@ class Incoming:
         if self._late_left:
             self._late_left -= 1
         else:
-            self._count()
+            self.count_control()
 
     def _open(self, channel_id: int, opened: frames.ChannelOpen) -> None:
         session = self._session
@@ -247,8 +258,8 @@ class Incoming:
             )
             session.peer_opened(channel)
 
-    def _count(self) -> None:
-        """One control frame of those that have a budget."""
+    def count_control(self) -> None:
+        """One control frame of those that have a budget. Raises FloodError."""
         session = self._session
         if self._control_gauge is None:
             rate, burst = session.limits.control_frame_rate

@@ -48,7 +48,7 @@ class Liveness:
     def _wanted(self) -> bool:
         """Whether silence matters: somebody uses the session, wants it kept, or waits for its new keys."""
         session = self._session
-        return bool(session.channels) or session.keep or session.rekey.running
+        return session.in_use or session.keep or session.rekey.running
 
     def ping(self, now: float, wait_seconds: float, *, asked: bool) -> None:
         """Send PING; no record within ``wait_seconds`` means that the path is lost. ``asked`` = a Pong event is wanted.

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from quantumgate.core.budget import TokenBucket, paced
 from quantumgate.core.channel import Channel, Compressed
+from quantumgate.core.relay.link import Link
 from quantumgate.wire import frames
 from quantumgate.wire.limits import (
     CONTROL_MESSAGE_BYTES,
@@ -67,11 +68,11 @@ class Outgoing:
     def __init__(self, session: Session) -> None:
         self._session = session
         self._controls: deque[bytes] = deque()
-        self._windows: dict[int, Channel] = {}
+        self._windows: dict[Channel | Link, None] = {}
         self._message_opens: OrderedDict[Channel, None] = OrderedDict()
         self._stream_opens: OrderedDict[Channel, None] = OrderedDict()
         self._streams_turn = False
-        self._classes: tuple[deque[Channel], ...] = (deque(), deque(), deque())
+        self._classes: tuple[deque[Channel | Link], ...] = (deque(), deque(), deque())
         self._open_bucket: TokenBucket | None = None
         self._pong: int | None = None
         self._extenders: bytes | None = None
@@ -89,14 +90,14 @@ class Outgoing:
         self._session.timer_moved = True
         self._session.wake()
 
-    def long_control(self, kind: int, data: bytes) -> None:
+    def long_control(self, kind: int, data: bytes, channel_id: int = 0) -> None:
         """A control message in pieces, flags first and last, as spec records.md section 4 has them."""
         pieces = [data[at : at + CONTROL_PIECE_BYTES] for at in range(0, len(data), CONTROL_PIECE_BYTES)] or [b""]
         if len(data) > CONTROL_MESSAGE_BYTES:
             raise ValueError(f"a control message of {len(data)} bytes")
         for number, piece in enumerate(pieces):
             flags = (frames.FIRST if number == 0 else 0) | (frames.LAST if number == len(pieces) - 1 else 0)
-            self.control(frames.frame(kind, piece, flags=flags))
+            self.control(frames.frame(kind, piece, channel_id, flags))
 
     def pong(self, token: int) -> None:
         """Answer a PING; only the newest one waits."""
@@ -117,9 +118,9 @@ class Outgoing:
             self.switch_due = True
             self._session.wake()
 
-    def window_due(self, channel: Channel) -> None:
-        """The channel's receive_limit rose; one WINDOW per channel waits."""
-        self._windows[channel.id] = channel
+    def window_due(self, channel: Channel | Link) -> None:
+        """Its receive_limit rose; one WINDOW or LINK_WINDOW of each waits."""
+        self._windows[channel] = None
         self._session.wake()
 
     def reset_channel(self, channel_id: int, code: int, text: str) -> None:
@@ -136,23 +137,23 @@ class Outgoing:
     def _opens_like(self, channel: Channel) -> OrderedDict[Channel, None]:
         return self._stream_opens if channel.stream else self._message_opens
 
-    def activate(self, channel: Channel) -> None:
-        """The channel has something to send: a turn in its class."""
+    def activate(self, channel: Channel | Link) -> None:
+        """The channel or link has something to send: a turn in its class."""
         if channel.may_speak:
             channel.active = True
             self._classes[channel.priority - 1].append(channel)
             self._session.wake()
 
-    def forget(self, channel: Channel) -> None:
-        """The channel ended: nothing of it is sent any more."""
+    def forget(self, channel: Channel | Link) -> None:
+        """The channel or link ended: nothing of it is sent any more."""
         session = self._session
         session.queued_bytes -= channel.queued_bytes
         channel.queued_bytes = 0
-        self._windows.pop(channel.id, None)
+        self._windows.pop(channel, None)
         if channel.active:
             channel.active = False
             self._classes[channel.priority - 1].remove(channel)
-        elif channel.ours and not channel.opened:
+        elif isinstance(channel, Channel) and channel.ours and not channel.opened:
             self._opens_like(channel).pop(channel, None)
 
     def last_words(self, frame: bytes) -> None:
@@ -236,8 +237,9 @@ class Outgoing:
             used += 16
             self._pong = None
         while self._windows and room - used >= 16 and len(parts) < MOST_CONTROL_FRAMES:
-            channel = self._windows.pop(next(iter(self._windows)))
-            parts.append(frames.frame(frames.WINDOW, frames.U64.pack(channel.receive_limit), channel.id))
+            channel = next(iter(self._windows))
+            del self._windows[channel]
+            parts.append(frames.frame(channel.window_kind, frames.U64.pack(channel.receive_limit), channel.id))
             used += 16
         return used + self._fill_opens(parts, room - used, now) if self.opens_waiting else used
 
@@ -281,21 +283,25 @@ class Outgoing:
                 used += self._fill_class(queue, parts, room - used)
         return used
 
-    def _fill_class(self, queue: deque[Channel], parts: list[Piece], room: int) -> int:
+    def _fill_class(self, queue: deque[Channel | Link], parts: list[Piece], room: int) -> int:
         used = 0
         stuck = 0
         while queue and stuck < len(queue) and room - used > WHOLE_MESSAGE_OVERHEAD_BYTES:
             channel = queue[0]
             left = room - used
             quantum = left if len(queue) == 1 else min(QUANTUM_BYTES, left)
-            if channel.stream:
+            if isinstance(channel, Link):
+                took = channel.take(parts, quantum, left)
+            elif channel.stream:
                 took = _take_stream(channel, parts, quantum)
             else:
                 took = _take_messages(channel, parts, quantum, left)
             used += took
             if len(parts) >= MOST_PARTS:
                 break
-            if (not channel.outbox and not channel.fin_due) or (channel.outbox and channel.credit_bytes <= 0):
+            if channel.closed:
+                continue  # a link ends with the LINK_CLOSE that it put into the record, and has left the queue
+            if channel.starved:
                 queue.popleft()
                 channel.active = False
                 continue

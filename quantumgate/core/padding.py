@@ -1,11 +1,17 @@
-"""How long a record is on the wire. Spec: docs/spec/records.md, section 5 (modes ``off`` and ``padme``). [A20]
+"""How long a record is on the wire. Spec: docs/spec/records.md, section 5 (modes ``off``, ``padme`` and ``cells``). [A20]
 
-Not for: ``cells``, ``random`` and noise, which come with relays and the privacy levels.
+Not for: ``random`` and noise, which come with the privacy levels.
 """
 
 from __future__ import annotations
 
-from quantumgate.wire.limits import BULK_WIRE_BYTES, PADME_FLOOR_BYTES, RECORD_OVERHEAD_BYTES
+from quantumgate.wire.limits import (
+    BULK_WIRE_BYTES,
+    CELL_WIRE_BYTES,
+    LINK_LAYER_BYTES,
+    PADME_FLOOR_BYTES,
+    RECORD_OVERHEAD_BYTES,
+)
 from quantumgate.wire.padme import padme
 
 _FIXPOINTS = frozenset(BULK_WIRE_BYTES)
@@ -19,3 +25,14 @@ def padded_body_bytes(body_bytes: int, most_bytes: int) -> int:
     if wire in _FIXPOINTS:
         return body_bytes
     return max(min(padme(wire) - RECORD_OVERHEAD_BYTES, most_bytes), body_bytes)
+
+
+def cell_body_bytes(depth: int) -> tuple[int, int]:
+    """Bodies of the small and the large cell ``depth`` layers inside a circuit: on the wire all are T bytes. [A20]"""
+    small, large = (wire - RECORD_OVERHEAD_BYTES - depth * LINK_LAYER_BYTES for wire in CELL_WIRE_BYTES)
+    return small, large
+
+
+def cell_of(cells: tuple[int, int], body_bytes: int) -> int:
+    """The cell that ``body_bytes`` of frames go into."""
+    return cells[0] if body_bytes <= cells[0] else cells[1]

@@ -19,9 +19,10 @@ from quantumgate.core.handshake.outcome import Established
 from quantumgate.core.incoming import Incoming
 from quantumgate.core.liveness import Liveness
 from quantumgate.core.outgoing import Outgoing
-from quantumgate.core.padding import padded_body_bytes
+from quantumgate.core.padding import cell_body_bytes, cell_of, padded_body_bytes
 from quantumgate.core.records import RecordOpener, RecordSealer
 from quantumgate.core.rekey import Rekey
+from quantumgate.core.relay.links import PEER, Links
 from quantumgate.core.session_settings import SessionSettings
 from quantumgate.core.state import SESSION, Change
 from quantumgate.core.state import SessionPhase as Phase
@@ -37,7 +38,7 @@ from quantumgate.errors import (
     ViolationError,
 )
 from quantumgate.wire import frames
-from quantumgate.wire.codes import CloseCode, ResetCode, describe
+from quantumgate.wire.codes import CloseCode, LinkCode, ResetCode, describe
 from quantumgate.wire.limits import (
     CHANNEL_ID_MAX,
     CLOSE_TEXT_BYTES,
@@ -62,6 +63,7 @@ class Session:
 
     __slots__ = (
         "_buffers",
+        "_cells",
         "_close_reason",
         "_closed_told",
         "_ids_missed",
@@ -89,6 +91,7 @@ class Session:
         "last_data_at",
         "last_received_at",
         "limits",
+        "links",
         "liveness",
         "loans",
         "local",
@@ -157,7 +160,9 @@ class Session:
         self.pool = CreditPool(self.limits.window_pool_peer_bytes, settings.node_pool)
         self.loans = Loans(self.pool)
         self.hands = Hands(self)
+        self.links: Links | None = None
         self._record_room = FIRST_RECORD_BYTES
+        self._cells = cell_body_bytes(settings.cell_depth) if settings.padding == "cells" else None
         self._slow = False
         self._rate_since, self._rate_bytes = now, 0
         self.rekey_mark_bytes = 0
@@ -260,6 +265,8 @@ class Session:
         """
         if self.phase is not Phase.READY:
             raise SessionClosed("the session is not open")
+        if self.role != PEER:
+            raise LocalError("this session only carries links")
         if len(label) > LABEL_BYTES:
             raise LimitError("label_bytes", LABEL_BYTES)
         if self.ids_used_up:
@@ -326,13 +333,27 @@ class Session:
                 self.peer_channels -= 1
         self.hands.forget(channel)
         self.loans.forget(channel)
-        if not self.channels:
+        if not self.in_use:
             self.liveness.channel_ended(self.now)
 
     @property
     def in_hands_bytes(self) -> int:
         """Inflated bytes of messages that guests have not released."""
         return self.hands.held_bytes
+
+    # -- links -----------------------------------------------------------------------------------------------------
+
+    @property
+    def all_links(self) -> Links:
+        """The session's links, made when the first one is."""
+        if self.links is None:
+            self.links = Links(self)
+        return self.links
+
+    @property
+    def in_use(self) -> bool:
+        """Whether a channel or a link is open."""
+        return bool(self.channels) or (self.links is not None and bool(self.links.by_id))
 
     # -- bytes in ------------------------------------------------------------------------------------------------
 
@@ -380,6 +401,8 @@ class Session:
         if self.over and not outgoing.has_control:
             return 0
         most = (FIRST_RECORD_BYTES if self._slow else self._record_room) - RECORD_OVERHEAD_BYTES
+        if self._cells:
+            most = self._cells[1]
         view = buffer[RECORD_HEADER_BYTES : RECORD_HEADER_BYTES + most]
         used = outgoing.fill(view, most, now)
         if not used:
@@ -406,7 +429,7 @@ class Session:
     def _pad(self, view: memoryview, used: int, most: int) -> int:
         if self.settings.padding == "off":
             return used
-        size = padded_body_bytes(used, most)
+        size = cell_of(self._cells, used) if self._cells else padded_body_bytes(used, most)
         for at in range(used, size, len(_ZEROS)):
             end = min(size, at + len(_ZEROS))
             view[at:end] = _ZEROS[: end - at]
@@ -480,6 +503,8 @@ class Session:
         for channel in self.outgoing.take_unopened():
             channel.end(SessionClosed(text, code))
         self.loans.end()
+        if self.links is not None:
+            self.links.end_all(LinkCode.RESET)
 
     def _tell_closed(self, event: Closed) -> None:
         if not self._closed_told:

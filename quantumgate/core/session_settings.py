@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from uuid import UUID
 
 from quantumgate.core.credit import CreditPool
@@ -13,7 +13,10 @@ from quantumgate.wire.session_tlvs import SessionBlock
 
 @dataclass(frozen=True, slots=True)
 class SessionSettings:
-    """``keep`` = hold an idle session open; ``padding`` is ``off`` or ``padme``; all sessions share ``node_pool``."""
+    """``keep`` = hold an idle session open; ``padding`` is ``off``, ``padme`` or ``cells``; all share the node's pools.
+
+    ``cell_depth`` is the number of layers around a session of cells: 0 on the wire itself.
+    """
 
     limits: Limits = DEFAULT_LIMITS
     extenders: tuple[UUID, ...] = ()
@@ -23,7 +26,13 @@ class SessionSettings:
     keep: bool = False
     endpoints: tuple[str, ...] = ()
     replaces: bytes = b""
+    cell_depth: int = 0
+    link_pool: CreditPool = field(default_factory=lambda: CreditPool(DEFAULT_LIMITS.link_pool_node_bytes))
     node_pool: CreditPool = field(default_factory=lambda: CreditPool(DEFAULT_LIMITS.window_pool_node_bytes))
+
+    def in_cells(self, depth: int) -> SessionSettings:
+        """The same for a session that carries links, or runs ``depth`` layers inside a circuit."""
+        return replace(self, padding="cells", cell_depth=depth)
 
     def block(self, *, anonymous: bool = False, clock_ms: int | None = None) -> SessionBlock:
         """The SESSION block that we send. An anonymous side sends defaults only: nothing tells nodes apart. [A14]"""

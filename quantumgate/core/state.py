@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from enum import Enum
 
-from quantumgate.wire import frames
+from quantumgate.wire import frames, link_frames
 from quantumgate.wire.messages import MessageType
 
 # -- handshake -----------------------------------------------------------------------------------------------------
@@ -154,7 +154,7 @@ for _p in (_P.OPENING, _P.READY, _P.DRAINING, _P.CLOSING):
 _CHANNEL_FRAMES = frozenset({frames.CH_OPEN, frames.CH_ACCEPT, frames.CH_RESET, frames.MSG, frames.WINDOW})
 _KEY_FRAMES = frozenset({frames.REKEY_REQ, frames.REKEY_RSP, frames.KEY_SWITCH})
 _ALWAYS = frozenset({frames.PING, frames.PONG, frames.EXT_UPDATE})
-_OPEN_FRAMES = _CHANNEL_FRAMES | _KEY_FRAMES | _ALWAYS | {frames.CLOSE}
+_OPEN_FRAMES = _CHANNEL_FRAMES | link_frames.LINK_TYPES | _KEY_FRAMES | _ALWAYS | {frames.CLOSE}
 FRAMES: dict[SessionPhase, dict[int, FrameRule]] = {
     _P.OPENING: dict.fromkeys((frames.SESSION, frames.CLOSE), FrameRule.TAKEN),
     _P.READY: dict.fromkeys(_OPEN_FRAMES, FrameRule.TAKEN),
@@ -166,6 +166,6 @@ FRAMES: dict[SessionPhase, dict[int, FrameRule]] = {
 """Which frame types are legal in which phase of the receiver. OVER: nothing is parsed any more, so nothing is illegal.
 
 CLOSING still follows a re-key, or the peer's answering CLOSE could not be read. SESSION is the responder's alone: only
-an initiator is OPENING, and one that closes early may still meet it. NOISE and the types of links are reserved, in no
-phase legal until FEATURES can agree on them.
+an initiator is OPENING, and one that closes early may still meet it. NOISE is reserved, in no phase legal until
+FEATURES can agree on it. Which side may send which LINK frame depends on ROLE: ``core/relay/links.py``.
 """

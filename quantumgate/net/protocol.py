@@ -33,10 +33,21 @@ _TCP_NOTSENT_LOWAT = getattr(socket, "TCP_NOTSENT_LOWAT", 25)
 _WOULD_BLOCK = (errno.EWOULDBLOCK, errno.EAGAIN, errno.ENOBUFS, errno.EINTR)
 
 
+class Pump(Protocol):
+    """What moves the bytes of one connection, over a socket (here) or a link (``linkpump.py``), as its owner sees it."""
+
+    connection: Connection
+
+    def wake(self) -> None: ...
+    def abort(self) -> None: ...
+    def hang_up(self) -> None: ...
+    def read_slowly(self, bytes_per_second: int) -> None: ...
+
+
 class ConnectionOwner(Protocol):
     """Who gets the events of a connection."""
 
-    def connection_event(self, protocol: PeerProtocol, event: Event) -> None:
+    def connection_event(self, protocol: Pump, event: Event) -> None:
         """One event; never raises."""
 
 

@@ -1,6 +1,6 @@
 """One connection of ours, and what becomes of each thing that happens on it.
 
-Owner of a PeerProtocol: gets its events, asks the desk, keeps what the node must know of the connection. Not for: the
+Owner of a pump: gets its events, asks the desk, keeps what the node must know of the connection. Not for: the
 decisions themselves (``desk.py``), bytes, or the table of peers. Spec: docs/spec/dialling.md, docs/spec/session.md.
 """
 
@@ -27,7 +27,7 @@ from quantumgate.core.events import (
 from quantumgate.core.requests import KeyNeeded, PeerCheck, Verdict
 from quantumgate.errors import ConnectFailed, QuantumGateError, SessionClosed
 from quantumgate.net.intake import Place
-from quantumgate.net.protocol import PeerProtocol
+from quantumgate.net.protocol import Pump
 from quantumgate.node.peers import Peer
 from quantumgate.wire.codes import CloseCode
 
@@ -79,7 +79,7 @@ class Contact:
     ) -> None:
         self._desk = desk
         self.where, self.outbound, self.dialled, self.keep, self.place = where, outbound, dialled, keep, place
-        self.protocol: PeerProtocol | None = None
+        self.protocol: Pump | None = None
         self.connecting: Deferred[Any] | None = None
         self.session: Any = None
         self.the_peer: Peer | None = None
@@ -159,7 +159,7 @@ class Contact:
 
     # -- events --------------------------------------------------------------------------------------------------
 
-    def connection_event(self, protocol: PeerProtocol, event: Event) -> None:
+    def connection_event(self, protocol: Pump, event: Event) -> None:
         """See ConnectionOwner: never raises. A mistake of ours costs this connection, not the node."""
         self.protocol = protocol
         try:

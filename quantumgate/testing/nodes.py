@@ -35,7 +35,7 @@ from quantumgate.errors import ConnectFailed, LocalError, SessionClosed
 from quantumgate.extender.host import ExtenderHost
 from quantumgate.extender.registry import registered
 from quantumgate.ids import QgAddress
-from quantumgate.net.protocol import PeerProtocol
+from quantumgate.net.protocol import PeerProtocol, Pump
 from quantumgate.node.peers import Peer
 from quantumgate.testing.network import MemoryNetwork
 from quantumgate.testing.seeded import SeededRandom
@@ -63,11 +63,11 @@ class Contact:
         self.node, self.there, self.outbound = node, there, outbound
         self.peer: Peer | None = None
         self.session: Any = None
-        self.protocol: PeerProtocol | None = None
+        self.protocol: Pump | None = None
         self.closed: Closed | None = None
         self.ready: Deferred[Any] = Deferred()
 
-    def connection_event(self, protocol: PeerProtocol, event: Any) -> None:
+    def connection_event(self, protocol: Pump, event: Any) -> None:
         """See ConnectionOwner."""
         self.protocol = protocol
         node, host = self.node, self.node.extenders
@@ -83,7 +83,7 @@ class Contact:
             self._closed(event)
         node.events.append(event)
 
-    def _answer(self, protocol: PeerProtocol, request: Any) -> None:
+    def _answer(self, protocol: Pump, request: Any) -> None:
         value = kem.kem(request.group).generate() if isinstance(request, KeyNeeded) else Verdict(True)
         protocol.connection.answer(request, value, self.node.clock.seconds())
         protocol.wake()

@@ -1,4 +1,4 @@
-"""Numbered reasons on the wire: CLOSE and CH_RESET. Spec: docs/spec/codes.md."""
+"""Numbered reasons on the wire: CLOSE, CH_RESET, links, REFUSE. Spec: docs/spec/codes.md."""
 
 from __future__ import annotations
 
@@ -34,6 +34,19 @@ class ResetCode(IntEnum):
     TIMEOUT = 5
     PATH_LOST = 6
     GUEST_FAILED = 7
+
+
+class LinkCode(IntEnum):
+    """LINK_STATUS and LINK_CLOSE. Unknown numbers mean a failure; 2, 4, 6, 8 and 9 are never sent."""
+
+    FINISHED = 0
+    CONNECTED = 1
+    UNREACHABLE = 3
+    POLICY = 5
+    LIMIT = 7
+    RESET = 10
+    FAILURE = 11
+    RELAY_LIMIT = 12
 
 
 FIRST_GUEST_RESET_CODE = 0x8000

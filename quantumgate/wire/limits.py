@@ -63,6 +63,16 @@ LATE_FRAMES_PER_OPEN = 3
 LATE_FRAMES_MAX = 3000
 CHANNEL_ID_MAX = (1 << 24) - 1
 
+# -- links -------------------------------------------------------------------------------------------------------
+LINK_ID_MAX = (1 << 24) - 1
+LINK_ENDPOINTS_MAX = 8
+LINK_NAME_BYTES = 253
+CELL_WIRE_BYTES = (1024, 16_384)
+LINK_LAYER_BYTES = FRAME_HEADER_BYTES + RECORD_OVERHEAD_BYTES
+"""What each layer of a circuit adds to a record: the LINK_DATA frame and the record around it."""
+
+CIRCUIT_HOPS_MAX = 8
+
 # -- compression -------------------------------------------------------------------------------------------------
 COMPRESS_MIN_BYTES = 128
 COMPRESS_MIN_GAIN = 0.125
@@ -102,6 +112,23 @@ class Limits:
     transport_sealed_bytes: int = 128 * KIB
     queue_pause_bytes: int = 4 * MIB
     queue_error_bytes: int = 16 * MIB
+    # links
+    links_client: int = 32
+    links_node: int = 512
+    links_carrier: int = 1024
+    link_window_bytes: int = 64 * KIB
+    link_window_max_bytes: int = 2 * MIB
+    link_pool_client_bytes: int = 8 * MIB
+    link_pool_egress_bytes: int = 4 * MIB
+    link_pool_node_bytes: int = 64 * MIB
+    link_create_rate: tuple[float, float] = (2, 32)
+    links_prefix_rate: tuple[float, float] = (8 / 60, 8)
+    links_carrier_rate: tuple[float, float] = (30, 1024)
+    link_new_addresses_rate: tuple[float, float] = (1, 8)
+    link_volume_prefix_bytes: int = 2 * GIB
+    carriers_per_pair: int = 4
+    half_open_carrier: int = 16
+    half_open_links: int = 64
     # budgets: (per second, burst)
     ch_open_rate: tuple[float, float] = (200, 1000)
     control_frame_rate: tuple[float, float] = (50, 500)
@@ -144,6 +171,14 @@ class Limits:
     clock_jump_seconds: float = 15
     idle_seconds: float = 900
     duplicate_drain_seconds: float = 60
+    link_connect_seconds: float = 30
+    link_fail_seconds: tuple[float, float] = (8, 12)
+    link_idle_seconds: float = 900
+    link_grace_seconds: float = 60
+    circuit_seconds: float = 60
+    circuit_lifetime_seconds: float = 3600
+    circuit_end_seconds: float = 86_400
+    circuit_ping_after_seconds: tuple[float, float] = (60, 120)
     redial_min_seconds: float = 1
     redial_max_seconds: float = 60
     # re-key

@@ -35,7 +35,7 @@ TOKEN = 0x51
 
 ENDPOINTS_MAX = 8
 ENDPOINT_BYTES = 255
-PADDING_MODES = {"off": 0, "padme": 1}
+PADDING_MODES = {"off": 0, "padme": 1, "cells": 2}
 
 _TLV = struct.Struct(">I")
 _U32 = (MAX_RECORD, INITIAL_WINDOW, MAX_CHANNELS, MAX_MESSAGE)

@@ -1,0 +1,285 @@
+"""One link's life at one of its ends or at a relay: bytes in order, credit, and an end. Spec: docs/spec/relays.md, 3.
+
+What a link sends it pulls from its ``source`` only when a record has room, so at every depth records are sealed as
+late as on a socket. What it receives goes to ``on_data`` at once. Not for: who may open one (``quota.py``).
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Protocol
+
+from quantumgate.core.credit import GROW_WITHIN_SECONDS
+from quantumgate.errors import BugError, ViolationError
+from quantumgate.wire import frames, link_frames
+from quantumgate.wire.codes import LinkCode
+from quantumgate.wire.limits import CELL_WIRE_BYTES, FRAME_HEADER_BYTES
+
+if TYPE_CHECKING:
+    from quantumgate.core.relay.links import Links
+
+SPLIT_FROM_BYTES = CELL_WIRE_BYTES[1]
+"""A shorter piece of a source is sent whole or not yet: cells inside cells stay aligned."""
+
+
+class LinkSource(Protocol):
+    """What a link sends, as ``core.connection.Connection`` has it and ``Pipe`` below."""
+
+    def data_to_send(self, now: float) -> memoryview | None: ...
+    def taken(self, count: int, now: float) -> None: ...
+
+
+def _ignore(*_: object) -> None:
+    return None
+
+
+class Link:
+    """``ours`` = its id was chosen by this side. Byte counts are data of LINK_DATA, as credit counts it.
+
+    Hooks, set by the owner: ``on_answer(code, terms)`` once, for a link that we asked for; ``on_data(view)`` with a
+    view that is valid during the call; ``on_closed(code)`` once, whoever ended it. They must not raise.
+    """
+
+    __slots__ = (
+        "_answered",
+        "_ending",
+        "_grown",
+        "_links",
+        "_pooled",
+        "_renewed_at",
+        "_source",
+        "active",
+        "closed",
+        "consumed_bytes",
+        "id",
+        "moved_at",
+        "on_answer",
+        "on_closed",
+        "on_data",
+        "ours",
+        "queued_bytes",
+        "receive_limit",
+        "received_bytes",
+        "send_limit",
+        "sent_bytes",
+        "starved",
+        "window_bytes",
+    )
+
+    may_speak = True
+    priority = 2
+    window_kind = link_frames.LINK_WINDOW
+
+    def __init__(self, links: Links, link_id: int, *, ours: bool, answered: bool) -> None:
+        self._links = links
+        self.id, self.ours = link_id, ours
+        self._answered = answered
+        self._source: LinkSource | None = None
+        self._ending: int | None = None
+        self.active = self.closed = self.starved = False
+        self.queued_bytes = self.sent_bytes = self.received_bytes = self.consumed_bytes = 0
+        self.window_bytes = self.send_limit = self.receive_limit = links.session.limits.link_window_bytes
+        self._grown = False
+        self._pooled = False
+        self.moved_at = self._renewed_at = links.session.now
+        self.on_answer: Callable[[int, link_frames.RelayTerms | None], None] = _ignore
+        self.on_data: Callable[[memoryview], None] = _ignore
+        self.on_closed: Callable[[int], None] = _ignore
+
+    # -- the relay's answer --------------------------------------------------------------------------------------
+
+    def answer(self, code: int, terms: link_frames.RelayTerms | None = None) -> None:
+        """Say what became of a link that the peer asked for; with anything but CONNECTED it is over."""
+        if self.closed:
+            return
+        if self._answered:
+            raise BugError("a link is answered once, by the side that was asked")
+        self._answered = True
+        self._links.say(link_frames.LINK_STATUS, self, link_frames.encode_status(code, terms))
+        if code != LinkCode.CONNECTED:
+            self.end(code)
+
+    def answered(self, code: int, terms: link_frames.RelayTerms | None) -> None:
+        """LINK_STATUS came. Raises ViolationError where nothing was asked."""
+        if self._answered or not self.ours:
+            raise ViolationError("LINK_STATUS for a link that waits for none")
+        self._answered = True
+        self.on_answer(code, terms)
+        if code != LinkCode.CONNECTED:
+            self.end(code)
+
+    @property
+    def connected(self) -> bool:
+        """Whether bytes may flow."""
+        return self._answered and not self.closed
+
+    # -- sending -------------------------------------------------------------------------------------------------
+
+    def feed(self, source: LinkSource, *, pooled: bool = False) -> None:
+        """Where bytes to send come from. ``pooled``: what arrives is held here, so a larger window is a loan."""
+        self._source, self._pooled = source, pooled
+        self.wake()
+
+    def wake(self) -> None:
+        """The source has something, or there is credit again."""
+        if not self.active and self.connected and (self._source is not None or self._ending is not None):
+            self._links.session.outgoing.activate(self)
+
+    def take(self, parts: list[bytes | bytearray | memoryview], quantum: int, left: int) -> int:
+        """Frames for the record that is being filled: at most ``quantum`` bytes, unless one piece is larger.
+
+        ``starved`` says afterwards whether asking again is useless before ``wake``.
+        """
+        now = self._links.session.now
+        source, used = self._source, 0
+        self.starved = False
+        while source is not None and used < quantum:
+            chunk = source.data_to_send(now)
+            if chunk is None:
+                self.starved = True
+                break
+            credit = self.send_limit - self.sent_bytes
+            size = _piece(len(chunk), left - used - FRAME_HEADER_BYTES, credit)
+            if size <= 0:
+                self.starved = _piece(len(chunk), len(chunk), credit) <= 0
+                break
+            parts.append(frames.HEAD.pack(link_frames.LINK_DATA << 24 | self.id, size))
+            parts.append(bytes(chunk[:size]))
+            self.sent_bytes += size
+            used += size + FRAME_HEADER_BYTES
+            source.taken(size, now)
+            if self.closed:
+                return used
+        if used:
+            self.moved_at = now
+        return used + self._take_close(parts, left - used) if self._ending is not None else used
+
+    def _take_close(self, parts: list[bytes | bytearray | memoryview], left: int) -> int:
+        """LINK_CLOSE goes behind the last of the data."""
+        source, code = self._source, self._ending
+        if code is None or (source is not None and source.data_to_send(self._links.session.now) is not None):
+            return 0
+        if left <= FRAME_HEADER_BYTES:
+            self.starved = False
+            return 0
+        parts += (frames.HEAD.pack(link_frames.LINK_CLOSE << 24 | self.id, 1), bytes((code,)))
+        self.end(code)
+        return FRAME_HEADER_BYTES + 1
+
+    def window(self, limit: int) -> None:
+        """LINK_WINDOW came; a lower one is ignored."""
+        if limit > self.send_limit:
+            self.send_limit = limit
+            self.wake()
+
+    # -- receiving -----------------------------------------------------------------------------------------------
+
+    def receive(self, data: memoryview) -> None:
+        """LINK_DATA came. Raises ViolationError."""
+        if not self._answered:
+            raise ViolationError("LINK_DATA before LINK_STATUS")
+        received = self.received_bytes + len(data)
+        if received > self.receive_limit or not data:
+            raise ViolationError(f"link overrun: {received} bytes of {self.receive_limit}")
+        self.received_bytes = received
+        self.moved_at = self._links.session.now
+        self.on_data(data)
+
+    def consumed(self, size: int) -> None:
+        """``size`` bytes went on: an end's Connection took them, or the next hop's record did. Credit for as many."""
+        self.consumed_bytes += size
+        if not self.closed and self.receive_limit - self.consumed_bytes <= self.window_bytes >> 1:
+            self._renew()
+
+    def _renew(self) -> None:
+        session = self._links.session
+        if not self._grown:
+            quick = max(GROW_WITHIN_SECONDS, 2 * (session.rtt_seconds or 0))
+            most = session.limits.link_window_max_bytes
+            if session.now - self._renewed_at <= quick and (not self._pooled or self._links.pool.grow(most)):
+                self._grown, self.window_bytes = True, most
+            self._renewed_at = session.now
+        self.receive_limit = self.consumed_bytes + self.window_bytes
+        session.outgoing.window_due(self)
+
+    # -- the end -------------------------------------------------------------------------------------------------
+
+    def finish(self, code: int = LinkCode.FINISHED) -> None:
+        """End it after what the source still has."""
+        if self.closed or self._ending is not None:
+            return
+        if not self._answered:
+            self.close(code)
+            return
+        self._ending = code
+        self.wake()
+
+    def close(self, code: int = LinkCode.RESET) -> None:
+        """End it now; what is on the way is dropped."""
+        if not self.closed:
+            self._links.say(link_frames.LINK_CLOSE, self, bytes((code,)))
+            self.end(code)
+
+    def end(self, code: int) -> None:
+        """Forget it and tell its owner, once. Loans go back."""
+        if self.closed:
+            return
+        self.closed = True
+        self._source = None
+        session = self._links.session
+        session.outgoing.forget(self)
+        if self._grown and self._pooled:
+            self._links.pool.shrink(session.limits.link_window_max_bytes)
+        self._links.ended(self)
+        self.on_closed(code)
+
+
+def _piece(size: int, room: int, credit: int) -> int:
+    """How much of a piece of ``size`` bytes goes now; 0 = it waits for a record of its own, or for credit."""
+    most = min(room, credit)
+    if size <= most:
+        return size
+    return 0 if size <= SPLIT_FROM_BYTES or most < SPLIT_FROM_BYTES // 2 else most
+
+
+class Pipe:
+    """One direction of a splice at a relay: what arrives on ``from_link`` waits here until ``to_link`` has room.
+
+    Holds at most the window that ``from_link`` gave. Credit returns when the next hop's record took the bytes. [A30]
+    """
+
+    __slots__ = ("_from", "_head", "_queue", "_sent", "_to", "moved_bytes")
+
+    def __init__(self, from_link: Link, to_link: Link) -> None:
+        self._from, self._to = from_link, to_link
+        self._queue: deque[bytes] = deque()
+        self._sent = 0
+        self.moved_bytes = 0
+        from_link.on_data = self._arrived
+        to_link.feed(self, pooled=True)
+
+    def _arrived(self, data: memoryview) -> None:
+        self._queue.append(bytes(data))
+        self._to.wake()
+
+    def data_to_send(self, now: float) -> memoryview | None:
+        """See LinkSource."""
+        return memoryview(self._queue[0])[self._sent :] if self._queue else None
+
+    def taken(self, count: int, now: float) -> None:
+        """See LinkSource."""
+        self._sent += count
+        self.moved_bytes += count
+        if self._sent == len(self._queue[0]):
+            self._queue.popleft()
+            self._sent = 0
+        self._from.consumed(count)
+
+
+def splice(one: Link, other: Link) -> tuple[Pipe, Pipe]:
+    """Join two links at a relay, both ways; when one ends, what waits goes on, then the other ends with its code."""
+    pipes = Pipe(one, other), Pipe(other, one)
+    one.on_closed = other.finish
+    other.on_closed = one.finish
+    return pipes

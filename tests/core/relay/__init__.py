@@ -1,0 +1,1 @@
+"""Links, paths and quotas, without a node."""
