@@ -28,10 +28,9 @@ UNTESTED = frozenset((  # noqa: SIM905 - a list of words
     "control.api core.buffers core.channel core.compression core.connection core.credit core.events "
     "core.hands core.handshake.outcome core.handshake.party core.incoming core.liveness core.outgoing "
     "core.padding core.records core.rekey core.requests core.session core.session_settings core.state "
-    "net.dialer net.doorway net.listener net.monotonic net.protocol node.assemble node.clockwatch "
-    "node.connections node.contact node.desk node.dialling node.dialwords node.keeper node.notify node.pins "
-    "node.status node.world tap "
-    "cli.bench cli.benchguest "
+    "net.dialer net.doorway net.listener net.monotonic net.protocol node.assemble "
+    "node.connections node.contact node.desk node.dialling node.pins "
+    "node.world "
 ).split())
 
 
