@@ -35,25 +35,31 @@ from quantumgate.settings.loader import loads
 from quantumgate.wire.limits import DEFAULT_LIMITS
 
 
-def configuration(variant: str, limits: dict[str, Any], listen: str | None) -> str:
+def configuration(variant: str, lifted: dict[str, Any], listen: str | None) -> str:
     """Default configuration but compression off; see bench_ours.py for the variants."""
     words = variant.split("-")
-    lines = ["[node]", f"listen = {json.dumps([listen] if listen else [])}", 'default_access = "allow"', "[algorithms]"]
+    lines = ["[node]", f"listen = {json.dumps([listen] if listen else [])}", 'default_access = "allow"']
+    lines += [*_keys("node", lifted), "[algorithms]"]
     if "lz4" not in words:
         lines.append("compression = []")
     if "chacha" in words:
         lines.append('symmetric = ["ChaCha20-Poly1305"]')
     if "plain" in words:
         lines += ["[privacy]", 'padding = "off"']
-    if limits:
-        lines += ["[limits]", *(f"{name} = {value}" for name, value in limits.items())]
+    lines += ["[limits]", *_keys("limits", lifted)]
     return "\n".join([*lines, "[log]", 'level = "warn"', "[extenders.bench]", ""])
+
+
+def _keys(table: str, lifted: dict[str, Any]) -> list[str]:
+    """The lines of one table: ``lifted`` has keys TABLE.NAME."""
+    return [f"{key.partition('.')[2]} = {json.dumps(value)}" for key, value in lifted.items()
+            if key.startswith(f"{table}.")]
 
 
 class BenchNode:
     """``on_ready(self)`` is called when the node listens and its guest has started."""
 
-    def __init__(self, name: str, variant: str, limits: dict[str, Any], listen: str | None = None) -> None:
+    def __init__(self, name: str, variant: str, lifted: dict[str, Any], listen: str | None = None) -> None:
         from twisted.internet import reactor
 
         if os.environ.get("BENCH_DEBUG"):
@@ -64,7 +70,7 @@ class BenchNode:
         self.data = place / name
         if "hybrid" in variant.split("-"):
             write_identity(self.data, "ed25519+mldsa65")
-        self.node = Node(loads(configuration(variant, limits, listen), "bench"), self.data)
+        self.node = Node(loads(configuration(variant, lifted, listen), "bench"), self.data)
 
     def run(self, on_ready: Callable[[], object]) -> None:
         """Start, and run the reactor until ``stop``."""

@@ -10,21 +10,13 @@ import hashlib
 from collections.abc import Callable
 from typing import Any
 
-from twisted.logger import (
-    FilteringLogObserver,
-    ILogFilterPredicate,
-    LogEvent,
-    Logger,
-    LogLevel,
-    PredicateResult,
-    globalLogPublisher,
-)
-from zope.interface import implementer
+from twisted.logger import Logger, LogLevel, globalLogPublisher
 
 from quantumgate.crypto.random import SystemRandom
 
 _TAG_BYTES = 3
 _LINES_REMEMBERED = 1024
+_RANKS = {level: rank for rank, level in enumerate(LogLevel.iterconstants())}
 LEVELS = {"debug": LogLevel.debug, "info": LogLevel.info, "warn": LogLevel.warn, "error": LogLevel.error}
 
 
@@ -33,7 +25,7 @@ class _Switches:
 
     def __init__(self) -> None:
         self.redact = True
-        self.level = LogLevel.info
+        self.least = _RANKS[LogLevel.info]
         self.key = SystemRandom().bytes(16)
 
 
@@ -68,26 +60,23 @@ def place(address: object) -> Hidden:
     return Hidden("address", address)
 
 
-@implementer(ILogFilterPredicate)
-class _LeastLevel:
-    """Lets pass what is at least as important as the switch says."""
+class Named(Logger):
+    """A logger that drops what is less important than the switch says before it makes an event of it."""
 
-    def __call__(self, event: LogEvent) -> Any:
-        level = event.get("log_level", LogLevel.info)
-        return PredicateResult.maybe if level >= _switches.level else PredicateResult.no
-
-
-_gate = FilteringLogObserver(globalLogPublisher, [_LeastLevel()])
+    def emit(self, level: Any, format: str | None = None, **values: object) -> None:
+        """See Logger."""
+        if _RANKS.get(level, _switches.least) >= _switches.least:
+            super().emit(level, format, **values)
 
 
-def named(name: str) -> Logger:
+def named(name: str) -> Named:
     """The logger of one part of the house, ``quantumgate.NAME``."""
-    return Logger(namespace=f"quantumgate.{name}", observer=_gate)
+    return Named(namespace=f"quantumgate.{name}", observer=globalLogPublisher)
 
 
 def configure(level: str = "info", *, redact: bool = True) -> None:
     """Throws the switches for the whole process. Showing identities announces itself, at a level nobody filters."""
-    _switches.level = LEVELS[level]
+    _switches.least = _RANKS[LEVELS[level]]
     _switches.redact = redact
     if not redact:
         named("logs").critical(

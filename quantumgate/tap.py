@@ -11,7 +11,7 @@ import resource
 import sys
 import time
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TextIO
 
 from twisted.application.service import IService, Service
 from twisted.internet.base import ReactorBase
@@ -49,10 +49,20 @@ class Options(UsageOptions):
     ]
 
     def postOptions(self) -> None:
-        """No twistd.pid unless asked for: two nodes may be started from one directory, and our lock is better."""
+        """No twistd.pid in the foreground: two nodes may be started from one directory, and our lock is better."""
         parent = getattr(self, "parent", None)
-        if parent is not None and parent.get("pidfile") == TWISTD_PID_FILE:
+        if parent is not None and parent.get("nodaemon") and parent.get("pidfile") == TWISTD_PID_FILE:
             parent["pidfile"] = None
+
+    @property
+    def daemon(self) -> bool:
+        """Whether twistd leaves the terminal before it starts the node."""
+        parent = getattr(self, "parent", None)
+        return parent is not None and not parent.get("nodaemon")
+
+
+class NotStarted(Exception):
+    """For twistd's own parent process, which waits for this before it gives the terminal back with exit code 1."""
 
 
 def makeService(options: Options) -> IService:
@@ -62,9 +72,10 @@ def makeService(options: Options) -> IService:
     live_by_steady_time(reactor)
     try:
         settings, file = configuration(options["config"])
-        return RunningNode(Node(settings, options["data"], file=file), reactor)
+        node = Node(settings, options["data"], file=file)
     except ConfigurationError as error:
         _leave(str(error), BAD_CONFIGURATION)
+    return RunningNode(node, reactor, terminal=_kept_stderr() if options.daemon else None)
 
 
 def configuration(path: str | None) -> tuple[Settings, str]:
@@ -85,10 +96,11 @@ def live_by_steady_time(reactor: Any) -> None:
 
 
 class RunningNode(Service):
-    """A node and its control socket in a process of their own."""
+    """A node and its control socket in a process of their own. ``terminal``: a daemon's way to whoever started it."""
 
-    def __init__(self, node: Node, reactor: Any) -> None:
+    def __init__(self, node: Node, reactor: Any, *, terminal: TextIO | None = None) -> None:
         self.node = node
+        self._terminal = terminal
         self._reactor = reactor
         self._control: ControlServer | None = None
 
@@ -100,10 +112,17 @@ class RunningNode(Service):
         try:
             self.node.startService()
             self._start_control()
-        except QuantumGateError as error:
-            _leave(_one_line(error), CANNOT_START)
+        except (QuantumGateError, OSError) as error:
+            self._cannot_start(_one_line(error))
         super().startService()  # type: ignore[no-untyped-call]
         self.node.when_ready().addCallbacks(self._ready, self._not_ready)
+
+    def _cannot_start(self, line: str) -> NoReturn:
+        if self._terminal is None:
+            _leave(line, CANNOT_START)
+        _log.critical("{line}", line=line)
+        _say(line, self._terminal)
+        raise NotStarted("the line above says why")  # SystemExit would leave twistd's parent waiting for ever
 
     def _start_control(self) -> None:
         data = self.node.data_directory
@@ -112,14 +131,24 @@ class RunningNode(Service):
         self._control.start()
 
     def _ready(self, _: None) -> None:
+        self._let_terminal_go()
         notify(READY, f"STATUS=node {self.node.uuid}")
 
     def _not_ready(self, failure: Failure) -> None:
         """Binding took time and failed in the end: the reactor runs, and has no exit code of its own to give."""
-        error = failure.value
-        _say(_one_line(error) if isinstance(error, QuantumGateError) else str(error))
-        self._reactor.addSystemEventTrigger("after", "shutdown", os._exit, CANNOT_START)
+        line = _one_line(failure.value)
+        _say(line, self._terminal)
+        if self._terminal is None:
+            self._reactor.addSystemEventTrigger("after", "shutdown", os._exit, CANNOT_START)
+        else:  # twistd's parent went with 0 long ago; what is left to do is to remove the pid file, which twistd does
+            _log.critical("{line}", line=line)
         self._reactor.stop()
+
+    def _let_terminal_go(self) -> None:
+        """A terminal that a daemon holds could not be closed."""
+        terminal, self._terminal = self._terminal, None
+        if terminal is not None:
+            terminal.close()
 
     def stopService(self) -> Deferred[Any]:
         """Fires when every peer was told and the data directory is free."""
@@ -139,15 +168,26 @@ def _raise_descriptor_limit() -> None:
         _log.info("the limit of open files stays as it is")
 
 
-def _one_line(error: QuantumGateError) -> str:
-    text = f"{error} ({error.advice})" if error.advice else str(error)
-    return " ".join(text.split())
+def _one_line(error: BaseException | None) -> str:
+    text, advice = str(error), getattr(error, "advice", "")
+    if isinstance(error, OSError) and error.filename:
+        text = f"{error.filename}: {error.strerror}"
+    return " ".join((f"{text} ({advice})" if advice else text).split())
 
 
-def _say(line: str) -> None:
+def _say(line: str, terminal: TextIO | None = None) -> None:
     """To the real stderr: twistd sends the other one to the log."""
-    if sys.__stderr__ is not None:
-        print(line, file=sys.__stderr__, flush=True)
+    out = terminal or sys.__stderr__
+    if out is not None:
+        print(line, file=out, flush=True)
+
+
+def _kept_stderr() -> TextIO | None:
+    """A copy of stderr that becoming a daemon does not turn into /dev/null; None where there is no stderr."""
+    try:
+        return os.fdopen(os.dup(2), "w")
+    except OSError:
+        return None
 
 
 def _leave(line: str, code: int) -> NoReturn:

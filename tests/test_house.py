@@ -25,13 +25,12 @@ TESTED_ELSEWHERE: dict[str, tuple[str, str]] = {}
 
 # Modules without a test file of their own: a debt, to be paid and struck out. No module may be added here.
 UNTESTED = frozenset((  # noqa: SIM905 - a list of words
-    "control.api core.buffers core.channel core.compression core.connection core.credit core.events "
-    "core.hands core.handshake.outcome core.handshake.party core.incoming core.liveness core.outgoing "
-    "core.padding core.records core.rekey core.requests core.session core.session_settings core.state errors ids "
-    "interfaces net.dialer net.doorway net.listener net.monotonic net.protocol node.assemble node.clockwatch "
-    "node.connections node.contact node.desk node.dialling node.dialwords node.keeper node.notify node.pins "
-    "node.status node.world tap wire.compressed wire.frames wire.padme wire.rekey_messages "
-    "wire.session_tlvs cli.bench cli.benchguest "
+    "control.api core.channel core.connection core.credit "
+    "core.hands core.incoming core.liveness core.outgoing "
+    "core.rekey core.session core.state "
+    "net.dialer net.doorway net.listener net.monotonic net.protocol node.assemble "
+    "node.connections node.contact node.desk node.dialling node.pins "
+    "node.world "
 ).split())
 
 

@@ -12,7 +12,7 @@ from collections import deque
 from typing import Any
 
 from quantumgate.core.buffers import BufferPool
-from quantumgate.core.events import Closed, Event, RequestMade, SecurityNotice
+from quantumgate.core.events import PATH_LOST, Closed, Event, RequestMade, SecurityNotice
 from quantumgate.core.handshake.initiator import Initiator
 from quantumgate.core.handshake.outcome import Established, Failed
 from quantumgate.core.handshake.responder import Responder
@@ -380,7 +380,7 @@ class Connection:
         session, stalled = self.session, self._stalled_since
         if stalled is not None and now >= stalled + self._settings.limits.stall_seconds:
             if session is not None:
-                session.lost("the transport took no byte for too long")
+                session.lost("path lost: the transport took no byte for too long", PATH_LOST)
             self._finish()
         elif session is not None:
             session.expire(now)

@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from quantumgate.core.session import Session
 
 
+PATH_LOST = "path-lost"
+"""Reason of a Closed: silence after a PING, or a transport that takes nothing. An end without CLOSE is "lost"."""
+
+
 @dataclass(frozen=True, slots=True)
 class RequestMade:
     """The core needs something from outside; give it back with ``Connection.answer(request, value, now)``."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from quantumgate.core.events import Pong
+from quantumgate.core.events import PATH_LOST, Pong
 from quantumgate.wire import frames
 from quantumgate.wire.codes import CloseCode
 from quantumgate.wire.limits import PING_GAP_SECONDS
@@ -105,7 +105,7 @@ class Liveness:
             if now < self._answer_by:
                 return
             if session.last_received_at <= self._sent_at:
-                session.lost(f"no answer for {now - session.last_received_at:.0f} s")
+                session.lost(f"path lost: no answer for {now - session.last_received_at:.0f} s", PATH_LOST)
                 return
             self._answer_by = None  # an authentic record came meanwhile: alive, though the PONG is late
         if self._wanted:

@@ -43,10 +43,14 @@ class ReplayWindow:
         answers_per_second: float = ANSWERS_PER_SECOND,
         limits: Limits = DEFAULT_LIMITS,
     ) -> None:
-        """``key``: 32 random bytes of this process, so that nobody can aim for equal hashes."""
+        """``key``: 32 random bytes of this process, so that nobody can aim for equal hashes.
+
+        ``answers_per_second`` infinite: no budget. The capacity stays, so more than 500 a second for long move the floor.
+        """
         self._key = key
         self._limits = limits
-        self._capacity = max(capacity, int(answers_per_second * REACH_SECONDS))
+        budgeted = answers_per_second != float("inf")
+        self._capacity = max(capacity, int(answers_per_second * REACH_SECONDS)) if budgeted else capacity
         self._buckets: dict[int, set[bytes]] = {}
         self._oldest_ms = FAR_MS
         self._rate = self._answers = answers_per_second

@@ -10,7 +10,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM, ChaCha20Poly1305
 
 from quantumgate.crypto import labels
-from quantumgate.crypto.kdf import expand
+from quantumgate.crypto.kdf import expand_pair
 from quantumgate.crypto.secret import Secret
 from quantumgate.errors import AuthenticationError, BugError, UnavailableError
 
@@ -35,8 +35,11 @@ class AeadKey:
         if len(key) != KEY_BYTES or len(iv) != IV_BYTES:
             raise BugError("an AEAD key has 32 bytes and its iv 12")
         self.algorithm = algorithm
-        self._cipher = _CIPHERS[algorithm](key.borrow())
-        self._iv = int.from_bytes(iv.borrow(), "big")
+        self._take(key.borrow(), iv.borrow())
+
+    def _take(self, key: memoryview, iv: memoryview) -> None:
+        self._cipher = _CIPHERS[self.algorithm](key)
+        self._iv = int.from_bytes(iv, "big")
 
     def seal(self, n: int, data: bytes | bytearray | memoryview, ad: bytes = b"") -> bytes:
         """The box: ciphertext and tag, len(data) + 16 bytes."""
@@ -71,10 +74,13 @@ class AeadKey:
 
 def aead_from(prk: Secret, label: str, algorithm: int) -> AeadKey:
     """keys(P, name) of the specification: key and iv by ``qg1 NAME key`` and ``qg1 NAME iv``."""
-    key = expand(prk, labels.key_info(label), KEY_BYTES)
-    iv = expand(prk, labels.iv_info(label), IV_BYTES)
+    if algorithm not in _CIPHERS:
+        raise UnavailableError(f"no AEAD has the id {algorithm}")
+    both = expand_pair(prk, (labels.key_info(label), KEY_BYTES), (labels.iv_info(label), IV_BYTES))
     try:
-        return AeadKey(algorithm, key, iv)
+        made = AeadKey.__new__(AeadKey)
+        made.algorithm, view = algorithm, both.borrow()
+        made._take(view[:KEY_BYTES], view[KEY_BYTES:])
+        return made
     finally:
-        key.wipe()
-        iv.wipe()
+        both.wipe()

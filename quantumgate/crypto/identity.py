@@ -10,6 +10,7 @@ import base64
 import hashlib
 import unicodedata
 from dataclasses import dataclass
+from functools import lru_cache
 from uuid import UUID
 
 from cryptography.hazmat.primitives import hashes
@@ -25,6 +26,9 @@ from quantumgate.errors import AuthenticationError, BugError, KeyFileError
 from quantumgate.ids import PeerUUID
 
 FINGERPRINT_BYTES = 32
+TEXTS_REMEMBERED = 256
+"""Fingerprints whose text is kept at hand: each contact of a known peer needs it."""
+
 FILE_FORMAT = 1
 KDF_NONE = 0
 KDF_ARGON2ID = 1
@@ -74,11 +78,13 @@ class PeerIdentity:
         return fingerprint_text(self.fingerprint)
 
 
+@lru_cache(TEXTS_REMEMBERED)
 def fingerprint_text(fingerprint: bytes) -> str:
     """The text of a 32-byte fingerprint: base32, lowercase, no padding, 52 characters."""
     return base64.b32encode(fingerprint).decode().rstrip("=").lower()
 
 
+@lru_cache(TEXTS_REMEMBERED)
 def parse_fingerprint(text: str) -> bytes:
     """The 32 bytes of a fingerprint's text (as ``ids.QgAddress`` accepts it). Raises ValueError."""
     raw = base64.b32decode(text.upper() + "====")

@@ -41,6 +41,16 @@ def expand(prk: Secret, info: bytes, length: int = HASH_BYTES) -> Secret:
     return made
 
 
+def expand_pair(prk: Secret, first: tuple[bytes, int], second: tuple[bytes, int]) -> Secret:
+    """Two expansions, each of (info, length), side by side in one secret: a key and its iv live and die together."""
+    cut = first[1]
+    made = Secret.blank(cut + second[1])
+    source, view = prk.borrow(), made.fill_view()
+    HKDFExpand(_SHA512, cut, first[0]).derive_into(source, view[:cut])
+    HKDFExpand(_SHA512, second[1], second[0]).derive_into(source, view[cut:])
+    return made
+
+
 def hmac_sha512(key: Secret, data: bytes) -> bytes:
     """64 bytes that prove knowledge of key over data."""
     return hmac.digest(key.borrow(), data, "sha512")

@@ -5,6 +5,8 @@ Not for: names of log events or settings. Spec: docs/spec/crypto.md (labels); pr
 
 from __future__ import annotations
 
+from functools import cache
+
 PROTOCOL = b"QuantumGate/1"
 """First value of every transcript, and the ML-DSA context string (FIPS 204 ctx)."""
 
@@ -74,11 +76,13 @@ TAG_CONFIRM = b"mac"
 TAG_SESSION = b"session"
 
 
+@cache
 def key_info(name: str) -> bytes:
     """The info of a pair's key: ``qg1 NAME key``."""
     return f"qg1 {name} key".encode()
 
 
+@cache
 def iv_info(name: str) -> bytes:
     """The info of a pair's iv: ``qg1 NAME iv``."""
     return f"qg1 {name} iv".encode()

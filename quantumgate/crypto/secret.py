@@ -22,6 +22,9 @@ from quantumgate.errors import BugError, LocalError
 CHUNK_BYTES = 65_536
 _CHUNK_BITS = CHUNK_BYTES.bit_length() - 1
 _SMALLEST_SLOT_BITS = 4
+_SHORT_BITS = tuple(max((size - 1).bit_length(), _SMALLEST_SLOT_BITS) for size in range(257))
+"""``slot_bits`` of the sizes that nearly every secret has: a handshake takes some fifty slots."""
+
 _OFFSET_MASK = CHUNK_BYTES - 1
 _WIPED = -1
 _USED_AFTER_WIPE = "a secret was used after it was wiped"
@@ -51,7 +54,7 @@ class _Arena:
         self._growing = threading.Lock()
 
     def take(self, size: int) -> int:
-        bits = slot_bits(size)
+        bits = _SHORT_BITS[size] if size <= 256 else slot_bits(size)
         while True:
             try:
                 return self.free[bits].pop()
@@ -62,7 +65,7 @@ class _Arena:
     def give(self, at: int, size: int) -> None:
         chunk, start = self.chunks[at >> _CHUNK_BITS], at & _OFFSET_MASK
         chunk[start : start + size] = bytes(size)
-        self.free[slot_bits(size)].append(at)
+        self.free[_SHORT_BITS[size] if size <= 256 else slot_bits(size)].append(at)
 
     def _grow(self, bits: int) -> None:
         chunk = mmap.mmap(-1, max(CHUNK_BYTES, 1 << bits), flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
@@ -94,7 +97,7 @@ class _Arena:
 
 def slot_bits(size: int) -> int:
     """The slot that holds ``size`` bytes has ``1 << slot_bits(size)``."""
-    return max((size - 1).bit_length(), _SMALLEST_SLOT_BITS)
+    return _SHORT_BITS[size] if size <= 256 else (size - 1).bit_length()
 
 
 def _lock_memory(chunk: mmap.mmap) -> str:
@@ -172,7 +175,11 @@ class Secret:
 
     def borrow(self) -> memoryview:
         """The locked bytes themselves, read only, for one call into the crypto library. Never keep it."""
-        return self._view().toreadonly()
+        at = self._at
+        if at < 0:
+            raise BugError(_USED_AFTER_WIPE)
+        start = at & _OFFSET_MASK
+        return memoryview(_ARENA.chunks[at >> _CHUNK_BITS])[start : start + self._size].toreadonly()
 
     def fill_view(self) -> memoryview:
         """The locked bytes, writable, for a library that can write its result in place. Never keep it."""
@@ -185,7 +192,8 @@ class Secret:
             _ARENA.give(at, self._size)
 
     def __del__(self) -> None:
-        self.wipe()
+        if self._at >= 0:
+            self.wipe()
 
     def __len__(self) -> int:
         return self._size

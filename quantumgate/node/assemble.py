@@ -120,7 +120,7 @@ def assemble(plan: Plan, directory: DataDirectory, world: World, landlord: Any) 
         own, world, limits, access, pins, farm.take, require_authentication=node.require_authentication
     )
     host = ExtenderHost(plan.registrations, landlord)
-    replay = _replay(state, world, limits)
+    replay = _replay(state, world, limits, budgeted=node.handshake_budget)
     connections = Connections(world, handshakes, session_settings(resolved, world), replay, desk, host.uuids)
     dialling = Dialling(own, world, limits, desk, connections, access, pins)
     keeper = Keeper(world, limits, dialling.connect)
@@ -179,14 +179,14 @@ def session_settings(resolved: Resolved, world: World) -> SessionSettings:
     )
 
 
-def _replay(state: State, world: World, limits: Limits) -> ReplayWindow:
+def _replay(state: State, world: World, limits: Limits, *, budgeted: bool) -> ReplayWindow:
     """The CPU budget for answers is a share of a core; ``answers_per_second`` is what the default share comes to."""
     wall_ms = int(world.wall_seconds() * 1000)
     floor_ms = state.replay_floor_ms
     if floor_ms > wall_ms + limits.clock_window_seconds * 1000:
         _log.warn("the clock was set back by more than a day: the saved replay floor is dropped")
         floor_ms = 0
-    rate = ANSWERS_PER_SECOND * limits.cpu_share / DEFAULT_LIMITS.cpu_share
+    rate = ANSWERS_PER_SECOND * limits.cpu_share / DEFAULT_LIMITS.cpu_share if budgeted else float("inf")
     return ReplayWindow(
         world.random.bytes(32), wall_ms, saved_floor_ms=floor_ms, answers_per_second=rate, limits=limits
     )

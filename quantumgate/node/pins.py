@@ -24,7 +24,8 @@ class Pins:
 
     def contradicts(self, identity: PeerIdentity) -> bool:
         """True if this UUID is pinned to another key."""
-        return self._state.pins.get(identity.uuid, identity.fingerprint_text) != identity.fingerprint_text
+        pinned = self._state.pins.get(identity.uuid)
+        return pinned is not None and pinned != identity.fingerprint_text
 
     def pin(self, identity: PeerIdentity) -> None:
         """After an authenticated contact. Writes only what is new; never changes a pin."""

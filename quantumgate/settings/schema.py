@@ -68,6 +68,11 @@ class NodeTable(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     shared_passphrase_file: Annotated[
         str, key("a path", "instead of a secret: UTF-8 text, one final newline dropped, stretched; both set = error")
     ] = ""
+    handshake_budget: Annotated[
+        bool,
+        key("true or false", "answer dials with at most limits.cpu_share of a core; false answers every good one, "
+            "whatever CPU that takes (measuring, or a network of friends)"),
+    ] = True
     store: Annotated[str, key("a SQLAlchemy URL", '"" = the built-in one in the data directory')] = ""
     control: Annotated[str, key("a path", '"" = a unix socket in the data directory')] = ""
 

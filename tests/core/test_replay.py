@@ -102,6 +102,14 @@ class BudgetTests(SynchronousTestCase):
         self.assertTrue(window.may_answer(7.0021))
         self.assertTrue(window.may_answer(6.0))  # a clock that steps back takes nothing away
 
+    def test_without_a_budget_every_one_may_be_answered_and_the_window_stays_as_small(self) -> None:
+        window = made(answers_per_second=float("inf"), capacity=3)
+        for number in range(5):
+            self.assertTrue(window.may_answer(7.0))
+            window.enter(salt(number), NOW_MS - MINUTE_MS * (5 - number), NOW_MS)
+        self.assertEqual(window.count, 3)
+        self.assertEqual(window.floor_ms, NOW_MS - 4 * MINUTE_MS)
+
     def test_asking_takes_nothing_and_saving_up_ends_at_one_second(self) -> None:
         window = made(answers_per_second=2)
         self.assertTrue(all(window.may_answer(1000.0 + hour) for hour in range(9)))

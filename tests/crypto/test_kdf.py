@@ -54,6 +54,11 @@ class HkdfTests(SynchronousTestCase):
             self.assertEqual(kdf.expand(prk, b"qg1 obf" + bytes(20), length).reveal(), expected)
         self.assertEqual(len(kdf.expand(prk, b"x")), 64)
 
+    def test_a_pair_is_two_expansions(self) -> None:
+        prk = kdf.extract(b"salt", b"key")
+        pair = kdf.expand_pair(prk, (b"one", 32), (b"two", 12))
+        self.assertEqual(pair.reveal(), kdf.expand(prk, b"one", 32).reveal() + kdf.expand(prk, b"two", 12).reveal())
+
     def test_hmac(self) -> None:
         """RFC 4231, test case 1."""
         self.assertEqual(

@@ -200,6 +200,17 @@ class RefusedTests(NodeCase):
         self.assertEqual(error.reason, "too-many-sessions")
         self.assertEqual(len(right.peers), 1)
 
+    def test_the_budget_of_answers_ends_and_a_named_setting_switches_it_off(self) -> None:
+        """limits.cpu_share = 0.001 is 2.5 answers, one after another as long as the clock stands still."""
+        for budget, answered in ((True, 2), (False, 4)):
+            right = self.node(AWAY if budget else "198.51.100.2", default_access="allow", handshake_budget=budget,
+                              limits={"cpu_share": 0.001})
+            dials = [self.node(f"192.0.2.{10 + number}", listen=()) for number in range(4)]
+            for dialler in dials:
+                dialler.connect(self.address(right, AWAY if budget else "198.51.100.2")).addErrback(lambda _: None)
+                self.settle()
+            self.assertEqual(sum(len(dialler.peers) for dialler in dials), answered)
+
     def test_the_clock_is_named_when_peers_say_so(self) -> None:
         left, right = self.node(HOME, listen=()), self.node(AWAY, default_access="allow")
         self.drifts[right].seconds = 200

@@ -120,7 +120,10 @@ class PairTests(SynchronousTestCase):
         nodes.network.part(["left"], ["right"])
         nodes.left.host("diary").offer(nodes.left.peer(), b"x")
         nodes.advance(300)
-        self.assertIn("lost", nodes.left.guest("diary").lines[-1])
+        self.assertEqual(nodes.left.guest("diary").lines[-1], "left: path-lost")
+        (closed,) = [event for event in nodes.left.events if isinstance(event, Closed)]
+        self.assertRegex(closed.text, "^path lost: no answer for [0-9]+ s$")
+        self.assertEqual((closed.reason, closed.clean, closed.by), ("path-lost", False, "transport"))
 
     def test_different_extenders(self) -> None:
         """One side may run other things, with their settings."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -49,14 +50,34 @@ def side(name: str, kind: int) -> tuple[RecordingIdentity, dict[str, Any]]:
     return identity, {**said, "fingerprint": public.fingerprint.hex(), "fingerprint_text": public.fingerprint_text}
 
 
-def case(name: str, plan: dict[str, Any]) -> dict[str, Any]:
-    """One file."""
+@dataclass
+class Meeting:
+    """A recorded handshake, and what made it."""
+
+    said: dict[str, Any]
+    i: Initiator
+    identities: tuple[RecordingIdentity, RecordingIdentity]
+    keys: tuple[RecordingKeys, RecordingKeys]
+    wire: list[bytes]
+    obf: tuple[bytes, bytes | None, bytes]
+
+    def values(self) -> derive.Values:
+        """Everything between the inputs and root_0, compared with what our code came to."""
+        values = derive.handshake(self.said["inputs"], self.wire, secrets_of(*self.keys))
+        assert isinstance(self.i.outcome, Established)
+        assert values["root_0"] == self.i.outcome.root.reveal().hex() and values["sid"] == self.i.outcome.sid.hex()
+        return values
+
+
+def meet(name: str, plan: dict[str, Any]) -> Meeting:
+    """One handshake by our code, with everything noted."""
     alice, said_i = side(f"{name} I", plan["kinds"][0])
     bob, said_r = side(f"{name} R", plan["kinds"][1])
     network_id = plan.get("network_id", "QuantumGate")
     psk = stretch_passphrase(plan["passphrase"], network_id.encode()) if "passphrase" in plan else None
     anonymous = plan.get("anonymous", False)
     primary, secondary, aead = plan["suite"]
+    session = plan.get("session", SESSION_TLVS)
     common = {"network_id": network_id.encode(), "psk": psk}
     listed: dict[str, Any] = {"primaries": (primary,), "secondaries": (secondary,), "aeads": (aead,)}
     theirs = {**listed, "aeads": (7,)} if plan.get("refused") else listed
@@ -70,7 +91,7 @@ def case(name: str, plan: dict[str, Any]) -> dict[str, Any]:
     replay = ReplayWindow(bytes(32), WALL_SECONDS * 1000 - 3_600_000)
     clock: dict[str, Any] = {"now": 0.0, "wall_offset_seconds": float(WALL_SECONDS)}
     r = Responder(listener, replay, random=random_r, allow_unaddressed=anonymous, **clock)
-    i = Initiator(dialler, target=target, session_tlvs=SESSION_TLVS, anonymous=anonymous, random=random_i, **clock)
+    i = Initiator(dialler, target=target, session_tlvs=session, anonymous=anonymous, random=random_i, **clock)
     wire = talk(i, r)
     inputs: dict[str, Any] = {
         "wall_ms": WALL_SECONDS * 1000,
@@ -83,25 +104,33 @@ def case(name: str, plan: dict[str, Any]) -> dict[str, Any]:
         "suite": {"primary": primary, "secondary": secondary, "aead": aead},
         "offer": {kind: list(ids) for kind, ids in ours.items()},
         "allowed_by_responder": {kind: list(ids) for kind, ids in theirs.items()},
-        "session": SESSION_TLVS.hex(),
+        "session": session.hex(),
         "initiator": {**said_i, "draws": random_i.draws, "keys": keys_i.script, "signatures": list(alice.script)},
         "responder": {**said_r, "draws": random_r.draws, "keys": keys_r.script, "signatures": list(bob.script)},
     }
     said = {"name": name, "inputs": inputs, "wire": [data.hex() for data in wire]}
+    obf = network_id.encode(), psk.reveal() if psk else None, (target or NOBODY).bytes
+    return Meeting(said, i, (alice, bob), (keys_i, keys_r), wire, obf)
+
+
+def case(name: str, plan: dict[str, Any]) -> dict[str, Any]:
+    """One file."""
+    meeting = meet(name, plan)
+    said, wire = meeting.said, meeting.wire
     if plan.get("refused"):
         values = derive.Values()
-        obf, _salt = derive.network(values, network_id.encode(), None, bob.public.uuid.bytes)
+        obf, _salt = derive.network(values, *meeting.obf)
         derive.opening(values, obf, wire[0], wire[1], "")
         return {**said, "values": values}
-    values = derive.handshake(inputs, wire, secrets_of(keys_i, keys_r))
-    assert isinstance(i.outcome, Established)
-    assert values["root_0"] == i.outcome.root.reveal().hex() and values["sid"] == i.outcome.sid.hex()
+    values = meeting.values()
     if name == "classical":
         said["refused"] = derive.other_confirm(values, wire)
     if plan.get("rekey"):
-        said["rekey"] = rekey(values, alice, bob, keys_i, keys_r, plan["suite"])
-        derive.rekey(values, said["rekey"], aead)
-        assert values["root_1"] == next_root(i.outcome, said["rekey"])
+        assert isinstance(meeting.i.outcome, Established)
+        alice, bob = meeting.identities
+        said["rekey"] = rekey(values, bob, alice, plan["suite"])
+        derive.rekey(values, said["rekey"], plan["suite"][2])
+        assert values["root_1"] == next_root(meeting.i.outcome, said["rekey"])
     return {**said, "values": values}
 
 
@@ -131,44 +160,58 @@ def secrets_of(keys_i: RecordingKeys, keys_r: RecordingKeys) -> tuple[bytes, byt
 
 def rekey(
     values: derive.Values,
-    alice: RecordingIdentity,
-    bob: RecordingIdentity,
-    keys_i: RecordingKeys,
-    keys_r: RecordingKeys,
+    asker: RecordingIdentity | None,
+    answerer: RecordingIdentity | None,
     suite: tuple[int, int, int],
+    *,
+    asked_by: str = "responder",
+    name: str = "rekey",
 ) -> dict[str, Any]:
-    """The responder asks, the initiator answers: payloads with their signatures, and both shared secrets."""
+    """One side asks, the other answers: payloads with their signatures, and both shared secrets. None = nameless."""
     rekey_id = schedule.rekey_id(Secret(bytes.fromhex(values["root_0"])))
-    sid, bundles = bytes.fromhex(values["sid"]), (bob.public.bundle, alice.public.bundle)
-    asker, answerer = RecordingKeys("rekey R"), RecordingKeys("rekey I")
-    primary, secondary = asker.primary(suite[0]), asker.secondary(suite[1])
+    sid, bundles = bytes.fromhex(values["sid"]), (bundle_of(asker), bundle_of(answerer))
+    mark = ("R", "I") if asked_by == "responder" else ("I", "R")
+    keys_q, keys_p = RecordingKeys(f"{name} {mark[0]}"), RecordingKeys(f"{name} {mark[1]}")
+    primary, secondary = keys_q.primary(suite[0]), keys_q.secondary(suite[1])
     unsigned = RekeyRequest(1, suite[0], suite[1], primary.share, secondary.public)
     content_q = signed_content(rekey_id, sid, 1, *bundles, unsigned.signed_part())
-    signature_q = bob.sign(labels.SIGN_REKEY_REQUEST, hashlib.sha512(content_q).digest())
+    signature_q = signed(asker, labels.SIGN_REKEY_REQUEST, content_q)
     request = RekeyRequest(1, suite[0], suite[1], primary.share, secondary.public, signature_q).encode()
-    share = answerer.primary(suite[0]).share
-    ciphertext, ss_secondary = answerer.encapsulate(suite[1], secondary.public)
+    share = keys_p.primary(suite[0]).share
+    ciphertext, ss_secondary = keys_p.encapsulate(suite[1], secondary.public)
     bound = hashlib.sha512(request).digest()
     content_p = signed_content(rekey_id, sid, 1, *bundles, RekeyResponse(1, share, ciphertext).signed_part(), bound)
-    signature_p = alice.sign(labels.SIGN_REKEY_RESPONSE, hashlib.sha512(content_p).digest())
+    signature_p = signed(answerer, labels.SIGN_REKEY_RESPONSE, content_p)
     return {
-        "asked_by": "responder",
+        "asked_by": asked_by,
         "epoch": 1,
-        "keys_of_asker": asker.script,
-        "keys_of_answerer": answerer.script,
+        "keys_of_asker": keys_q.script,
+        "keys_of_answerer": keys_p.script,
         "request_content": content_q.hex(),
-        "request_signature_input": sign_input(bob, labels.SIGN_REKEY_REQUEST, content_q),
+        "request_signature_input": sign_input(asker, labels.SIGN_REKEY_REQUEST, content_q),
         "request": request.hex(),
         "response_content": content_p.hex(),
-        "response_signature_input": sign_input(alice, labels.SIGN_REKEY_RESPONSE, content_p),
+        "response_signature_input": sign_input(answerer, labels.SIGN_REKEY_RESPONSE, content_p),
         "response": RekeyResponse(1, share, ciphertext, signature_p).encode().hex(),
         "ss_secondary": ss_secondary.reveal().hex(),
         "ss_primary": primary.exchange(share).reveal().hex(),
     }
 
 
-def sign_input(who: RecordingIdentity, name: str, content: bytes) -> str:
+def bundle_of(who: RecordingIdentity | None) -> bytes:
+    """The bundle of a side, empty for a nameless one."""
+    return who.public.bundle if who is not None else b""
+
+
+def signed(who: RecordingIdentity | None, name: str, content: bytes) -> bytes:
+    """The signature of a re-key message; a nameless side signs nothing."""
+    return who.sign(name, hashlib.sha512(content).digest()) if who is not None else b""
+
+
+def sign_input(who: RecordingIdentity | None, name: str, content: bytes) -> str:
     """What the key signs, in hex."""
+    if who is None:
+        return ""
     return signature_input(who.kind, name, hashlib.sha512(content).digest()).hex()
 
 

@@ -1,0 +1,65 @@
+"""Addresses as text: what is written is read again, what is wrong is refused with what was expected."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from quantumgate.errors import LocalError
+from quantumgate.ids import DEFAULT_PORT, MAX_HOSTS, NOBODY, QgAddress, parse_peer_uuid
+
+TEXT = "0f0e0d0c-0b0a-8908-8706-050403020100"
+FINGERPRINT = "abcdefghijklmnopqrstuvwxyz234567abcdefghijklmnopqrst"
+
+
+class UuidTests(SynchronousTestCase):
+    def test_taken(self) -> None:
+        for text in (TEXT, TEXT.upper()):
+            self.assertEqual(parse_peer_uuid(text), UUID(TEXT))
+
+    def test_refused(self) -> None:
+        wrong = (
+            "", "x", TEXT[:-1], TEXT + "0", TEXT.replace("-", ""), "{" + TEXT + "}", "urn:uuid:" + TEXT,
+            TEXT.replace("8908", "4908"), TEXT.replace("8706", "0706"), TEXT.replace("8706", "c706"), str(NOBODY),
+            " " + TEXT,
+        )  # fmt: skip
+        for text in wrong:
+            error = self.assertRaises(LocalError, parse_peer_uuid, text)
+            self.assertIn(repr(text), str(error))
+
+
+class AddressTests(SynchronousTestCase):
+    def test_come_back(self) -> None:
+        for text in (
+            f"qg://{TEXT}", f"qg://{TEXT}.{FINGERPRINT}", f"qg://{TEXT}@host:1", f"qg://{TEXT}@a.example:65535,[::1]:2",
+            f"qg://{TEXT}.{FINGERPRINT}@[fe80::1%eth0]:9999",
+        ):  # fmt: skip
+            self.assertEqual(str(QgAddress.parse(text)), text)
+
+    def test_short_forms(self) -> None:
+        self.assertEqual(QgAddress.parse(TEXT), QgAddress(parse_peer_uuid(TEXT)))
+        for host in ("host", "[::1]"):
+            self.assertEqual(QgAddress.parse(f"qg://{TEXT}@{host}").hosts, ((host, DEFAULT_PORT),))
+
+    def test_hosts_are_counted(self) -> None:
+        hosts = [f"h{number}" for number in range(MAX_HOSTS + 1)]
+        self.assertEqual(len(QgAddress.parse(f"qg://{TEXT}@{','.join(hosts[:-1])}").hosts), MAX_HOSTS)
+        self.assertRaises(LocalError, QgAddress.parse, f"qg://{TEXT}@{','.join(hosts)}")
+
+    def test_ports(self) -> None:
+        for port, legal in (("0", 0), ("1", 1), ("65535", 1), ("65536", 0), ("-1", 0), ("1x", 0), ("²", 0), ("٣", 0)):
+            address = f"qg://{TEXT}@host:{port}"
+            if legal:
+                self.assertEqual(QgAddress.parse(address).hosts, (("host", int(port)),))
+            else:
+                self.assertRaises(LocalError, QgAddress.parse, address)
+
+    def test_refused(self) -> None:
+        wrong = (
+            "", "qg://", f"{TEXT}@host:1", f"qg://{TEXT}@", f"qg://{TEXT}@host:1,", f"qg://{TEXT}.", f"qg://{TEXT}.abc",
+            f"qg://{TEXT}.{FINGERPRINT[:-1]}1", f"qg://{TEXT}.{FINGERPRINT.upper()}", f"qg://{TEXT}@::1:2",
+            f"qg://{TEXT}@a b:1", f"qg://{TEXT}@{'x' * 254}:1", f"http://{TEXT}@host:1",
+        )  # fmt: skip
+        for text in wrong:
+            self.assertRaises(LocalError, QgAddress.parse, text)
