@@ -1,4 +1,4 @@
-"""How long a record is on the wire. Spec: docs/spec/records.md, section 5 (modes ``off``, ``padme`` and ``cells``). [A20]
+"""How long a record is on the wire. Spec: docs/spec/records.md, section 5 (``off``, ``padme``, ``cells``). [A20]
 
 Not for: ``random`` and noise, which come with the privacy levels.
 """

@@ -50,7 +50,7 @@ from quantumgate.wire.limits import (
     RECORD_OVERHEAD_BYTES,
     SLOW_PATH_BYTES_PER_SECOND,
 )
-from quantumgate.wire.session_tlvs import VERSION_NUMBER, SessionBlock
+from quantumgate.wire.session_tlvs import CELLS, VERSION_NUMBER, SessionBlock
 
 RATE_WINDOW_SECONDS = 0.1
 IDS_USED_UP = "the channel ids of this session are used up: the next session has new ones"
@@ -236,6 +236,8 @@ class Session:
         self.peer_block = peer
         self.peer_extenders = peer.extenders
         self._record_room = min(peer.max_record, self.limits.max_record_bytes)
+        if peer.padding >= CELLS and not self.initiator and (self.role != PEER or self.settings.relayed):
+            self._cells = cell_body_bytes(peer.padding - CELLS)
         self.compressing = bool(self.block.compression) and bool(set(peer.compression) & set(self.block.compression))
         self._change(Change.AGREE)
         self.emit(Ready(self))
@@ -427,9 +429,12 @@ class Session:
             channel.tell()
 
     def _pad(self, view: memoryview, used: int, most: int) -> int:
-        if self.settings.padding == "off":
+        if self._cells:
+            size = cell_of(self._cells, used)
+        elif self.settings.padding == "off":
             return used
-        size = cell_of(self._cells, used) if self._cells else padded_body_bytes(used, most)
+        else:
+            size = padded_body_bytes(used, most)
         for at in range(used, size, len(_ZEROS)):
             end = min(size, at + len(_ZEROS))
             view[at:end] = _ZEROS[: end - at]

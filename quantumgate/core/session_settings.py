@@ -15,7 +15,8 @@ from quantumgate.wire.session_tlvs import SessionBlock
 class SessionSettings:
     """``keep`` = hold an idle session open; ``padding`` is ``off``, ``padme`` or ``cells``; all share the node's pools.
 
-    ``cell_depth`` is the number of layers around a session of cells: 0 on the wire itself.
+    ``cell_depth`` is the number of layers around a session of cells: 0 on the wire itself. ``relayed`` = it came over a
+    link, so that it follows the cells of whoever made the circuit.
     """
 
     limits: Limits = DEFAULT_LIMITS
@@ -27,6 +28,7 @@ class SessionSettings:
     endpoints: tuple[str, ...] = ()
     replaces: bytes = b""
     cell_depth: int = 0
+    relayed: bool = False
     link_pool: CreditPool = field(default_factory=lambda: CreditPool(DEFAULT_LIMITS.link_pool_node_bytes))
     node_pool: CreditPool = field(default_factory=lambda: CreditPool(DEFAULT_LIMITS.window_pool_node_bytes))
 
@@ -34,10 +36,19 @@ class SessionSettings:
         """The same for a session that carries links, or runs ``depth`` layers inside a circuit."""
         return replace(self, padding="cells", cell_depth=depth)
 
+    @property
+    def _padding(self) -> int:
+        if self.padding == "cells":
+            return session_tlvs.CELLS + self.cell_depth
+        return session_tlvs.PADDING_MODES[self.padding]
+
     def block(self, *, anonymous: bool = False, clock_ms: int | None = None) -> SessionBlock:
-        """The SESSION block that we send. An anonymous side sends defaults only: nothing tells nodes apart. [A14]"""
+        """The SESSION block that we send. An anonymous side sends defaults only: nothing tells nodes apart. [A14]
+
+        But for its padding, which is that of every circuit of this depth.
+        """
         if anonymous:
-            return SessionBlock()
+            return SessionBlock(padding=self._padding)
         limits = self.limits
         return SessionBlock(
             max_record=limits.max_record_bytes,
@@ -45,7 +56,7 @@ class SessionSettings:
             max_channels=limits.max_channels,
             max_message=limits.max_message_bytes,
             compression=(session_tlvs.LZ4_BLOCK,) if self.compression else (),
-            padding=session_tlvs.PADDING_MODES[self.padding],
+            padding=self._padding,
             extenders=frozenset(self.extenders),
             endpoints=self.endpoints,
             clock_ms=clock_ms,

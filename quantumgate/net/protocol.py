@@ -34,7 +34,7 @@ _WOULD_BLOCK = (errno.EWOULDBLOCK, errno.EAGAIN, errno.ENOBUFS, errno.EINTR)
 
 
 class Pump(Protocol):
-    """What moves the bytes of one connection, over a socket (here) or a link (``linkpump.py``), as its owner sees it."""
+    """What moves the bytes of one connection, over a socket (here) or a link (``linkpump.py``), for its owner."""
 
     connection: Connection
 

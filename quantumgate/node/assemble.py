@@ -13,6 +13,7 @@ from twisted.internet.interfaces import IStreamServerEndpoint
 from quantumgate import logs
 from quantumgate.core.credit import CreditPool
 from quantumgate.core.handshake.settings import HandshakeSettings
+from quantumgate.core.relay.path import Gateway
 from quantumgate.core.replay import ReplayWindow
 from quantumgate.core.session_settings import SessionSettings
 from quantumgate.crypto.identity import Identity
@@ -20,20 +21,23 @@ from quantumgate.crypto.kdf import stretch_passphrase
 from quantumgate.crypto.kem import kem
 from quantumgate.crypto.secret import Secret
 from quantumgate.crypto.suites import SECONDARIES
-from quantumgate.errors import ConfigurationError
+from quantumgate.errors import ConfigurationError, QuantumGateError
 from quantumgate.extender.host import ExtenderHost
 from quantumgate.extender.registry import Registration, Registry
+from quantumgate.ids import QgAddress
 from quantumgate.net.intake import Intake
 from quantumgate.net.keyfarm import KeyFarm
 from quantumgate.net.listener import Listener
 from quantumgate.node.access import Access
+from quantumgate.node.circuits import Circuits, gateway_of
 from quantumgate.node.clockwatch import ClockWatch
 from quantumgate.node.connections import Connections
 from quantumgate.node.data_directory import STATE_FILE, DataDirectory
 from quantumgate.node.desk import FrontDesk
-from quantumgate.node.dialling import Dialling
+from quantumgate.node.dialling import Dialling, parse_target
 from quantumgate.node.keeper import Keeper
 from quantumgate.node.pins import Pins
+from quantumgate.node.relays import Relays
 from quantumgate.node.state import State
 from quantumgate.node.world import World
 from quantumgate.settings.loader import read_shared_secret
@@ -59,6 +63,8 @@ class Parts:
     desk: FrontDesk
     connections: Connections
     dialling: Dialling
+    relays: Relays
+    circuits: Circuits
     keeper: Keeper
     host: ExtenderHost
     intake: Intake
@@ -73,6 +79,7 @@ class Plan:
     resolved: Resolved
     psk: Secret | None
     endpoints: tuple[IStreamServerEndpoint, ...]
+    gateways: tuple[Gateway, ...]
     registrations: tuple[Registration, ...]
 
 
@@ -90,7 +97,19 @@ def plan(settings: Settings, file: str, world: World, registry: Registry | None 
     shared = read_shared_secret(settings, file)
     network_id = settings.node.network.encode()
     psk = stretch_passphrase(shared, network_id) if isinstance(shared, str) else Secret(shared) if shared else None
-    return Plan(resolved, psk, endpoints, registrations)
+    gateways = tuple(
+        _gateway(world, file, number, address) for number, address in enumerate(settings.relay.gateways)
+    )
+    return Plan(resolved, psk, endpoints, gateways, registrations)
+
+
+def _gateway(world: World, file: str, number: int, address: str) -> Gateway:
+    try:
+        return gateway_of(parse_target(address, world), QgAddress.parse(address).hosts)
+    except QuantumGateError as error:
+        raise ConfigurationError(
+            f'{file}: relay.gateways[{number}]: expected qg://UUID@host:port, found "{address}" ({error})'
+        ) from None
 
 
 def _server(world: World, file: str, number: int, text: str) -> IStreamServerEndpoint:
@@ -123,8 +142,17 @@ def assemble(plan: Plan, directory: DataDirectory, world: World, landlord: Any) 
     replay = _replay(state, world, limits, budgeted=node.handshake_budget)
     connections = Connections(world, handshakes, session_settings(resolved, world), replay, desk, host.uuids)
     dialling = Dialling(own, world, limits, desk, connections, access, pins)
+    relaying = resolved.settings.relay
+    relays = Relays(
+        own, world, limits, desk, connections, dialling.connect, enabled=node.relay, accepting=relaying.accept_relayed,
+        allow_private=relaying.allow_private,
+    )
+    circuits = Circuits(
+        own, world, limits, desk, connections, dialling.connect, pins, plan.gateways,
+        diverse=not relaying.allow_private,
+    )
     keeper = Keeper(world, limits, dialling.connect)
-    desk.guests, desk.keeper, desk.our_extenders = host, keeper, host.uuids
+    desk.guests, desk.keeper, desk.relays, desk.our_extenders = host, keeper, relays, host.uuids
     access.changed = desk.rules_changed
     intake = Intake(limits, world.clock, world.random, mceliece=handshakes.first_flight_bytes > FIRST_FLIGHT_BYTES)
     return Parts(
@@ -139,6 +167,8 @@ def assemble(plan: Plan, directory: DataDirectory, world: World, landlord: Any) 
         desk=desk,
         connections=connections,
         dialling=dialling,
+        relays=relays,
+        circuits=circuits,
         keeper=keeper,
         host=host,
         intake=intake,

@@ -1,6 +1,7 @@
 """Makes connections: a handshake, a session's settings and a pump for each transport, with what both its ends allow.
 
-Not for: verdicts (``desk.py``) or choosing addresses (``dialling.py``). Spec: docs/spec/dialling.md [A4] [A17].
+A transport is a socket, or a link through relays; the rest is the same. Not for: verdicts (``desk.py``), choosing
+addresses (``dialling.py``) or relays (``circuits.py``). Spec: docs/spec/dialling.md [A4] [A17], docs/spec/relays.md.
 """
 
 from __future__ import annotations
@@ -14,15 +15,18 @@ from quantumgate.core.connection import Connection
 from quantumgate.core.handshake.initiator import Initiator
 from quantumgate.core.handshake.responder import Responder
 from quantumgate.core.handshake.settings import HandshakeSettings
+from quantumgate.core.relay.link import Link
 from quantumgate.core.replay import ReplayWindow
 from quantumgate.core.session_settings import SessionSettings
 from quantumgate.ids import PeerUUID
 from quantumgate.net.doorway import Lost
 from quantumgate.net.intake import Place
+from quantumgate.net.linkpump import LinkPump
 from quantumgate.net.prefix import is_loopback
 from quantumgate.net.protocol import PeerProtocol
-from quantumgate.node.contact import Contact, Desk
+from quantumgate.node.contact import ROLE_PEER, Contact, Desk
 from quantumgate.node.world import World
+from quantumgate.wire.limits import Limits
 
 
 def address_text(address: Any) -> str:
@@ -32,6 +36,16 @@ def address_text(address: Any) -> str:
         return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     name = getattr(address, "name", None)
     return f"unix:{name.decode('utf-8', 'replace')}" if isinstance(name, bytes) and name else "unix"
+
+
+def circuit_limits(limits: Limits) -> Limits:
+    """The same numbers with the times of circuits, which are slower than sockets."""
+    return replace(
+        limits,
+        dial_seconds=limits.link_connect_seconds,
+        session_seconds=limits.link_connect_seconds,
+        ping_after_seconds=limits.circuit_ping_after_seconds,
+    )
 
 
 class Connections:
@@ -47,6 +61,7 @@ class Connections:
         extenders: Callable[[], tuple[UUID, ...]],
     ) -> None:
         self._world, self._handshakes, self._sessions = world, handshakes, sessions
+        self._in_circuits = replace(sessions, limits=circuit_limits(sessions.limits), relayed=True)
         self._replay, self._desk, self._extenders = replay, desk, extenders
 
     @property
@@ -54,8 +69,42 @@ class Connections:
         """Whether this node has a shared secret, so that it may dial and be dialled without a UUID anywhere."""
         return self._handshakes.psk is not None
 
+    # -- sockets -------------------------------------------------------------------------------------------------
+
     def arrive(self, transport: Any, place: Place, lan: bool) -> tuple[PeerProtocol, Lost]:
         """For a transport that was accepted."""
+        contact = Contact(self._desk, address_text(transport.getPeer()), outbound=False, place=place)
+        unaddressed = self.shared_secret or lan or _both_local(transport)
+        return self._pump(self._answering(self._sessions, allow_unaddressed=unaddressed), contact)
+
+    def depart(
+        self, contact: Contact, target: PeerUUID | None, pin: bytes | None, replaces: bytes, transport: Any
+    ) -> tuple[PeerProtocol, Lost]:
+        """For a transport that we dialled. Without a target we stay nameless, but for a PSK or loopback."""
+        anonymous = target is None and not self.shared_secret and not _both_local(transport)
+        settings = replace(self._sessions, keep=contact.keep, replaces=replaces)
+        if contact.role != ROLE_PEER:
+            settings = replace(settings, replaces=b"").in_cells(0)
+            anonymous = contact.nameless
+        return self._pump(self._asking(settings, contact, target, pin, anonymous=anonymous), contact)
+
+    # -- links ---------------------------------------------------------------------------------------------------
+
+    def arrive_over(self, contact: Contact, link: Link) -> None:
+        """For a link that a relay brought."""
+        self._link_pump(self._answering(self._in_circuits, allow_unaddressed=self.shared_secret), contact, link)
+
+    def depart_over(
+        self, contact: Contact, target: PeerUUID, pin: bytes | None, link: Link, depth: int
+    ) -> None:
+        """For a link that we asked for, ``depth`` layers inside; to a relay on the way we are nameless."""
+        settings = replace(self._in_circuits, keep=contact.keep).in_cells(depth)
+        connection = self._asking(settings, contact, target, pin, anonymous=contact.nameless)
+        self._link_pump(connection, contact, link)
+
+    # -- both ----------------------------------------------------------------------------------------------------
+
+    def _answering(self, pattern: SessionSettings, *, allow_unaddressed: bool) -> Connection:
         world, now = self._world, self._desk.now()
         responder = Responder(
             self._handshakes,
@@ -63,39 +112,43 @@ class Connections:
             random=world.random,
             now=now,
             wall_offset_seconds=world.wall_offset_seconds,
-            limits=self._sessions.limits,
-            allow_unaddressed=self.shared_secret or lan or _both_local(transport),
+            limits=pattern.limits,
+            allow_unaddressed=allow_unaddressed,
         )
-        settings = replace(self._sessions, extenders=self._extenders())
+        settings = replace(pattern, extenders=self._extenders())
         block = settings.block(clock_ms=int(world.wall_seconds() * 1000))
-        contact = Contact(self._desk, address_text(transport.getPeer()), outbound=False, place=place)
-        return self._pump(Connection(responder, settings, block, world.random, now), contact)
+        return Connection(responder, settings, block, world.random, now)
 
-    def depart(
-        self, contact: Contact, target: PeerUUID | None, pin: bytes | None, replaces: bytes, transport: Any
-    ) -> tuple[PeerProtocol, Lost]:
-        """For a transport that we dialled. Without a target we stay nameless, but for a PSK or loopback."""
+    def _asking(
+        self, settings: SessionSettings, contact: Contact, target: PeerUUID | None, pin: bytes | None, *,
+        anonymous: bool,
+    ) -> Connection:
         world, now = self._world, self._desk.now()
-        anonymous = target is None and not self.shared_secret and not _both_local(transport)
-        settings = replace(self._sessions, extenders=self._extenders(), keep=contact.keep, replaces=replaces)
+        settings = replace(settings, extenders=self._extenders())
         block = settings.block(anonymous=anonymous, clock_ms=int(world.wall_seconds() * 1000))
         initiator = Initiator(
             self._handshakes,
             target=target,
             pin=pin,
             session_tlvs=block.encode(),
+            role=contact.role,
             anonymous=anonymous,
             random=world.random,
             now=now,
             wall_offset_seconds=world.wall_offset_seconds,
-            limits=self._sessions.limits,
+            limits=settings.limits,
         )
-        return self._pump(Connection(initiator, settings, block, world.random, now), contact)
+        return Connection(initiator, settings, block, world.random, now)
 
     def _pump(self, connection: Connection, contact: Contact) -> tuple[PeerProtocol, Lost]:
-        contact.protocol = PeerProtocol(connection, contact, self._world.clock)
+        protocol = contact.protocol = PeerProtocol(connection, contact, self._world.clock)
         self._desk.began(contact)
-        return contact.protocol, contact.transport_lost
+        return protocol, contact.transport_lost
+
+    def _link_pump(self, connection: Connection, contact: Contact, link: Link) -> None:
+        pump = contact.protocol = LinkPump(connection, contact, link, self._world.clock, lost=contact.transport_lost)
+        self._desk.began(contact)
+        pump.start()
 
 
 def _both_local(transport: Any) -> bool:

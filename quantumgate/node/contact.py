@@ -18,20 +18,36 @@ from quantumgate.core.events import (
     Closed,
     Event,
     ExtendersChanged,
+    LinkArrived,
+    LinkAsked,
     Pong,
     Ready,
     Rekeyed,
     RequestMade,
     SecurityNotice,
 )
+from quantumgate.core.relay.link import Link
 from quantumgate.core.requests import KeyNeeded, PeerCheck, Verdict
 from quantumgate.errors import ConnectFailed, QuantumGateError, SessionClosed
-from quantumgate.net.intake import Place
+from quantumgate.ids import PeerUUID
 from quantumgate.net.protocol import Pump
 from quantumgate.node.peers import Peer
 from quantumgate.wire.codes import CloseCode
+from quantumgate.wire.link_frames import LinkTarget
 
 _log = logs.named("contact")
+
+
+ROLE_PEER, ROLE_RELAY_CLIENT = 1, 2
+"""ROLE of an ordinary session, and of one that only uses us as a relay (``core/relay/links.py``)."""
+
+
+class Counted(Protocol):
+    """What counts an inbound connection: ``net.intake.Place``, or the count of handshakes over links."""
+
+    def settled(self) -> None: ...
+    def draining(self, close: Callable[[], object]) -> None: ...
+    def left(self) -> None: ...
 
 
 class Desk(Protocol):
@@ -44,6 +60,8 @@ class Desk(Protocol):
     def left(self, contact: Contact) -> None: ...
     def ready(self, contact: Contact) -> None: ...
     def channel_offered(self, contact: Contact, channel: Any) -> None: ...
+    def link_asked(self, contact: Contact, link: Link, target: LinkTarget) -> None: ...
+    def link_arrived(self, contact: Contact, link: Link) -> None: ...
     def extenders_changed(self, contact: Contact) -> None: ...
     def security(self, contact: Contact, notice: SecurityNotice) -> None: ...
     def closed(self, contact: Contact, event: Closed) -> None: ...
@@ -51,7 +69,10 @@ class Desk(Protocol):
 
 
 class Contact:
-    """``where`` is the address for people, ``dialled`` what was asked for; ``place`` counts an inbound one."""
+    """``where`` is the address for people, ``dialled`` what was asked for; ``place`` counts an inbound one.
+
+    ``path`` is None for a socket of our own; else the relays that the connection goes through, as far as we know them.
+    """
 
     __slots__ = (
         "_desk",
@@ -64,9 +85,11 @@ class Contact:
         "keep",
         "outbound",
         "over",
+        "path",
         "place",
         "protocol",
         "result",
+        "role",
         "session",
         "the_peer",
         "told_extenders",
@@ -75,9 +98,10 @@ class Contact:
 
     def __init__(
         self, desk: Desk, where: str, *, outbound: bool, dialled: str = "", keep: bool = False,
-        place: Place | None = None,
+        place: Counted | None = None, role: int = ROLE_PEER, path: tuple[PeerUUID, ...] | None = None,
     ) -> None:
         self._desk = desk
+        self.role, self.path = role, path
         self.where, self.outbound, self.dialled, self.keep, self.place = where, outbound, dialled, keep, place
         self.protocol: Pump | None = None
         self.connecting: Deferred[Any] | None = None
@@ -97,7 +121,14 @@ class Contact:
             direction = "outbound" if self.outbound else "inbound"
             identity = self.session.peer
             self.the_peer = Peer(identity.uuid if identity is not None else None, self.where, direction)
+            if self.path is not None:
+                self.the_peer.relayed, self.the_peer.path = True, list(self.path)
         return self.the_peer
+
+    @property
+    def nameless(self) -> bool:
+        """Whether we stay anonymous: as the client of a relay, always."""
+        return self.role == ROLE_RELAY_CLIENT
 
     # -- what others ask of it -----------------------------------------------------------------------------------
 
@@ -205,6 +236,12 @@ class Contact:
     def _channel_offered(self, event: ChannelOffered) -> None:
         self._desk.channel_offered(self, event.channel)
 
+    def _link_asked(self, event: LinkAsked) -> None:
+        self._desk.link_asked(self, event.link, event.target)
+
+    def _link_arrived(self, event: LinkArrived) -> None:
+        self._desk.link_arrived(self, event.link)
+
     def _extenders_changed(self, event: ExtendersChanged) -> None:
         self._desk.extenders_changed(self)
 
@@ -235,6 +272,8 @@ class Contact:
         RequestMade: _request_made,
         Ready: _ready,
         ChannelOffered: _channel_offered,
+        LinkAsked: _link_asked,
+        LinkArrived: _link_arrived,
         ExtendersChanged: _extenders_changed,
         Pong: _pong,
         Rekeyed: _rekeyed,

@@ -16,20 +16,21 @@ from twisted.internet.defer import Deferred
 
 from quantumgate import logs
 from quantumgate.core.events import Closed, SecurityNotice
+from quantumgate.core.relay.link import Link
 from quantumgate.core.requests import PeerCheck, Verdict
 from quantumgate.crypto.identity import PeerIdentity
 from quantumgate.errors import ConnectFailed
 from quantumgate.ids import PeerUUID
 from quantumgate.node import dialwords
 from quantumgate.node.access import Access
-from quantumgate.node.contact import Contact
+from quantumgate.node.contact import ROLE_PEER, ROLE_RELAY_CLIENT, Contact
 from quantumgate.node.peers import PeerTable
 from quantumgate.node.pins import Pins
 from quantumgate.node.world import World
 from quantumgate.wire.codes import CloseCode
 from quantumgate.wire.limits import Limits
+from quantumgate.wire.link_frames import LinkTarget
 
-ROLE_PEER = 1
 NOTICES_KEPT = 50
 CLOCK_OPINIONS_KEPT = 32
 LOST_SESSIONS_KEPT = 256
@@ -52,10 +53,22 @@ class Keeping(Protocol):
     def gone(self, contact: Contact, still_connected: bool) -> None: ...
 
 
+class Relaying(Protocol):
+    """The part of ``relays.Relays`` that sessions need."""
+
+    enabled: bool
+    accepting: bool
+
+    def session_ready(self, contact: Contact) -> None: ...
+    def asked(self, contact: Contact, link: Link, target: LinkTarget) -> None: ...
+    def arrived(self, contact: Contact, link: Link) -> None: ...
+
+
 class FrontDesk:
-    """One node's. ``guests``, ``keeper``, ``our_extenders`` are set by whoever assembles the node."""
+    """One node's. ``guests``, ``keeper``, ``relays``, ``our_extenders`` are set by whoever assembles the node."""
 
     guests: Guests
+    relays: Relaying
     keeper: Keeping
     our_extenders: Callable[[], tuple[UUID, ...]]
 
@@ -119,7 +132,7 @@ class FrontDesk:
             self._notice("pin", f"another key than the pinned one at {contact.where}", check.identity.uuid, contact)
             return Verdict(False, CloseCode.ACCESS_DENIED)
         if check.role != ROLE_PEER:
-            return self._deny(contact, check.identity.uuid, "this node relays nothing")
+            return self._judge_links(contact, check.identity.uuid, check.role)
         decision = self._access.decide(check.identity.uuid, dialled=contact.outbound)
         if not decision.admitted:
             return self._deny(contact, check.identity.uuid, decision.why)
@@ -127,10 +140,20 @@ class FrontDesk:
 
     def _judge_nameless(self, contact: Contact, role: int) -> Verdict:
         if role != ROLE_PEER:
-            return self._deny(contact, None, "this node relays nothing")
+            return self._judge_links(contact, None, role)
         if self._require_authentication:
             return self._deny(contact, None, "node.require_authentication = true")
         return self._room(contact, None)
+
+    def _judge_links(self, contact: Contact, uuid: PeerUUID | None, role: int) -> Verdict:
+        """A session that only carries links: a relay's client, or a relay that brings links to us."""
+        if uuid is not None and not self._access.decide(uuid, dialled=True).admitted:
+            return self._deny(contact, uuid, "denied by a rule")
+        if not contact.outbound and role == ROLE_RELAY_CLIENT and not self.relays.enabled:
+            return self._deny(contact, uuid, "this node carries no traffic for others (node.relay = false)")
+        if not contact.outbound and role != ROLE_RELAY_CLIENT and not self.relays.accepting:
+            return self._deny(contact, uuid, "this node is not reached through relays (relay.accept_relayed = false)")
+        return Verdict(True)
 
     def _room(self, contact: Contact, identity: PeerIdentity | None) -> Verdict:
         if self.table.sessions < self._limits.sessions:
@@ -155,10 +178,16 @@ class FrontDesk:
         if identity is not None:
             self._pins.pin(identity)
             self._hear_clock(identity.uuid, contact.session.peer_block.clock_ms)
+        if contact.role != ROLE_PEER or contact.session.role != ROLE_PEER:
+            self.relays.session_ready(contact)
+            if contact.outbound and not contact.result.called:
+                contact.result.callback(contact)
+            return
         contact.session.keep = contact.session.keep or contact.keep
         standing = self.table.arrived(contact)
         if standing is contact:
-            self.keeper.arrived(contact)
+            if contact.path is None:
+                self.keeper.arrived(contact)
             self._tell_extenders(contact)
         if contact.outbound and not contact.result.called:
             contact.result.callback(standing)
@@ -189,6 +218,14 @@ class FrontDesk:
         else:
             channel.reset()
 
+    def link_asked(self, contact: Contact, link: Link, target: LinkTarget) -> None:
+        """Somebody wants us to relay."""
+        self.relays.asked(contact, link, target)
+
+    def link_arrived(self, contact: Contact, link: Link) -> None:
+        """Somebody reaches us through a relay."""
+        self.relays.arrived(contact, link)
+
     def extenders_changed(self, contact: Contact) -> None:
         """The peer's list is another one."""
         if self.table.contact_of(contact.peer) is contact:
@@ -196,9 +233,14 @@ class FrontDesk:
 
     def rules_changed(self, uuid: PeerUUID) -> None:
         """A rule by hand came or went: sessions that it forbids end now."""
-        for contact in self.table.all_of(uuid):
+        for contact in [*self.table.all_of(uuid), *self._carrying(uuid)]:
             if not self._access.decide(uuid, dialled=contact.outbound).admitted:
                 contact.close(CloseCode.ACCESS_DENIED, graceful=False)
+
+    def _carrying(self, uuid: PeerUUID) -> list[Contact]:
+        """Sessions with this peer that only carry links."""
+        links_only = (one for one in self.contacts if one.session is not None and one.session.role != ROLE_PEER)
+        return [one for one in links_only if one.session.peer is not None and one.session.peer.uuid == uuid]
 
     def own_extenders_changed(self) -> None:
         """Our own list is another one: tell everybody."""
@@ -222,13 +264,14 @@ class FrontDesk:
         if contact.session is None:
             self._never_stood(contact, event)
         elif contact.the_peer is not None:
-            if contact.outbound and not event.clean and contact.peer.uuid is not None:
+            if contact.outbound and not event.clean and contact.peer.uuid is not None and contact.path is None:
                 self._remember_lost(contact.peer.uuid, contact.session.sid)
             self.table.gone(contact, event.reason)
         if event.by == "handshake" or event.reason == "damaged":
             self._linger(contact)
         uuid = contact.the_peer.uuid if contact.the_peer is not None else None
-        self.keeper.gone(contact, uuid is not None and self.table.current(uuid) is not None)
+        if contact.path is None and contact.role == ROLE_PEER:
+            self.keeper.gone(contact, uuid is not None and self.table.current(uuid) is not None)
 
     def _remember_lost(self, uuid: PeerUUID, sid: bytes) -> None:
         """For REPLACES in the next dial: the peer may not have noticed that this one is dead."""

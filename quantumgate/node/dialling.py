@@ -21,7 +21,7 @@ from quantumgate.net.racing import AllFailed, Race
 from quantumgate.node import dialwords
 from quantumgate.node.access import Access
 from quantumgate.node.connections import Connections
-from quantumgate.node.contact import Contact
+from quantumgate.node.contact import ROLE_PEER, Contact
 from quantumgate.node.desk import FrontDesk
 from quantumgate.node.pins import Pins
 from quantumgate.node.world import World
@@ -99,25 +99,29 @@ class Dialling:
         self._desk, self._connections, self._access, self._pins = desk, connections, access, pins
         self._under_way: dict[str, tuple[Deferred[Contact], list[Deferred[Contact]]]] = {}
 
-    def connect(self, target: Target, *, keep: bool) -> Deferred[Contact]:
-        """The contact with this peer, the present one or a new one. Fails with ConnectFailed or LimitError."""
-        present = self._desk.table.current(target.uuid) if target.uuid is not None else None
+    def connect(self, target: Target, *, keep: bool, role: int = ROLE_PEER) -> Deferred[Contact]:
+        """The contact with this peer, the present one or a new one. Fails with ConnectFailed or LimitError.
+
+        A session of another role, which carries links only, is always a new one.
+        """
+        present = self._desk.table.current(target.uuid) if target.uuid is not None and role == ROLE_PEER else None
         if present is not None:
             return succeed(present)
         try:
             self._check(target)
         except (LocalError, ConnectFailed) as error:
             return fail(error)
-        waiter: Deferred[Contact] = Deferred(lambda gone: self._gave_up(target.key, gone))
-        if target.key in self._under_way:
-            self._under_way[target.key][1].append(waiter)
+        key = target.key if role == ROLE_PEER else f"{target.key} as {role}"
+        waiter: Deferred[Contact] = Deferred(lambda gone: self._gave_up(key, gone))
+        if key in self._under_way:
+            self._under_way[key][1].append(waiter)
             return waiter
         race: Race[Contact] = Race(
-            [self._attempt(target, way, keep) for way in target.ways], self._world.clock, discard=_keep_it
+            [self._attempt(target, way, keep, role) for way in target.ways], self._world.clock, discard=_keep_it
         )
         result = race.run()
-        self._under_way[target.key] = (result, [waiter])
-        result.addBoth(self._over, target)
+        self._under_way[key] = (result, [waiter])
+        result.addBoth(self._over, target, key)
         return waiter
 
     def _check(self, target: Target) -> None:
@@ -138,9 +142,9 @@ class Dialling:
         if self._desk.table.sessions >= self._limits.sessions:
             raise LimitError("sessions", self._limits.sessions)
 
-    def _attempt(self, target: Target, way: Way, keep: bool) -> Callable[[], Deferred[Contact]]:
+    def _attempt(self, target: Target, way: Way, keep: bool, role: int) -> Callable[[], Deferred[Contact]]:
         def start() -> Deferred[Contact]:
-            contact = Contact(self._desk, way.text, outbound=True, dialled=target.address, keep=keep)
+            contact = Contact(self._desk, way.text, outbound=True, dialled=target.address, keep=keep, role=role)
             try:
                 endpoint = way.endpoint()
             except (ValueError, TypeError) as error:
@@ -171,8 +175,8 @@ class Dialling:
         sentence = dialwords.silence(contact.where, self._desk.clock_off_seconds)
         contact.dial_failed(unreachable(failure, contact.where, sentence))
 
-    def _over(self, result: Any, target: Target) -> None:
-        waiters = self._under_way.pop(target.key)[1]
+    def _over(self, result: Any, target: Target, key: str) -> None:
+        waiters = self._under_way.pop(key)[1]
         for waiter in waiters:
             if isinstance(result, Failure):
                 waiter.errback(self._worded(result, target))

@@ -26,7 +26,7 @@ from quantumgate.control.api import (
 )
 from quantumgate.errors import ConnectFailed, LocalError, QuantumGateError
 from quantumgate.extender.registry import Registry
-from quantumgate.ids import NOBODY, PeerUUID
+from quantumgate.ids import NOBODY, PeerUUID, QgAddress, parse_peer_uuid
 from quantumgate.node import dialwords
 from quantumgate.node import status as reports
 from quantumgate.node.access import Access
@@ -195,10 +195,10 @@ class Node(Service):
 
         Fails with ConnectFailed, whose ``reason`` is a word and whose text and ``advice`` are for people.
         """
-        if hops or via is not None:
-            return fail(ConnectFailed("unsupported", "relayed connections are not built yet", advice="use hops = 0"))
         try:
             parts, target = self._running_parts(), parse_target(address, self._world)
+            relays = _uuids(via)
+            hosts = QgAddress.parse(address).hosts if hops or relays else ()
         except QuantumGateError as error:
             return fail(error)
 
@@ -206,6 +206,9 @@ class Node(Service):
             parts.keeper.keep(target, contact)
             return contact.peer
 
+        if hops or relays:
+            built = parts.circuits.connect(target, hosts, hops=hops, via=relays, keep=True)
+            return built.addCallback(lambda contact: contact.peer)
         return parts.dialling.connect(target, keep=True).addCallback(connected)
 
     def disconnect(self, peer: Peer | UUID) -> Deferred[None]:
@@ -217,7 +220,9 @@ class Node(Service):
         uuid = peer if isinstance(peer, UUID) else peer.uuid
         forgotten = parts.keeper.forget(PeerUUID(uuid)) if uuid is not None else False
         table = parts.desk.table
-        contact = table.contact_of(peer) if uuid is None else table.current(PeerUUID(uuid))
+        contact = table.contact_of(peer) if not isinstance(peer, UUID) else None
+        if contact is None and uuid is not None:
+            contact = next(iter(table.all_of(PeerUUID(uuid))), None)
         if contact is None:
             return succeed(None) if forgotten else fail(LocalError("this peer is not connected"))
         ended: Deferred[None] = contact.ended()
@@ -291,7 +296,7 @@ class Node(Service):
             uptime_seconds=round(now - self._since, 3) if self._life is Phase.CONNECTED else 0.0,
             listening=self.listening,
             peers=len(self.peers),
-            relay=RelayReport(enabled=self.settings.node.relay),
+            relay=self._relay_report(),
             extenders=[ExtenderBrief(name=row.name, uuid=row.uuid, state=row.state) for row in self.extenders],
             store="memory; pins and access rules in state.json",
             public_endpoints=[],
@@ -300,6 +305,13 @@ class Node(Service):
             connecting=down,
             notices=list(parts.desk.notices) if parts is not None else [],
         )
+
+    def _relay_report(self) -> RelayReport:
+        relays = self._parts.relays if self._parts is not None else None
+        if relays is None:
+            return RelayReport(enabled=self.settings.node.relay)
+        moved_bytes = relays.moved_bytes + sum(one.moved_bytes for one in relays.carried)
+        return RelayReport(enabled=relays.enabled, links=len(relays.carried), bytes=moved_bytes)
 
     def _situation(self, down: list[Any]) -> reports.Situation:
         parts = self._parts
@@ -354,6 +366,14 @@ class Node(Service):
         for contact in list(self._parts.desk.contacts):
             contact.ping_urgently()
         self._parts.keeper.retry_now()
+
+
+def _uuids(via: Any) -> tuple[PeerUUID, ...]:
+    """The relays that a caller names: None, one UUID, or several, as text or UUID. Raises LocalError."""
+    if via is None or via == "":
+        return ()
+    several = (via,) if isinstance(via, str | UUID) else tuple(via)
+    return tuple(parse_peer_uuid(str(one)) for one in several)
 
 
 def _ping_report(contact: Contact, rtt_seconds: float) -> PingReport:

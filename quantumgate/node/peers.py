@@ -40,6 +40,11 @@ class Peer:
         return f"<Peer {logs.peer(self.uuid)} {self.direction}>"
 
 
+def _is_apart(peer: Peer) -> bool:
+    """Outside the rules for two sessions of one peer: the nameless, and whoever comes through relays. [A28]"""
+    return peer.uuid is None or peer.relayed
+
+
 class Held(Protocol):
     """A contact with a ready session, as the table needs it."""
 
@@ -70,14 +75,14 @@ class PeerTable:
         self._per_identity = sessions_per_identity
         self._current: dict[PeerUUID, Any] = {}
         self._waiting: dict[PeerUUID, list[Any]] = {}
-        self._anonymous: dict[int, Any] = {}
+        self._apart: dict[int, Any] = {}
 
     def __iter__(self) -> Iterator[Any]:
-        """Announced contacts, the nameless ones last."""
-        return iter([*self._current.values(), *self._anonymous.values()])
+        """Announced contacts, the nameless and the relayed ones last."""
+        return iter([*self._current.values(), *self._apart.values()])
 
     def __len__(self) -> int:
-        return len(self._current) + len(self._anonymous)
+        return len(self._current) + len(self._apart)
 
     @property
     def sessions(self) -> int:
@@ -90,21 +95,22 @@ class PeerTable:
 
     def contact_of(self, peer: Any) -> Any:
         """The announced contact whose Peer this is, or None."""
-        contact = self._anonymous.get(id(peer)) if peer.uuid is None else self._current.get(peer.uuid)
+        contact = self._apart.get(id(peer)) if _is_apart(peer) else self._current.get(peer.uuid)
         return contact if contact is not None and contact.peer is peer else None
 
     def all_of(self, uuid: PeerUUID) -> list[Any]:
         """Every contact with this peer, announced or in waiting."""
         current = self._current.get(uuid)
-        return ([current] if current is not None else []) + list(self._waiting.get(uuid, ()))
+        relayed = [one for one in self._apart.values() if one.peer.uuid == uuid]
+        return ([current] if current is not None else []) + list(self._waiting.get(uuid, ())) + relayed
 
     # -- arrivals ------------------------------------------------------------------------------------------------
 
     def arrived(self, contact: Held) -> Any:
         """A new session. Returns the contact that stands for this peer now: this one, or the one that was there."""
         uuid = contact.peer.uuid
-        if uuid is None:
-            self._anonymous[id(contact.peer)] = contact
+        if uuid is None or _is_apart(contact.peer):
+            self._apart[id(contact.peer)] = contact
             self._announce(contact)
             return contact
         old = self._current.get(uuid)
@@ -156,8 +162,10 @@ class PeerTable:
     def used(self, contact: Held) -> bool:
         """The peer opened a channel on this one. Whether it is (now) the announced one."""
         uuid = contact.peer.uuid
-        if uuid is None or self._current.get(uuid) is contact:
-            return uuid is not None or id(contact.peer) in self._anonymous
+        if uuid is None or _is_apart(contact.peer):
+            return id(contact.peer) in self._apart
+        if self._current.get(uuid) is contact:
+            return True
         if not self._stop_waiting(uuid, contact):
             return False
         self._replace(uuid, self._current[uuid], contact, CloseCode.REPLACED)
@@ -166,8 +174,8 @@ class PeerTable:
     def gone(self, contact: Held, reason: str) -> None:
         """Its session is over. A waiting one of the same peer takes its place."""
         uuid = contact.peer.uuid
-        if uuid is None:
-            if self._anonymous.pop(id(contact.peer), None) is not None:
+        if uuid is None or _is_apart(contact.peer):
+            if self._apart.pop(id(contact.peer), None) is not None:
                 self._withdraw(contact, reason)
         elif self._current.get(uuid) is contact:
             del self._current[uuid]

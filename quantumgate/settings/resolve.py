@@ -114,15 +114,11 @@ def _resolve(settings: Settings, offerable: Offerable) -> Resolved:
 # -- what is not built yet ---------------------------------------------------------------------------------------
 
 UNBUILT: tuple[tuple[str, str, object, str], ...] = (
-    ("node", "relay", False, "false (relays are not built yet)"),
     ("node", "store", "", '"" (stores other than the built-in are not built yet)'),
-    ("relay", "gateways", (), "an empty array (relays are not built yet)"),
-    ("relay", "rate_bytes_per_second", 0, "0 (relays are not built yet)"),
-    ("relay", "allow_private", False, "false (relays are not built yet)"),
-    ("relay", "accept_relayed", False, "false (relays are not built yet)"),
+    ("relay", "rate_bytes_per_second", 0, "0 (not built yet)"),
     ("discovery", "lan", False, "false (discovery is not built yet)"),
     ("discovery", "public", False, "false (discovery is not built yet)"),
-    ("privacy", "hops", 0, "0 (relays are not built yet)"),
+    ("privacy", "hops", 0, "0 (not built yet)"),
 )
 """Table, key, the one value it may have today, and the words of the error for any other."""
 

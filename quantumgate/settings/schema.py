@@ -160,7 +160,7 @@ class RelayTable(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
         int, key("bytes per second, 0 or more", "all relayed traffic together; 0 = no limit", "bytes/s", ge=0)
     ] = 0
     allow_private: Annotated[bool, key("true or false", "links to loopback and private addresses")] = False
-    accept_relayed: Annotated[bool, key("true or false", "be reached through relays")] = False
+    accept_relayed: Annotated[bool, key("true or false", "be reached through relays")] = True
 
 
 class DiscoveryTable(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):

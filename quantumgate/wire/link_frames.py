@@ -28,6 +28,7 @@ BY_ENDPOINTS = 1
 
 PEER_UUID_VERSION = 8
 _IPV4, _IPV6, _NAME = 4, 6, 1
+_NAME_LETTERS = frozenset(b"-.0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_")
 _PORT = struct.Struct(">H")
 _LIMITS = struct.Struct(">QQI")
 
@@ -46,8 +47,8 @@ class LinkEndpoint:
             address = ip_address(self.host)
         except ValueError:
             name = self.host.encode("ascii")
-            if not 0 < len(name) <= LINK_NAME_BYTES:
-                raise ValueError(f"a host name of {len(name)} bytes") from None
+            if not 0 < len(name) <= LINK_NAME_BYTES or not _NAME_LETTERS.issuperset(name):
+                raise ValueError(f"no host name that can be sent: {self.host!r}") from None
             return bytes((_NAME, len(name))) + name + port
         return bytes((_IPV4 if address.version == 4 else _IPV6,)) + address.packed + port
 
@@ -116,7 +117,7 @@ def _host(kind: int, raw: bytes) -> str:
         return str(IPv4Address(raw))
     if kind == _IPV6:
         return str(IPv6Address(raw))
-    if not all(c in b"-.0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_" for c in raw):
+    if not _NAME_LETTERS.issuperset(raw):
         raise MalformedError("a host name with other characters than letters, digits, '-', '_' and '.'")
     return raw.decode("ascii")
 

@@ -35,7 +35,9 @@ TOKEN = 0x51
 
 ENDPOINTS_MAX = 8
 ENDPOINT_BYTES = 255
-PADDING_MODES = {"off": 0, "padme": 1, "cells": 2}
+PADDING_MODES = {"off": 0, "padme": 1}
+CELLS = 2
+"""Cells at depth 0; a larger number is cells that many layers deeper inside a circuit. The other side follows. [A20]"""
 
 _TLV = struct.Struct(">I")
 _U32 = (MAX_RECORD, INITIAL_WINDOW, MAX_CHANNELS, MAX_MESSAGE)
@@ -116,6 +118,8 @@ def _check_range(block: SessionBlock) -> None:
     low, high = limits.MAX_RECORD_RANGE_BYTES
     if not low <= block.max_record <= high:
         raise MalformedError(f"max_record {block.max_record}")
+    if block.padding > CELLS + limits.CIRCUIT_HOPS_MAX:
+        raise MalformedError(f"padding mode {block.padding}")
     if not 1 <= block.max_message <= limits.MAX_MESSAGE_CEILING_BYTES:
         raise MalformedError(f"max_message {block.max_message}")
     if block.initial_window < limits.FIRST_WINDOW_BYTES or block.max_channels < limits.FIRST_CHANNELS:

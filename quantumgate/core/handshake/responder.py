@@ -392,10 +392,8 @@ class Responder(Party):
         th.add(labels.TAG_SESSION, fin.session)
 
     def _policy(self, fin: Fin) -> Verdict | None:
-        """What is refused without asking anybody: relaying is not built, and nobody is half-authenticated."""
-        if fin.role != PEER:
-            return Verdict(False, CloseCode.ACCESS_DENIED, "this node carries no traffic for others")
-        if fin.anonymous and self._settings.require_authentication:
+        """What is refused without asking anybody: a nameless peer where peers must have names. [A49]"""
+        if fin.anonymous and fin.role == PEER and self._settings.require_authentication:
             return Verdict(False, CloseCode.ACCESS_DENIED, "this node requires authentication")
         return None
 

@@ -1,0 +1,110 @@
+"""What a relay allows: where a link may lead, how many, how often, how much. Spec: docs/spec/relays.md, 5. [A29] [A31]
+
+Numbers only; ``node/relays.py`` asks before it opens a socket. Not for: credit of one link (``link.py``).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+
+from quantumgate.core.budget import TokenBucket
+from quantumgate.wire.codes import LinkCode
+from quantumgate.wire.limits import Limits
+
+PREFIXES_KEPT = 4096
+DAY_SECONDS = 86_400.0
+LOWEST_PORT = 1024
+"""Ports below it are other services': no link leads there unless a signed record of the target names it."""
+
+_TRANSLATED = (IPv6Network("64:ff9b::/96"), IPv6Network("64:ff9b:1::/48"), IPv6Network("2002::/16"),
+               IPv6Network("2001::/32"), IPv6Network("::/96"))
+
+
+def bare_address(host: str) -> IPv4Address | IPv6Address | None:
+    """The address behind a text, a mapped IPv4 one as what it is; None for a name or a scoped address."""
+    try:
+        found = ip_address(host)
+    except ValueError:
+        return None
+    if isinstance(found, IPv6Address):
+        return None if found.scope_id else found.ipv4_mapped or found
+    return found
+
+
+def may_lead_to(host: str, port: int, *, allow_private: bool, own: frozenset[str] = frozenset()) -> bool:
+    """Whether a relay opens a socket there. IPv6 forms that hide an IPv4 address lead nowhere."""
+    address = bare_address(host)
+    if address is None or not 0 < port < 65536 or address.is_multicast or address.is_unspecified:
+        return False
+    if isinstance(address, IPv6Address) and any(address in network for network in _TRANSLATED) and not (
+        allow_private and address.is_loopback
+    ):
+        return False
+    if allow_private:
+        return True
+    return address.is_global and not address.is_reserved and port >= LOWEST_PORT and str(address) not in own
+
+
+class _Client:
+    """One prefix's account."""
+
+    __slots__ = ("addresses", "day_began", "links", "moved_bytes")
+
+    def __init__(self, limits: Limits, now: float) -> None:
+        self.links = TokenBucket(*limits.links_prefix_rate, now)
+        self.addresses = TokenBucket(*limits.link_new_addresses_rate, now)
+        self.moved_bytes = 0
+        self.day_began = now
+
+
+class Quota:
+    """One relay's. ``refused`` counts refusals by the name of the limit."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._clients: dict[str, _Client] = {}
+        self.carried = 0
+        self.refused: Counter[str] = Counter()
+
+    def refusal(self, prefix: str, now: float, *, exempt: bool) -> int | None:
+        """The code that a new link of this client gets, None = it may go on and is counted until ``ended``.
+
+        ``exempt``: loopback and the like, where a prefix says nothing about who is there.
+        """
+        if self.carried >= self._limits.links_node:
+            self.refused["links_node"] += 1
+            return LinkCode.RELAY_LIMIT
+        if not exempt and (name := self._over(self._client(prefix, now), now)):
+            self.refused[name] += 1
+            return LinkCode.LIMIT
+        self.carried += 1
+        return None
+
+    def _over(self, client: _Client, now: float) -> str:
+        if now - client.day_began >= DAY_SECONDS:
+            client.day_began, client.moved_bytes = now, 0
+        if client.moved_bytes >= self._limits.link_volume_prefix_bytes:
+            return "link_volume_prefix_bytes"
+        return "" if client.links.take(now) else "links_prefix_rate"
+
+    def new_address(self, prefix: str, now: float) -> bool:
+        """Whether this client may make us dial one more address that we have no carrier to."""
+        if self._client(prefix, now).addresses.take(now):
+            return True
+        self.refused["link_new_addresses_rate"] += 1
+        return False
+
+    def ended(self, prefix: str, moved_bytes: int, now: float) -> None:
+        """A link that was counted is over."""
+        self.carried -= 1
+        self._client(prefix, now).moved_bytes += moved_bytes
+
+    def _client(self, prefix: str, now: float) -> _Client:
+        client = self._clients.pop(prefix, None)
+        if client is None:
+            client = _Client(self._limits, now)
+            if len(self._clients) >= PREFIXES_KEPT:
+                self._clients.pop(next(iter(self._clients)))
+        self._clients[prefix] = client  # the one that asked last is forgotten last
+        return client

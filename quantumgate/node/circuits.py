@@ -1,0 +1,249 @@
+"""Circuits of our own: a session with a peer through relays, hop by hop, each hop authenticated in its turn.
+
+The first hop is a socket to a gateway that does not learn who we are; every further one a link inside the session
+before it, up to the peer, with whom the handshake is the ordinary one. Not for: carrying others' links
+(``relays.py``), or which relays to take (``core/relay/path.py``). Spec: docs/spec/relays.md, 4 and 6.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+from typing import Any
+
+from twisted.internet.defer import Deferred, inlineCallbacks
+from twisted.internet.defer import TimeoutError as DeferredTimeout
+from twisted.python.failure import Failure
+
+from quantumgate import logs
+from quantumgate.core.relay.link import Link
+from quantumgate.core.relay.links import PEER, RELAY_CLIENT
+from quantumgate.core.relay.path import Gateway, PathWish, choose, network_of
+from quantumgate.errors import ConnectFailed, QuantumGateError
+from quantumgate.ids import PeerUUID
+from quantumgate.node.connections import Connections
+from quantumgate.node.contact import Contact, Desk
+from quantumgate.node.dialling import Target, Way
+from quantumgate.node.pins import Pins
+from quantumgate.node.world import World
+from quantumgate.wire.codes import CloseCode, LinkCode, describe
+from quantumgate.wire.limits import Limits
+from quantumgate.wire.link_frames import LinkEndpoint, LinkTarget
+
+BAD_RELAY_SECONDS = 300.0
+"""How long a relay that failed us is not chosen, where there are others."""
+
+_log = logs.named("circuit")
+
+
+def gateway_of(target: Target, hosts: tuple[tuple[str, int], ...]) -> Gateway:
+    """A configured qg address as a gateway. Raises ConnectFailed where it names no peer or no host."""
+    if target.uuid is None or not hosts:
+        raise ConnectFailed("bad-address", f"a gateway is qg://UUID@host:port, not {target.address}")
+    return Gateway(target.uuid, hosts, target.fingerprint)
+
+
+class Circuits:
+    """One node's. ``dial(target, keep=, role=)`` makes the session with a first hop; ``gateways`` are all we know."""
+
+    def __init__(
+        self,
+        own: PeerUUID,
+        world: World,
+        limits: Limits,
+        desk: Desk,
+        connections: Connections,
+        dial: Callable[..., Deferred[Contact]],
+        pins: Pins,
+        gateways: Sequence[Gateway] = (),
+        *,
+        diverse: bool = True,
+    ) -> None:
+        self._own, self._world, self._limits, self._desk = own, world, limits, desk
+        self._connections, self._dial, self._pins = connections, dial, pins
+        self.gateways, self._diverse = list(gateways), diverse
+        self._entries: dict[PeerUUID, Contact] = {}
+        self._bad_until: dict[PeerUUID, float] = {}
+
+    # -- asking --------------------------------------------------------------------------------------------------
+
+    def connect(
+        self, target: Target, hosts: tuple[tuple[str, int], ...], *, hops: int, via: Sequence[PeerUUID], keep: bool
+    ) -> Deferred[Contact]:
+        """The contact with ``target`` through ``hops`` relays, or through exactly ``via``. Fails with ConnectFailed."""
+        try:
+            path = self.path(target, hosts, hops=hops, via=via)
+        except ConnectFailed as error:
+            return _failed(error)
+        building: Deferred[Contact] = self._build(target, hosts, path, keep)
+        return building.addTimeout(self._limits.circuit_seconds, self._world.clock, _too_slow)
+
+    def path(
+        self, target: Target, hosts: tuple[tuple[str, int], ...], *, hops: int, via: Sequence[PeerUUID]
+    ) -> tuple[Gateway, ...]:
+        """The relays that such a circuit would take. Raises ConnectFailed; never a shorter path than asked for."""
+        if target.uuid is None or not hosts:
+            raise ConnectFailed("no-address", "through relays a peer is reached by qg://UUID@host:port")
+        if target.uuid == self._own:
+            raise ConnectFailed("self", "this is me", advice="the address names this node itself")
+        if via:
+            return tuple(self._named(uuid) for uuid in via)
+        now = self._world.now()
+        wish = PathWish(
+            hops=hops,
+            target=target.uuid,
+            avoid=frozenset(network for host, _ in hosts if (network := network_of(host))),
+            bad=frozenset(uuid for uuid, until in self._bad_until.items() if until > now),
+            diverse=self._diverse,
+        )
+        others = [one for one in self.gateways if one.uuid != self._own]
+        try:
+            return choose(wish, others, self._world.random)
+        except ConnectFailed:
+            if not wish.bad:
+                raise
+            return choose(PathWish(wish.hops, wish.target, wish.avoid, diverse=wish.diverse), others,
+                          self._world.random)
+
+    def _named(self, uuid: PeerUUID) -> Gateway:
+        for one in self.gateways:
+            if one.uuid == uuid:
+                return one
+        raise ConnectFailed("no-path", f"no gateway {uuid} is known", advice="name it in [relay] gateways")
+
+    # -- building ------------------------------------------------------------------------------------------------
+
+    @inlineCallbacks
+    def _build(self, target: Target, hosts: Any, path: tuple[Gateway, ...], keep: bool) -> Any:
+        hop, uuid = path[0], PeerUUID(target.uuid or self._own)
+        made: list[Contact] = []
+        try:
+            inside: Contact = yield self._entry(hop)
+            for depth, hop in enumerate(path[1:], 1):
+                inside = yield self._extend(inside, hop.uuid, hop.fingerprint, hop.hosts, depth, RELAY_CLIENT)
+                made.append(inside)
+            through = tuple(one.uuid for one in path)
+            last: Contact = yield self._extend(
+                inside, uuid, target.fingerprint, hosts, len(path), PEER, path=through, dialled=target.address,
+                keep=keep,
+            )
+        except QuantumGateError as error:
+            self._failed(hop, made, error)
+            raise
+        _bind([*made, last])
+        return last
+
+    def _failed(self, hop: Gateway, made: list[Contact], error: QuantumGateError) -> None:
+        """Take down what stands; the hop that failed is left alone for a while."""
+        _log.debug("a circuit failed at {relay}: {why}", relay=logs.peer(hop.uuid), why=str(error))
+        self._bad_until[hop.uuid] = self._world.now() + BAD_RELAY_SECONDS
+        for contact in reversed(made):
+            contact.close(CloseCode.BYE, graceful=False)
+
+    @inlineCallbacks
+    def _entry(self, gateway: Gateway) -> Any:
+        """The session with a first hop; circuits share it, as long as it has room."""
+        standing = self._entries.get(gateway.uuid)
+        if standing is not None and self._has_room(standing):
+            return standing
+        ways = tuple(
+            Way(f"{host}:{port}", lambda host=host, port=port: self._world.host(host, port))  # type: ignore[misc]
+            for host, port in gateway.hosts
+        )
+        wanted = Target(f"relay:{gateway.uuid}", gateway.uuid, gateway.fingerprint, ways)
+        contact: Contact = yield self._dial(wanted, keep=False, role=RELAY_CLIENT)
+        self._entries[gateway.uuid] = contact
+        contact.ended().addCallback(lambda _: self._entry_ended(gateway.uuid, contact))
+        return contact
+
+    def _has_room(self, contact: Contact) -> bool:
+        session = contact.session
+        return not contact.over and not session.closing and (
+            session.links is None or len(session.links.by_id) < self._limits.links_client
+        )
+
+    def _entry_ended(self, uuid: PeerUUID, contact: Contact) -> None:
+        if self._entries.get(uuid) is contact:
+            del self._entries[uuid]
+
+    @inlineCallbacks
+    def _extend(
+        self, outer: Contact, uuid: PeerUUID, pin: bytes | None, hosts: Any, depth: int, role: int, **more: Any
+    ) -> Any:
+        """One layer more: a link in ``outer``'s session, and a session of its own over it."""
+        if outer.over:
+            raise ConnectFailed("path-lost", "a relay on the way was lost")
+        link = outer.session.all_links.ask(_link_target(uuid, hosts))
+        _wake(outer)
+        try:
+            yield self._connected(link)
+            inner = Contact(self._desk, f"{uuid} through {depth} relay(s)", outbound=True, role=role, **more)
+            self._connections.depart_over(inner, uuid, pin or self._pins.of(uuid), link, depth)
+            contact = yield inner.result
+        except BaseException:
+            link.close()
+            _wake(outer)
+            raise
+        return contact
+
+    def _connected(self, link: Link) -> Deferred[None]:
+        """Fires when the relay has reached the next hop. Fails with ConnectFailed, which says what it answered."""
+        waiting: Deferred[None] = Deferred()
+
+        def answered(code: int, _terms: Any) -> None:
+            if code == LinkCode.CONNECTED and not waiting.called:
+                waiting.callback(None)
+
+        def closed(code: int) -> None:
+            if not waiting.called:
+                waiting.errback(_refused(code))
+
+        link.on_answer, link.on_closed = answered, closed
+        return waiting.addTimeout(self._limits.link_connect_seconds, self._world.clock, _too_slow)
+
+    def stop(self) -> None:
+        """The node stops: nothing is kept for the next circuit."""
+        self._entries.clear()
+
+
+def _bind(layers: list[Contact]) -> None:
+    """When the innermost session ends, the layers that were made for it end; the other way round links see to it."""
+    for outer, inner in pairwise(layers):
+        inner.ended().addCallback(_close, outer)
+
+
+def _close(_: Any, contact: Contact) -> None:
+    contact.close(CloseCode.BYE)
+
+
+def _link_target(uuid: PeerUUID, hosts: Any) -> LinkTarget:
+    return LinkTarget(uuid, tuple(LinkEndpoint(host.strip("[]"), port) for host, port in hosts))
+
+
+def _wake(contact: Contact) -> None:
+    if contact.protocol is not None:
+        contact.protocol.wake()
+
+
+def _refused(code: int) -> ConnectFailed:
+    words = {
+        LinkCode.UNREACHABLE: ("unreachable", "the relay could not reach the next hop"),
+        LinkCode.POLICY: ("policy", "the relay's rules do not allow the next hop"),
+        LinkCode.LIMIT: ("limit", "the relay's limits for us are reached"),
+        LinkCode.RELAY_LIMIT: ("limit", "the relay carries all that it can"),
+    }
+    unknown = ("path-lost", f"the relay ended the link: {describe(code, LinkCode)}")
+    reason, text = words.get(LinkCode(code), unknown) if code in set(LinkCode) else unknown
+    return ConnectFailed(reason, text, advice="try another path")
+
+
+def _too_slow(result: Any, seconds: float) -> Any:
+    if isinstance(result, Failure):
+        raise ConnectFailed("no-answer", f"no answer through the relays within {seconds:.0f} s") from DeferredTimeout()
+    return result
+
+
+def _failed(error: QuantumGateError) -> Deferred[Any]:
+    failed: Deferred[Any] = Deferred()
+    failed.errback(error)
+    return failed
