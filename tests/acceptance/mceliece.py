@@ -2,7 +2,7 @@
 
 What the bound is for: a node that makes, sends, reads and hashes a megabyte must not keep its other peers waiting.
 Measured inside both processes by ``party.TurnWatch``. Needs liboqs 0.16 and liboqs-python; without them one row says
-so. Spec: docs/spec/handshake.md section 4, docs/spec/algorithms.md.
+so. Spec: docs/spec/handshake.md section 4, docs/spec/crypto.md (algorithms).
 """
 
 from __future__ import annotations
