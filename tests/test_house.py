@@ -27,7 +27,7 @@ TESTED_ELSEWHERE: dict[str, tuple[str, str]] = {}
 UNTESTED = frozenset((  # noqa: SIM905 - a list of words
     "control.api core.channel core.connection core.credit "
     "core.hands core.incoming core.liveness core.outgoing "
-    "core.rekey core.session core.state "
+    "core.rekey core.session "
     "net.dialer net.doorway net.listener net.monotonic net.protocol node.assemble "
     "node.connections node.contact node.desk node.dialling node.pins "
     "node.world "
