@@ -30,7 +30,7 @@ class Driver:
         self.node, self.guest, self.host, self.say, self.watch = node, guest, guest.host, say, watch
         self.reactor: Any = reactor
         self.peer: Any = None
-        self.dial_seconds = 0.0
+        self.address, self.dial_seconds = "", 0.0
 
     def pause(self, seconds: float) -> Deferred[None]:
         return task.deferLater(self.reactor, seconds, lambda: None)
@@ -238,7 +238,15 @@ async def meet(driver: Driver, _: str = "") -> None:
     )  # fmt: skip
 
 
-SCENARIOS: dict[str, Any] = {one.__name__: one for one in (interleaved, pour, stuck, rekey, meet)}
+async def redial(driver: Driver, dials: str) -> None:
+    """End the session and dial anew, until there were so many dials, the first one included."""
+    for _ in range(int(dials) - 1):
+        await driver.host.disconnect(driver.peer)
+        driver.peer = await driver.host.connect(driver.address)
+    driver.say(dials=int(dials), arrivals=len(driver.guest.arrived))
+
+
+SCENARIOS: dict[str, Any] = {one.__name__: one for one in (interleaved, pour, stuck, rekey, meet, redial)}
 
 
 def begin(name: str, node: Any, guest: Any, rest: list[str], say: Callable[..., None], watch: Any = None) -> None:
@@ -248,7 +256,8 @@ def begin(name: str, node: Any, guest: Any, rest: list[str], say: Callable[..., 
     async def run() -> None:
         try:
             start = time.monotonic()
-            driver.peer = await driver.host.connect(rest[0])
+            driver.address = rest[0]
+            driver.peer = await driver.host.connect(driver.address)
             driver.dial_seconds = time.monotonic() - start
             await driver.until("the guests to meet", lambda: driver.peer in driver.guest.arrived, 10)
             await SCENARIOS[name](driver, *rest[1:])
