@@ -12,7 +12,7 @@ from twisted.internet.interfaces import IStreamServerEndpoint
 
 from quantumgate import logs
 from quantumgate.core.credit import CreditPool
-from quantumgate.core.handshake.settings import HandshakeSettings
+from quantumgate.core.handshake.settings import ExchangeKeys, HandshakeSettings
 from quantumgate.core.replay import ReplayWindow
 from quantumgate.core.session_settings import SessionSettings
 from quantumgate.crypto.identity import Identity
@@ -25,6 +25,7 @@ from quantumgate.extender.host import ExtenderHost
 from quantumgate.extender.registry import Registration, Registry
 from quantumgate.net.intake import Intake
 from quantumgate.net.keyfarm import KeyFarm
+from quantumgate.net.keystock import KeyStock
 from quantumgate.net.listener import Listener
 from quantumgate.node.access import Access
 from quantumgate.node.clockwatch import ClockWatch
@@ -54,6 +55,7 @@ class Parts:
     pins: Pins
     access: Access
     farm: KeyFarm
+    stock: KeyStock
     slow_groups: tuple[int, ...]
     replay: ReplayWindow
     desk: FrontDesk
@@ -114,7 +116,8 @@ def assemble(plan: Plan, directory: DataDirectory, world: World, landlord: Any) 
     state = State.load(directory.file(STATE_FILE), world.elsewhere)
     pins, node = Pins(state), resolved.settings.node
     access = Access(state, default=node.default_access, allow=resolved.allow, deny=resolved.deny)
-    handshakes = handshake_settings(plan, identity)
+    stock = KeyStock(world.clock)
+    handshakes = handshake_settings(plan, identity, stock)
     farm = KeyFarm(lambda group: kem(group).generate(), world.elsewhere)
     desk = FrontDesk(
         own, world, limits, access, pins, farm.take, require_authentication=node.require_authentication
@@ -134,6 +137,7 @@ def assemble(plan: Plan, directory: DataDirectory, world: World, landlord: Any) 
         pins=pins,
         access=access,
         farm=farm,
+        stock=stock,
         slow_groups=tuple(group for group in handshakes.lists.secondaries[:1] if SECONDARIES[group].slow),
         replay=replay,
         desk=desk,
@@ -150,8 +154,8 @@ def assemble(plan: Plan, directory: DataDirectory, world: World, landlord: Any) 
     )
 
 
-def handshake_settings(plan: Plan, identity: Identity) -> HandshakeSettings:
-    """What every handshake of this node is told."""
+def handshake_settings(plan: Plan, identity: Identity, keys: ExchangeKeys) -> HandshakeSettings:
+    """What every handshake of this node is told; ``keys`` is where its ephemeral keys come from."""
     resolved = plan.resolved
     return HandshakeSettings(
         identity=identity,
@@ -165,6 +169,7 @@ def handshake_settings(plan: Plan, identity: Identity) -> HandshakeSettings:
         minimum_aeads=resolved.minimum_aeads,
         limits=resolved.limits,
         require_authentication=resolved.settings.node.require_authentication,
+        keys=keys,
     )
 
 
