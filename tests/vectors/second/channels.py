@@ -83,8 +83,8 @@ class Dialogue:
             self._on_channel(sender, frame)
         elif frame.kind == frames.PING:
             self.pinged[sender] = frame.data
-        elif frame.kind == frames.PONG:
-            require(self.pinged.get(OTHER[sender]) == frame.data, MALFORMED, "a PONG that answers nothing")
+        elif frame.kind == frames.PONG and self.pinged.get(OTHER[sender]) == frame.data:
+            del self.pinged[OTHER[sender]]
         elif frame.kind == frames.CLOSE:
             self.closed[sender] = int.from_bytes(frame.data[:2], "big")
         return None

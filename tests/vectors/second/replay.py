@@ -205,6 +205,7 @@ def _compare_heard(end: End, vector: Node) -> None:
     blocks = [payload for _, kind, payload in end.payloads if kind == SESSION]
     same("block_of_responder", b"".join(blocks).hex(), vector["block_of_responder"])
     require(len(blocks) == 1 and end.dialogue.closed == {"I": 0, "R": 0}, "vector", "SESSION or CLOSE")
+    require(end.dialogue.pinged == {}, "vector", "a PING without its PONG")
 
 
 def _frames(record: Node) -> list[Frame]:

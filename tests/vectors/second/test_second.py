@@ -50,11 +50,11 @@ def altered(value: Any, path: str) -> Any:
 
 def with_altered(whole: Any, path: str) -> Any:
     """A vector with one leaf altered; the rest is shared with the old one."""
-    key: str | int
-    key, _, rest = path[1:].partition("/")
-    key = int(key) if isinstance(whole, list) else key
-    inner = with_altered(whole[key], f"/{rest}") if rest else altered(whole[key], path)
-    return [*whole[:key], inner, *whole[key + 1:]] if isinstance(whole, list) else whole | {key: inner}
+    head, _, rest = path[1:].partition("/")
+    made: Any = whole.copy()
+    key: Any = int(head) if isinstance(whole, list) else head
+    made[key] = with_altered(whole[key], f"/{rest}") if rest else altered(whole[key], path)
+    return made
 
 
 class Files(SynchronousTestCase):
