@@ -47,6 +47,7 @@ class Connections:
         extenders: Callable[[], tuple[UUID, ...]],
     ) -> None:
         self._world, self._handshakes, self._sessions = world, handshakes, sessions
+        self._kept = replace(sessions, keep=True)
         self._replay, self._desk, self._extenders = replay, desk, extenders
 
     @property
@@ -66,7 +67,7 @@ class Connections:
             limits=self._sessions.limits,
             allow_unaddressed=self.shared_secret or lan or _both_local(transport),
         )
-        settings = replace(self._sessions, extenders=self._extenders())
+        settings = self._pattern(keep=False, replaces=b"")
         block = settings.block(clock_ms=int(world.wall_seconds() * 1000))
         contact = Contact(self._desk, address_text(transport.getPeer()), outbound=False, place=place)
         return self._pump(Connection(responder, settings, block, world.random, now), contact)
@@ -77,7 +78,7 @@ class Connections:
         """For a transport that we dialled. Without a target we stay nameless, but for a PSK or loopback."""
         world, now = self._world, self._desk.now()
         anonymous = target is None and not self.shared_secret and not _both_local(transport)
-        settings = replace(self._sessions, extenders=self._extenders(), keep=contact.keep, replaces=replaces)
+        settings = self._pattern(contact.keep, replaces)
         block = settings.block(anonymous=anonymous, clock_ms=int(world.wall_seconds() * 1000))
         initiator = Initiator(
             self._handshakes,
@@ -91,6 +92,16 @@ class Connections:
             limits=self._sessions.limits,
         )
         return self._pump(Connection(initiator, settings, block, world.random, now), contact)
+
+    def _pattern(self, keep: bool, replaces: bytes) -> SessionSettings:
+        """One value for all sessions that are alike: thousands of them share it."""
+        sessions, extenders = self._sessions, self._extenders()
+        if sessions.extenders != extenders:
+            sessions = self._sessions = replace(sessions, extenders=extenders)
+            self._kept = replace(sessions, keep=True)
+        if replaces:
+            return replace(sessions, keep=keep, replaces=replaces)
+        return self._kept if keep else sessions
 
     def _pump(self, connection: Connection, contact: Contact) -> tuple[PeerProtocol, Lost]:
         contact.protocol = PeerProtocol(connection, contact, self._world.clock)
