@@ -28,7 +28,7 @@ UNTESTED = frozenset((  # noqa: SIM905 - a list of words
     "control.api core.connection "
     "core.incoming core.liveness core.outgoing "
     "core.rekey core.session "
-    "net.dialer net.doorway net.listener net.monotonic net.protocol node.assemble "
+    "net.dialer net.doorway net.listener net.monotonic node.assemble "
     "node.connections node.contact node.desk node.dialling node.pins "
     "node.world "
 ).split())
