@@ -20,6 +20,7 @@ import common as c
 from installed import pretend_installed
 from twisted.python import log
 
+from quantumgate import logs
 from quantumgate.core.connection import Connection
 from quantumgate.core.events import ChannelOffered, Closed, RequestMade
 from quantumgate.core.handshake.initiator import Initiator
@@ -70,7 +71,9 @@ class BenchNode:
         self.data = place / name
         if "hybrid" in variant.split("-"):
             write_identity(self.data, "ed25519+mldsa65")
-        self.node = Node(loads(configuration(variant, lifted, listen), "bench"), self.data)
+        settings = loads(configuration(variant, lifted, listen), "bench")
+        logs.configure(settings.log.level, redact=settings.log.redact)
+        self.node = Node(settings, self.data)
 
     def run(self, on_ready: Callable[[], object]) -> None:
         """Start, and run the reactor until ``stop``."""

@@ -1,4 +1,4 @@
-"""The zope interfaces between the node and its guests (surface.md section 4).
+"""The zope interfaces between the node and its guests (docs/guide/extender-host.md).
 
 Authors import them from ``quantumgate.extender.api``. The attributes and methods named here are a contract with users.
 """

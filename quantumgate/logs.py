@@ -63,7 +63,7 @@ def place(address: object) -> Hidden:
 class Named(Logger):
     """A logger that drops what is less important than the switch says before it makes an event of it."""
 
-    def emit(self, level: Any, format: str | None = None, **values: object) -> None:
+    def emit(self, level: Any, format: str | None = None, **values: object) -> None:  # noqa: A002 (their name)
         """See Logger."""
         if _RANKS.get(level, _switches.least) >= _switches.least:
             super().emit(level, format, **values)

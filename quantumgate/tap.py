@@ -1,7 +1,7 @@
 """``twistd qgnode``: from the command line to a running node, and from a problem to one line and an exit code.
 
 2 = the configuration cannot be used, 1 = the node cannot start (port or directory in use, damaged file). Not for: what
-a node does (``node/``). Contract: surface.md section 2.
+a node does (``node/``). Contract: docs/guide/operating.md.
 """
 
 from __future__ import annotations

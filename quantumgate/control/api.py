@@ -1,6 +1,6 @@
 """What the control socket asks of a node, and the shapes of its answers, whose JSON names are a contract with users.
 
-Not for: how the bytes travel (``messages.py``), or what the numbers mean (the node). Source: surface.md section 3.
+Not for: how the bytes travel (``messages.py``), or what the numbers mean (the node). Told in docs/guide/operating.md.
 Imports nothing heavy: qgate loads it on every call.
 """
 

@@ -1,7 +1,8 @@
 """Where a node's control socket is, for the node that makes it and for those who look for it.
 
 A unix socket's path may have 107 bytes; a deeper one moves to ``$XDG_RUNTIME_DIR``. Wherever it is not at its usual
-place, the data directory says so in a small file. Not for: permissions (``server.py``). Source: surface.md section 2.
+place, the data directory says so in a small file. Not for: permissions (``server.py``). Told in
+docs/guide/operating.md.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""What an opened record says: takes its body apart and hands each frame to whom it concerns. Spec: records.md 3, 4.
+"""What an opened record says: takes its body apart and hands each frame to whom it concerns.
 
 The loop is the hot path of small messages: a whole, plain message for a listening channel costs one unpack, one copy
 and the guest's call. Everything else takes the slow road below. Raises RemoteProtocolError; the session decides what
-follows.
+follows. Spec: docs/spec/records.md, sections 3 and 4; docs/spec/frames.md.
 """
 
 from __future__ import annotations

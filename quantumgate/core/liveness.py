@@ -1,6 +1,6 @@
 """Whether the other side still lives: PING after silence, idle sessions closed, a stalled transport given up.
 
-Spec: docs/spec/session.md, 3. [A23] [A27] Any authentic record counts as life. Not for: reconnecting
+Spec: docs/spec/liveness.md. [A23] [A27] Any authentic record counts as life. Not for: reconnecting
 (``net/backoff.py``).
 """
 

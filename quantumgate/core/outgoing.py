@@ -91,7 +91,7 @@ class Outgoing:
         self._session.wake()
 
     def long_control(self, kind: int, data: bytes, channel_id: int = 0) -> None:
-        """A control message in pieces, flags first and last, as spec records.md section 4 has them."""
+        """A control message in pieces, flags first and last, as docs/spec/records.md section 4 has them."""
         pieces = [data[at : at + CONTROL_PIECE_BYTES] for at in range(0, len(data), CONTROL_PIECE_BYTES)] or [b""]
         if len(data) > CONTROL_MESSAGE_BYTES:
             raise ValueError(f"a control message of {len(data)} bytes")

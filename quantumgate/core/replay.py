@@ -45,7 +45,7 @@ class ReplayWindow:
     ) -> None:
         """``key``: 32 random bytes of this process, so that nobody can aim for equal hashes.
 
-        ``answers_per_second`` infinite: no budget. The capacity stays, so more than 500 a second for long move the floor.
+        ``answers_per_second`` infinite: no budget. The capacity stays: more than 500 a second for long move the floor.
         """
         self._key = key
         self._limits = limits

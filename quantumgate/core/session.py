@@ -586,7 +586,7 @@ class Session:
         self.liveness.ping(now, self.limits.ping_urgent_seconds, asked=False)
 
     def export(self, label: bytes, context: bytes, size_bytes: int) -> bytes:
-        """Key material for the application, bound to this session; a copy. Spec: key-schedule.md (Export)."""
+        """Key material for the application, bound to this session. Spec: docs/spec/key-schedule.md section 7."""
         return schedule.export(self.exporter, label, context, size_bytes).reveal()
 
 

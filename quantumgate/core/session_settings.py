@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from uuid import UUID
 
 from quantumgate.core.credit import CreditPool
@@ -57,9 +58,15 @@ class SessionSettings:
             max_message=limits.max_message_bytes,
             compression=(session_tlvs.LZ4_BLOCK,) if self.compression else (),
             padding=self._padding,
-            extenders=frozenset(self.extenders),
+            extenders=_together(self.extenders),
             endpoints=self.endpoints,
             clock_ms=clock_ms,
             instance=self.instance,
             replaces=self.replaces,
         )
+
+
+@lru_cache(16)
+def _together(extenders: tuple[UUID, ...]) -> frozenset[UUID]:
+    """One set for all sessions that announce the same."""
+    return frozenset(extenders)

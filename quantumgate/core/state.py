@@ -122,7 +122,7 @@ class Change(Enum):
 
     AGREE = "both SESSION blocks are known"
     CLOSE_GRACEFULLY = "the own side closes, and something is queued"
-    CLOSE_NOW = "the own side closes at once, or a peer broke a rule"
+    CLOSE_NOW = "the own side closes and nothing is queued, or a peer broke a rule"
     DRAINED = "nothing is queued any more, or close_drain_seconds are over"
     PEER_CLOSED = "CLOSE came"
     ANSWER_TIME = "close_answer_seconds are over"
@@ -140,9 +140,7 @@ _P, _C = SessionPhase, Change
 
 SESSION: dict[tuple[SessionPhase, Change], SessionPhase] = {
     (_P.OPENING, _C.AGREE): _P.READY,
-    (_P.OPENING, _C.CLOSE_GRACEFULLY): _P.CLOSING,
     (_P.READY, _C.CLOSE_GRACEFULLY): _P.DRAINING,
-    (_P.DRAINING, _C.CLOSE_GRACEFULLY): _P.DRAINING,
     (_P.DRAINING, _C.DRAINED): _P.CLOSING,
     (_P.CLOSING, _C.ANSWER_TIME): _P.OVER,
 }

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
+from functools import cache
 
 from quantumgate.crypto import labels
 
@@ -23,9 +24,7 @@ class Transcript:
 
     def add(self, tag: bytes, value: bytes) -> None:
         """Hash one value under its tag."""
-        update = self._hash.update
-        update(b"%b%b%b" % (len(tag).to_bytes(4, "big"), tag, len(value).to_bytes(4, "big")))
-        update(value)
+        self._hash.update(b"%b%b%b" % (_head(tag), len(value).to_bytes(4, "big"), value))
 
     def add_all(self, tags: Iterable[bytes], values: Iterable[bytes]) -> None:
         """Hash several values, one tag each."""
@@ -35,3 +34,9 @@ class Transcript:
     def digest(self) -> bytes:
         """64 bytes: TH after what was added so far."""
         return self._hash.digest()
+
+
+@cache
+def _head(tag: bytes) -> bytes:
+    """``lp(tag)``; there are twenty tags."""
+    return len(tag).to_bytes(4, "big") + tag

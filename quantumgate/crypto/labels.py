@@ -1,6 +1,6 @@
 """Every domain-separation string of QG/1, in one tree: what is derived from what, under which name.
 
-Not for: names of log events or settings. Spec: docs/spec/crypto.md (labels); protocol.md 1.4.
+Not for: names of log events or settings. Spec: docs/spec/crypto.md (labels).
 """
 
 from __future__ import annotations

@@ -31,6 +31,7 @@ class ExtenderHost:
             Guest(row, landlord, MemoryStore(), self._guest_changed, FaultCount()) for row in registrations
         ]
         self._by_uuid = {guest.registration.uuid: guest for guest in self._guests if guest.registration.maker}
+        self._in_order = sorted((uuid, guest) for uuid, guest in self._by_uuid.items() if uuid is not None)
         self._sessions: dict[Any, SessionDoor] = {}
 
     # -- the node's life -----------------------------------------------------------------------------------------------
@@ -89,7 +90,7 @@ class ExtenderHost:
 
     def uuids(self) -> tuple[UUID, ...]:
         """Those that run, as told to peers; sorted."""
-        return tuple(sorted(uuid for uuid, guest in self._by_uuid.items() if uuid is not None and guest.running))
+        return tuple([uuid for uuid, guest in self._in_order if guest.running])
 
     def snapshot(self) -> tuple[ExtenderRow, ...]:
         """Every installed extender, enabled or not."""

@@ -41,7 +41,8 @@ def unreachable(failure: Failure, host: str, silence: str) -> ConnectFailed:
     if isinstance(error, ConnectFailed):
         return error
     if isinstance(error, _SILENT):
-        return ConnectFailed("no-answer", silence)
+        return ConnectFailed("no-answer", silence,
+                             advice="check the address, and that the node there runs and is not behind a firewall")
     if isinstance(error, net_errors.ConnectionRefusedError):
         return ConnectFailed("unreachable", f"{host} refused the connection: nothing listens there",
                              advice="check the port, and that the node runs")

@@ -1,7 +1,7 @@
 """Slow key making off the reactor thread, stocked ahead: a McEliece key takes a good part of a second.
 
 One key is made at a time, so that a burst of dials does not take every core. Not for: fast keys, which the handshake
-makes inline, or what a key is. Spec: docs/spec/algorithms.md [A46].
+makes inline, or what a key is. Spec: docs/spec/crypto.md (algorithms) [A46].
 """
 
 from __future__ import annotations

@@ -5,9 +5,11 @@ Not for: reputation (``core/access``) or text of qg addresses (``ids.py``). Spec
 
 from __future__ import annotations
 
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Any
 
+ADDRESSES_REMEMBERED = 1024
 LOCAL = "local"
 """The prefix of loopback, unix sockets and whatever has no IP address."""
 
@@ -15,8 +17,11 @@ LOCAL = "local"
 def ip_of(address: Any) -> IPv4Address | IPv6Address | None:
     """The IP of a Twisted address object; None for a unix socket, a pipe or a name. Mapped IPv4 comes out as IPv4."""
     host = getattr(address, "host", None)
-    if not isinstance(host, str):
-        return None
+    return _ip_of_text(host) if isinstance(host, str) else None
+
+
+@lru_cache(ADDRESSES_REMEMBERED)
+def _ip_of_text(host: str) -> IPv4Address | IPv6Address | None:
     try:
         found = ip_address(host.partition("%")[0])
     except ValueError:

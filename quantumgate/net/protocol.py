@@ -29,6 +29,10 @@ NOT_SENT_LOW_WATER_BYTES = 128 * 1024
 RECORDS_PER_TURN = 4
 """After this many records written in one reactor turn the others have theirs."""
 
+HANG_UP_SECONDS = 10
+"""A transport that has not closed so long after it was asked to (a peer that reads nothing, a TLS end that does not
+answer) is dropped."""
+
 _TCP_NOTSENT_LOWAT = getattr(socket, "TCP_NOTSENT_LOWAT", 25)
 _WOULD_BLOCK = (errno.EWOULDBLOCK, errno.EAGAIN, errno.ENOBUFS, errno.EINTR)
 
@@ -71,6 +75,7 @@ class PeerProtocol(TwistedProtocol):
         self._unconfirmed = 0
         self._slow_bytes = 0
         self._rest_call: Any = None
+        self._drop_call: Any = None
         self._gone = False
         connection.on_output = self.wake
 
@@ -110,6 +115,9 @@ class PeerProtocol(TwistedProtocol):
         if self._rest_call is not None:
             self._rest_call.cancel()
             self._rest_call = None
+        if self._drop_call is not None:
+            self._drop_call.cancel()
+            self._drop_call = None
         if not self.connection.finished:
             self.connection.eof(self._seconds())
         self._give_events()
@@ -302,12 +310,18 @@ class PeerProtocol(TwistedProtocol):
         self.hang_up()
 
     def hang_up(self) -> None:
-        """Close the transport after what it holds; a transport with a producer would wait for that one for ever."""
-        if self.transport is not None and not self._gone:
-            if self._producing:
-                self._producing = False
-                self.transport.unregisterProducer()  # type: ignore[attr-defined]
-            self.transport.loseConnection()
+        """Close the transport after what it holds, but within HANG_UP_SECONDS."""
+        if self.transport is None or self._gone or self._drop_call is not None:
+            return
+        if self._producing:  # it would wait for its producer for ever
+            self._producing = False
+            self.transport.unregisterProducer()  # type: ignore[attr-defined]
+        self._drop_call = self._reactor.callLater(HANG_UP_SECONDS, self._waited_enough)
+        self.transport.loseConnection()
+
+    def _waited_enough(self) -> None:
+        self._drop_call = None
+        self.abort()
 
     # -- time ----------------------------------------------------------------------------------------------------
 

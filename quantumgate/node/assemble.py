@@ -12,7 +12,7 @@ from twisted.internet.interfaces import IStreamServerEndpoint
 
 from quantumgate import logs
 from quantumgate.core.credit import CreditPool
-from quantumgate.core.handshake.settings import HandshakeSettings
+from quantumgate.core.handshake.settings import ExchangeKeys, HandshakeSettings
 from quantumgate.core.relay.path import Gateway
 from quantumgate.core.replay import ReplayWindow
 from quantumgate.core.session_settings import SessionSettings
@@ -27,6 +27,7 @@ from quantumgate.extender.registry import Registration, Registry
 from quantumgate.ids import QgAddress
 from quantumgate.net.intake import Intake
 from quantumgate.net.keyfarm import KeyFarm
+from quantumgate.net.keystock import KeyStock
 from quantumgate.net.listener import Listener
 from quantumgate.node.access import Access
 from quantumgate.node.circuits import Circuits, gateway_of
@@ -58,6 +59,7 @@ class Parts:
     pins: Pins
     access: Access
     farm: KeyFarm
+    stock: KeyStock
     slow_groups: tuple[int, ...]
     replay: ReplayWindow
     desk: FrontDesk
@@ -133,7 +135,8 @@ def assemble(plan: Plan, directory: DataDirectory, world: World, landlord: Any) 
     state = State.load(directory.file(STATE_FILE), world.elsewhere)
     pins, node = Pins(state), resolved.settings.node
     access = Access(state, default=node.default_access, allow=resolved.allow, deny=resolved.deny)
-    handshakes = handshake_settings(plan, identity)
+    stock = KeyStock(world.clock)
+    handshakes = handshake_settings(plan, identity, stock)
     farm = KeyFarm(lambda group: kem(group).generate(), world.elsewhere)
     desk = FrontDesk(
         own, world, limits, access, pins, farm.take, require_authentication=node.require_authentication
@@ -162,6 +165,7 @@ def assemble(plan: Plan, directory: DataDirectory, world: World, landlord: Any) 
         pins=pins,
         access=access,
         farm=farm,
+        stock=stock,
         slow_groups=tuple(group for group in handshakes.lists.secondaries[:1] if SECONDARIES[group].slow),
         replay=replay,
         desk=desk,
@@ -180,8 +184,8 @@ def assemble(plan: Plan, directory: DataDirectory, world: World, landlord: Any) 
     )
 
 
-def handshake_settings(plan: Plan, identity: Identity) -> HandshakeSettings:
-    """What every handshake of this node is told."""
+def handshake_settings(plan: Plan, identity: Identity, keys: ExchangeKeys) -> HandshakeSettings:
+    """What every handshake of this node is told; ``keys`` is where its ephemeral keys come from."""
     resolved = plan.resolved
     return HandshakeSettings(
         identity=identity,
@@ -195,6 +199,7 @@ def handshake_settings(plan: Plan, identity: Identity) -> HandshakeSettings:
         minimum_aeads=resolved.minimum_aeads,
         limits=resolved.limits,
         require_authentication=resolved.settings.node.require_authentication,
+        keys=keys,
     )
 
 

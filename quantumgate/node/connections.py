@@ -61,7 +61,7 @@ class Connections:
         extenders: Callable[[], tuple[UUID, ...]],
     ) -> None:
         self._world, self._handshakes, self._sessions = world, handshakes, sessions
-        self._in_circuits = replace(sessions, limits=circuit_limits(sessions.limits), relayed=True)
+        self._patterns: dict[tuple[bool, int | None, bool], SessionSettings] = {}
         self._replay, self._desk, self._extenders = replay, desk, extenders
 
     @property
@@ -75,36 +75,38 @@ class Connections:
         """For a transport that was accepted."""
         contact = Contact(self._desk, address_text(transport.getPeer()), outbound=False, place=place)
         unaddressed = self.shared_secret or lan or _both_local(transport)
-        return self._pump(self._answering(self._sessions, allow_unaddressed=unaddressed), contact)
+        return self._pump(self._answering(self._pattern(), allow_unaddressed=unaddressed), contact)
 
     def depart(
         self, contact: Contact, target: PeerUUID | None, pin: bytes | None, replaces: bytes, transport: Any
     ) -> tuple[PeerProtocol, Lost]:
         """For a transport that we dialled. Without a target we stay nameless, but for a PSK or loopback."""
         anonymous = target is None and not self.shared_secret and not _both_local(transport)
-        settings = replace(self._sessions, keep=contact.keep, replaces=replaces)
         if contact.role != ROLE_PEER:
-            settings = replace(settings, replaces=b"").in_cells(0)
-            anonymous = contact.nameless
+            settings, anonymous = self._pattern(cells=0), contact.nameless
+        else:
+            settings = self._pattern(keep=contact.keep)
+            settings = replace(settings, replaces=replaces) if replaces else settings
         return self._pump(self._asking(settings, contact, target, pin, anonymous=anonymous), contact)
 
     # -- links ---------------------------------------------------------------------------------------------------
 
     def arrive_over(self, contact: Contact, link: Link) -> None:
         """For a link that a relay brought."""
-        self._link_pump(self._answering(self._in_circuits, allow_unaddressed=self.shared_secret), contact, link)
+        settings = self._pattern(relayed=True)
+        self._link_pump(self._answering(settings, allow_unaddressed=self.shared_secret), contact, link)
 
     def depart_over(
         self, contact: Contact, target: PeerUUID, pin: bytes | None, link: Link, depth: int
     ) -> None:
         """For a link that we asked for, ``depth`` layers inside; to a relay on the way we are nameless."""
-        settings = replace(self._in_circuits, keep=contact.keep).in_cells(depth)
+        settings = self._pattern(relayed=True, cells=depth, keep=contact.keep)
         connection = self._asking(settings, contact, target, pin, anonymous=contact.nameless)
         self._link_pump(connection, contact, link)
 
     # -- both ----------------------------------------------------------------------------------------------------
 
-    def _answering(self, pattern: SessionSettings, *, allow_unaddressed: bool) -> Connection:
+    def _answering(self, settings: SessionSettings, *, allow_unaddressed: bool) -> Connection:
         world, now = self._world, self._desk.now()
         responder = Responder(
             self._handshakes,
@@ -112,10 +114,9 @@ class Connections:
             random=world.random,
             now=now,
             wall_offset_seconds=world.wall_offset_seconds,
-            limits=pattern.limits,
+            limits=settings.limits,
             allow_unaddressed=allow_unaddressed,
         )
-        settings = replace(pattern, extenders=self._extenders())
         block = settings.block(clock_ms=int(world.wall_seconds() * 1000))
         return Connection(responder, settings, block, world.random, now)
 
@@ -124,7 +125,6 @@ class Connections:
         anonymous: bool,
     ) -> Connection:
         world, now = self._world, self._desk.now()
-        settings = replace(settings, extenders=self._extenders())
         block = settings.block(anonymous=anonymous, clock_ms=int(world.wall_seconds() * 1000))
         initiator = Initiator(
             self._handshakes,
@@ -139,6 +139,20 @@ class Connections:
             limits=settings.limits,
         )
         return Connection(initiator, settings, block, world.random, now)
+
+    def _pattern(self, *, relayed: bool = False, cells: int | None = None, keep: bool = False) -> SessionSettings:
+        """One value for all sessions that are alike: thousands of them share it. ``cells`` = the depth of its cells."""
+        extenders = self._extenders()
+        if self._sessions.extenders != extenders:
+            self._sessions = replace(self._sessions, extenders=extenders)
+            self._patterns.clear()
+        key = (relayed, cells, keep)
+        if key not in self._patterns:
+            made = replace(self._sessions, keep=keep, relayed=relayed)
+            if relayed:
+                made = replace(made, limits=circuit_limits(made.limits))
+            self._patterns[key] = made if cells is None else made.in_cells(cells)
+        return self._patterns[key]
 
     def _pump(self, connection: Connection, contact: Contact) -> tuple[PeerProtocol, Lost]:
         protocol = contact.protocol = PeerProtocol(connection, contact, self._world.clock)

@@ -81,6 +81,7 @@ class Contact:
         "connected_at",
         "connecting",
         "dialled",
+        "ending",
         "given_up",
         "keep",
         "outbound",
@@ -110,6 +111,7 @@ class Contact:
         self.connected_at = 0.0
         self.told_extenders: frozenset[UUID] = frozenset()
         self.over = self.given_up = False
+        self.ending = ""
         self.result: Deferred[Contact] = Deferred(lambda _: self.give_up())
         self._pongs: list[Deferred[float]] = []
         self._ends: list[Deferred[None]] = []
@@ -258,6 +260,7 @@ class Contact:
 
     def _closed(self, event: Closed) -> None:
         self.over = True
+        self.ending = event.text or event.reason
         pongs, self._pongs = self._pongs, []
         for pong in pongs:
             pong.errback(SessionClosed(event.text or event.reason, event.code))

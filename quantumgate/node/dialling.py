@@ -6,7 +6,8 @@ Not for: trying again (``keeper.py``) or what happens on a connection (``contact
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from twisted.internet.defer import Deferred, fail, succeed
@@ -26,6 +27,9 @@ from quantumgate.node.desk import FrontDesk
 from quantumgate.node.pins import Pins
 from quantumgate.node.world import World
 from quantumgate.wire.limits import Limits
+
+ADDRESSES_REMEMBERED = 256
+"""Addresses that need not be parsed again at the next dial."""
 
 UNADDRESSED_ADVICE = (
     "an address without a UUID works on one machine, with a shared secret, or where the listener has lan = true; "
@@ -49,11 +53,11 @@ class Target:
     uuid: PeerUUID | None
     fingerprint: bytes | None
     ways: tuple[Way, ...]
+    key: str = field(init=False)
+    """One dial at a time for each of these."""
 
-    @property
-    def key(self) -> str:
-        """One dial at a time for each of these."""
-        return self.address if self.uuid is None else str(self.uuid)
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "key", self.address if self.uuid is None else str(self.uuid))
 
 
 def parse_target(address: str, world: World) -> Target:
@@ -66,6 +70,7 @@ def parse_target(address: str, world: World) -> Target:
     return Target(address, named.uuid, fingerprint, ways)
 
 
+@lru_cache(ADDRESSES_REMEMBERED)
 def _named(address: str) -> QgAddress | None:
     if address.startswith("qg://"):
         try:

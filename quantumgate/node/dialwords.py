@@ -1,6 +1,6 @@
 """What the dialler says, word for word as the specification has it: reasons for programs, sentences for people.
 
-Not for: the transport's own failures (``net/dialer.py``). Spec: docs/spec/dialling.md (what the dialler says), 1.7.
+Not for: the transport's own failures (``net/dialer.py``). Spec: docs/spec/dialling.md section 4.
 """
 
 from __future__ import annotations

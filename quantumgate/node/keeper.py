@@ -14,7 +14,7 @@ from twisted.python.failure import Failure
 
 from quantumgate import logs
 from quantumgate.control.api import DialReport
-from quantumgate.errors import QuantumGateError
+from quantumgate.errors import QuantumGateError, SessionClosed
 from quantumgate.ids import PeerUUID
 from quantumgate.net.backoff import Backoff
 from quantumgate.node.contact import Contact
@@ -103,17 +103,26 @@ class Keeper:
         for kept in self._kept.values():
             ours = kept.uuid == uuid if uuid is not None else kept.target.address == contact.dialled
             if ours and kept.up:
-                kept.up = False
+                kept.up, kept.error = False, SessionClosed(f"the session ended: {contact.ending}")
                 if self._world.now() - contact.connected_at >= LASTING_SECONDS:
                     kept.backoff.reset()
                 self._later(kept)
 
     def retry_now(self) -> None:
-        """The clock jumped, the network changed, or somebody said so: every waiting one is dialled at once."""
+        """The clock jumped or the network changed: every waiting one is dialled at once."""
         for kept in list(self._kept.values()):
-            if not kept.up and kept.dialling is None:
-                kept.backoff.reset()
-                self._dial(kept)
+            self._retry(kept)
+
+    def retry_by_hand(self, target: Target) -> None:
+        """Somebody asks for this peer now: if it is kept and waits, its delays start from the first step again."""
+        kept = self._entry(target, None)
+        if kept is not None:
+            self._retry(kept)
+
+    def _retry(self, kept: Kept) -> None:
+        if not kept.up and kept.dialling is None:
+            kept.backoff.reset()
+            self._dial(kept)
 
     def stop(self) -> None:
         """The node goes down."""
@@ -171,11 +180,10 @@ class Keeper:
 
 def _report(kept: Kept, now: float) -> DialReport:
     error, retry_seconds = kept.error, kept.backoff.seconds_left(now)
-    untold = "no answer yet" if retry_seconds is None else "the session was lost"
     return DialReport(
         address=kept.target.address,
         phase="dialling" if kept.dialling is not None else "waiting",
-        reason=untold if error is None else str(error),
+        reason="no answer yet" if error is None else str(error),
         advice=error.advice if isinstance(error, QuantumGateError) else "",
         retry_seconds=retry_seconds,
     )

@@ -1,7 +1,7 @@
 """The node as one object: start, stop, connect, ask. A Twisted service; everything that takes time is awaitable.
 
 Not for: wiring (``assemble.py``), decisions (``desk.py`` and what it asks) or processes (``tap.py``). Contract:
-surface.md sections 3 and 4.
+docs/guide/extender-host.md and docs/guide/operating.md.
 """
 
 from __future__ import annotations
@@ -185,6 +185,7 @@ class Node(Service):
 
     def _give_back(self, parts: Parts) -> None:
         parts.farm.stop()
+        parts.stock.stop()
         parts.directory.unlock()
         self._parts = None
 
@@ -209,6 +210,7 @@ class Node(Service):
         if hops or relays:
             built = parts.circuits.connect(target, hosts, hops=hops, via=relays, keep=True)
             return built.addCallback(lambda contact: contact.peer)
+        parts.keeper.retry_by_hand(target)
         return parts.dialling.connect(target, keep=True).addCallback(connected)
 
     def disconnect(self, peer: Peer | UUID) -> Deferred[None]:

@@ -1,7 +1,7 @@
 """Pins: the first authenticated contact ties a UUID to its key's full fingerprint, for good.
 
 A UUID holds 118 bits of the same hash, so a mismatch is an attack or a very unlucky day; either way nobody is let in
-and nothing is re-pinned. Not for: access. Spec: docs/spec/identity.md (pinning).
+and nothing is re-pinned. Not for: access. Spec: docs/spec/identity.md section 6.
 """
 
 from __future__ import annotations

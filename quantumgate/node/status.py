@@ -1,6 +1,7 @@
 """What a node says of itself: a phase, why it is in it, what to do about it. Frozen values, never a secret.
 
-The field names are a contract with users (``control/api.py``). Not for: changing anything. Source: surface.md, 3.
+The field names are a contract with users (``control/api.py``). Not for: changing anything. Told in
+docs/guide/operating.md.
 """
 
 from __future__ import annotations

@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import ip_address
 from typing import Any
 
@@ -68,10 +69,22 @@ def real_world(reactor: Any = None) -> World:
 
 
 def _host_endpoint(reactor: Any, host: str, port: int) -> IStreamClientEndpoint:
-    """IP addresses are dialled as they are; a name through HostnameEndpoint, which tries both families."""
+    """IP addresses are dialled as they are; a name through HostnameEndpoint, which tries both families.
+
+    Without a timeout of the endpoint's own: ``net/dialer.py`` has one for all kinds.
+    """
     bare = host.strip("[]")
-    try:
-        version = ip_address(bare.partition("%")[0]).version
-    except ValueError:
+    version = _ip_version(bare)
+    if version is None:
         return HostnameEndpoint(reactor, host, port)
-    return (TCP4ClientEndpoint if version == 4 else TCP6ClientEndpoint)(reactor, bare, port)
+    kind = TCP4ClientEndpoint if version == 4 else TCP6ClientEndpoint
+    return kind(reactor, bare, port, timeout=None)  # type: ignore[arg-type]  # connectTCP takes None for "no timer"
+
+
+@lru_cache(256)
+def _ip_version(host: str) -> int | None:
+    """4 or 6; None for a name."""
+    try:
+        return ip_address(host.partition("%")[0]).version
+    except ValueError:
+        return None

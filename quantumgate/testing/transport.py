@@ -1,7 +1,8 @@
 """One connection in memory: two transports joined by two pipes, under a network's clock, weather and partitions.
 
 The transports keep Twisted's contract: producers are paused while much is under way, a paused reader gets nothing, a
-close comes after what was written, ``connectionLost`` comes once. Not for: finding one another (``network.py``).
+close comes after what was written, halves close each on their own, ``connectionLost`` comes once.
+Not for: finding one another (``network.py``).
 """
 
 from __future__ import annotations
@@ -12,7 +13,13 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from twisted.internet.error import ConnectionAborted, ConnectionDone, ConnectionLost
-from twisted.internet.interfaces import IAddress, IConsumer, IPushProducer, ITransport
+from twisted.internet.interfaces import (
+    IAddress,
+    IConsumer,
+    IHalfCloseableProtocol,
+    IPushProducer,
+    ITransport,
+)
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 from zope.interface import implementer
@@ -106,6 +113,7 @@ class _Pipe:
         reader = self.reader
         if reader is None or reader.over:
             self.clear()
+            self._writer.drained()
             return
         if reader.paused or self._network.parted(*self._places):
             return
@@ -114,7 +122,7 @@ class _Pipe:
             _, data, end = self._pieces.popleft()
             self.bytes_under_way -= len(data)
             if end is not None:
-                reader.ended(end)
+                reader.heard_end(end)
                 return
             rewrite = self._network.weather.rewrite
             reader.arrived(rewrite(data) if rewrite is not None else data)
@@ -132,7 +140,7 @@ class MemoryTransport:
         self._in: _Pipe | None = None
         self.protocol: Any = None
         self.paused = self.disconnecting = False
-        self.over = self._closing = False
+        self.over = self._closing = self._write_ended = False
         self._producer: Any = None
         self._streaming = self._producer_paused = False
         self.sent_bytes = self.received_bytes = 0
@@ -148,7 +156,7 @@ class MemoryTransport:
         """Queues; dropped after the end."""
         if not isinstance(data, bytes | bytearray | memoryview):
             raise TypeError(f"a transport carries bytes, found {type(data).__name__}")
-        if self.over or (self.disconnecting and self._producer is None):
+        if self.over or self._write_ended or (self.disconnecting and self._producer is None):
             return
         self.sent_bytes += len(data)
         self._out.send(bytes(data))
@@ -166,6 +174,13 @@ class MemoryTransport:
             self.disconnecting = True
             if self._producer is None:
                 self._close()
+
+    def loseWriteConnection(self) -> None:
+        """Ends this half behind what was written; the other end may go on writing."""
+        if not self.over and not self.disconnecting and not self._write_ended:
+            self._tell_end(ConnectionDone("no more from there"))
+            if IHalfCloseableProtocol.providedBy(self.protocol):
+                self.protocol.writeConnectionLost()
 
     def abortConnection(self) -> None:
         """Drops everything; the other end learns of it after the latency."""
@@ -240,13 +255,21 @@ class MemoryTransport:
             self._producer_paused = False
             self._producer.resumeProducing()
 
+    def heard_end(self, reason: Exception) -> None:
+        """The other end closed, or its half: a protocol that knows of halves goes on writing."""
+        clean = isinstance(reason, ConnectionDone) and not self.disconnecting
+        if clean and not self.over and IHalfCloseableProtocol.providedBy(self.protocol):
+            self.protocol.readConnectionLost()
+        else:
+            self.ended(reason)
+
     def ended(self, reason: Exception) -> None:
         """This end is over; the other one learns of a clean end after what is under way to it."""
         if self.over:
             return
         self.over = True
         if isinstance(reason, ConnectionDone):
-            self._out.end(reason)
+            self._tell_end(reason)
         if self._in is not None:
             self._in.clear()
         producer, self._producer, self._streaming = self._producer, None, False
@@ -268,8 +291,14 @@ class MemoryTransport:
     def _close(self) -> None:
         """The end is told here when everything has arrived there."""
         self._closing = True
-        self._out.end(ConnectionDone("closed there"))
+        self._tell_end(ConnectionDone("closed there"))
         self.drained()
+
+    def _tell_end(self, reason: Exception) -> None:
+        """The other end learns of it, once, behind everything that was written."""
+        if not self._write_ended:
+            self._write_ended = True
+            self._out.end(reason)
 
 
 def joined(

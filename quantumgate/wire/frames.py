@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
+from functools import lru_cache
 from uuid import UUID
 
 from quantumgate.errors import MalformedError
@@ -51,6 +52,8 @@ SINGLE_TYPES = frozenset({NOISE, PING, PONG, CLOSE, KEY_SWITCH})
 MESSAGES = 1
 BYTE_STREAM = 2
 PRIORITIES = (1, 2, 3)
+SHORT_LIST_BYTES = 256
+"""Lists of extenders up to this length are shared: thousands of sessions hear the same one."""
 
 
 def frame(kind: int, data: bytes = b"", channel: int = 0, flags: int = 0) -> bytes:
@@ -79,7 +82,7 @@ class ChannelOpen:
         name, kind, priority = _OPEN.unpack_from(data)
         if kind not in (MESSAGES, BYTE_STREAM) or priority not in PRIORITIES:
             raise MalformedError(f"CH_OPEN of kind {kind}, priority {priority}")
-        return cls(UUID(bytes=name), kind == BYTE_STREAM, priority, data[_OPEN.size :])
+        return cls(extender_of(name), kind == BYTE_STREAM, priority, data[_OPEN.size :])
 
 
 def encode_reason(code: int, text: str, text_bytes: int) -> bytes:
@@ -113,7 +116,20 @@ def decode_extenders(data: bytes) -> frozenset[UUID]:
     """Raises MalformedError on a torn or repeated entry."""
     if len(data) % 16:
         raise MalformedError(f"an extender list of {len(data)} bytes")
-    found = [UUID(bytes=bytes(data[at : at + 16])) for at in range(0, len(data), 16)]
+    return _short_list(bytes(data)) if len(data) <= SHORT_LIST_BYTES else _list_of(data)
+
+
+def _list_of(data: bytes) -> frozenset[UUID]:
+    found = [extender_of(bytes(data[at : at + 16])) for at in range(0, len(data), 16)]
     if len(set(found)) != len(found):
         raise MalformedError("an extender twice in one list")
     return frozenset(found)
+
+
+_short_list = lru_cache(64)(_list_of)
+
+
+@lru_cache(256)
+def extender_of(name: bytes) -> UUID:
+    """The UUID of these 16 bytes."""
+    return UUID(bytes=name)

@@ -20,6 +20,7 @@ HEADER_BYTES = 16
 CONFIRM_BYTES = 64
 VERSION = 1
 _HEADER = struct.Struct(">BBBBQI")
+_SELECT = struct.Struct(">BHHH")
 ADDRESSED = 1
 """Bit 0 of the flags of an INIT."""
 
@@ -122,7 +123,8 @@ def parse_tlvs(body: bytes, *allowed: frozenset[Tlv]) -> Tlvs:
         kind, stop = head >> 24, at + 4 + (head & 0xFFFFFF)
         if end - at < 4 or stop > end:
             raise MalformedError("a TLV longer than its body")
-        _check_order(kind, last)
+        if kind <= last or kind >= FIRST_IGNORED_TLV:
+            _check_order(kind, last)
         if kind < FIRST_IGNORED_TLV:
             values[kind] = body[at + 4 : stop]
         if kind not in _NOT_IN_EXT:
@@ -148,7 +150,7 @@ def pad(value_bytes: int) -> bytes:
 
 def _ids(value: bytes, width: int, limit: int) -> tuple[int, ...]:
     count, odd = divmod(len(value), width)
-    ids = tuple(int.from_bytes(value[i * width : (i + 1) * width], "big") for i in range(count))
+    ids = tuple([int.from_bytes(value[i * width : (i + 1) * width], "big") for i in range(count)])
     if odd or not 1 <= count <= limit or len(set(ids)) != count:
         raise MalformedError("a list that is empty, too long, of odd length or with an id twice")
     return ids
@@ -168,8 +170,9 @@ class KeyShare:
     @classmethod
     def parse(cls, value: bytes) -> KeyShare:
         """Of the TLV's value."""
-        reader = Reader(value)
-        return cls(reader.u16(), reader.rest())
+        if len(value) < 2:
+            raise MalformedError("a share without its group")
+        return cls(int.from_bytes(value[:2], "big"), value[2:])
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,16 +186,15 @@ class Select:
 
     def encode(self) -> bytes:
         """The whole TLV, 11 bytes."""
-        return tlv(Tlv.SELECT, u8(self.version) + u16_list((self.primary, self.secondary, self.aead)))
+        return tlv(Tlv.SELECT, _SELECT.pack(self.version, self.primary, self.secondary, self.aead))
 
     @classmethod
     def parse(cls, value: bytes) -> Select:
         """Of the TLV's value."""
-        reader = Reader(value)
-        version = reader.u8()
-        select = cls(reader.u16(), reader.u16(), reader.u16(), version)
-        reader.finish()
-        return select
+        if len(value) != _SELECT.size:
+            raise MalformedError(f"a SELECT of {len(value)} bytes")
+        version, primary, secondary, aead = _SELECT.unpack(value)
+        return cls(primary, secondary, aead, version)
 
 
 # -- bodies --------------------------------------------------------------------------------------------------------

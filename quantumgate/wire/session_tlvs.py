@@ -40,6 +40,7 @@ CELLS = 2
 """Cells at depth 0; a larger number is cells that many layers deeper inside a circuit. The other side follows. [A20]"""
 
 _TLV = struct.Struct(">I")
+_FOUR_NUMBERS = struct.Struct(">8I")
 _U32 = (MAX_RECORD, INITIAL_WINDOW, MAX_CHANNELS, MAX_MESSAGE)
 _FIXED = {**dict.fromkeys(_U32, 4), PADDING: 1, VERSION: 1, RELAY: 1, CLOCK: 8, INSTANCE: 8, REPLACES: 32, TOKEN: 48}
 
@@ -66,10 +67,10 @@ class SessionBlock:
     def encode(self) -> bytes:
         """The whole block, types ascending."""
         parts = [
-            _tlv(MAX_RECORD, frames.U32.pack(self.max_record)),
-            _tlv(INITIAL_WINDOW, frames.U32.pack(self.initial_window)),
-            _tlv(MAX_CHANNELS, frames.U32.pack(self.max_channels)),
-            _tlv(MAX_MESSAGE, frames.U32.pack(self.max_message)),
+            _FOUR_NUMBERS.pack(
+                MAX_RECORD << 24 | 4, self.max_record, INITIAL_WINDOW << 24 | 4, self.initial_window,
+                MAX_CHANNELS << 24 | 4, self.max_channels, MAX_MESSAGE << 24 | 4, self.max_message,
+            ),
             _tlv(COMPRESSION, _u16_list(self.compression)),
             _tlv(PADDING, bytes([self.padding])),
             _tlv(VERSION, bytes([self.version])),
@@ -93,7 +94,7 @@ class SessionBlock:
     def decode(cls, data: bytes) -> SessionBlock:
         """Raises MalformedError on torn, repeated, descending or out-of-range entries."""
         found = _split(data)
-        default = cls()  # the class itself holds slots, not the defaults
+        default = _DEFAULT
         block = cls(
             max_record=_number(found, MAX_RECORD, default.max_record),
             initial_window=_number(found, INITIAL_WINDOW, default.initial_window),
@@ -114,6 +115,10 @@ class SessionBlock:
         return block
 
 
+_DEFAULT = SessionBlock()
+"""The class itself holds slots, not the defaults."""
+
+
 def _check_range(block: SessionBlock) -> None:
     low, high = limits.MAX_RECORD_RANGE_BYTES
     if not low <= block.max_record <= high:
@@ -128,19 +133,21 @@ def _check_range(block: SessionBlock) -> None:
 
 def _split(data: bytes) -> dict[int, bytes]:
     found: dict[int, bytes] = {}
-    at, last = 0, -1
-    while at < len(data):
-        if at + _TLV.size > len(data):
+    data = bytes(data)
+    at, last, end, unpack, fixed = 0, -1, len(data), _TLV.unpack_from, _FIXED.get
+    while at < end:
+        if at + 4 > end:
             raise MalformedError("SESSION ends inside a TLV")
-        word = _TLV.unpack_from(data, at)[0]
+        (word,) = unpack(data, at)
         kind, length = word >> 24, word & 0xFFFFFF
-        at += _TLV.size
-        if kind <= last or at + length > len(data):
+        at += 4
+        stop = at + length
+        if kind <= last or stop > end:
             raise MalformedError(f"SESSION TLV {kind:#x} of {length} bytes after {last:#x}")
-        if _FIXED.get(kind, length) != length:
+        if fixed(kind, length) != length:
             raise MalformedError(f"SESSION TLV {kind:#x} of {length} bytes")
-        found[kind] = bytes(data[at : at + length])
-        at, last = at + length, kind
+        found[kind] = data[at:stop]
+        at, last = stop, kind
     return found
 
 
@@ -153,13 +160,13 @@ def _number(found: dict[int, bytes], kind: int, default: int) -> int:
 
 
 def _u16_list(values: tuple[int, ...]) -> bytes:
-    return b"".join(frames.U16.pack(value) for value in values)
+    return b"".join([value.to_bytes(2, "big") for value in values])
 
 
 def _numbers(data: bytes) -> tuple[int, ...]:
     if len(data) % 2:
         raise MalformedError("a torn list of u16")
-    return tuple(value for (value,) in frames.U16.iter_unpack(data))
+    return struct.unpack(f">{len(data) // 2}H", data)
 
 
 def _texts(data: bytes) -> tuple[str, ...]:

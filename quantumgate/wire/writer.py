@@ -36,7 +36,7 @@ def u64(value: int) -> bytes:
 
 def u16_list(values: Iterable[int]) -> bytes:
     """Each value in two octets, nothing between and no count in front."""
-    return b"".join(value.to_bytes(2, "big") for value in values)
+    return b"".join([value.to_bytes(2, "big") for value in values])
 
 
 def lp(data: bytes) -> bytes:

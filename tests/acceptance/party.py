@@ -13,6 +13,7 @@ import json
 import os
 import resource
 import sys
+import time
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -117,10 +118,32 @@ class Party(Extender):
 extender = maker(Party, name="party", uuid=UUID, summary="plays a part in the acceptance runs")
 
 
-def say_epoch(node: Any) -> None:
+class TurnWatch:
+    """The longest that the reactor was busy with other things than this watch, in seconds, since ``reset``."""
+
+    EVERY_SECONDS = 0.001
+
+    def __init__(self) -> None:
+        self.longest_seconds = self.busiest_seconds = 0.0
+        self._at, self._cpu = time.perf_counter(), time.thread_time()
+        task.LoopingCall(self._look).start(self.EVERY_SECONDS, now=False)
+
+    def reset(self) -> None:
+        self.longest_seconds = self.busiest_seconds = 0.0
+
+    def _look(self) -> None:
+        """Seconds of the clock, which other processes lengthen, and of this thread's own work."""
+        now, cpu = time.perf_counter(), time.thread_time()
+        self.longest_seconds = max(self.longest_seconds, now - self._at - self.EVERY_SECONDS)
+        self.busiest_seconds = max(self.busiest_seconds, cpu - self._cpu)
+        self._at, self._cpu = now, cpu
+
+
+def say_epoch(node: Any, watch: TurnWatch) -> None:
     """The answering side's own view, for the points about keys."""
     for peer in node.peers_snapshot():
-        say(epochs_here=peer.key_epoch)
+        turns = {"longest_here": watch.longest_seconds, "busiest_here": watch.busiest_seconds}
+        say(epochs_here=peer.key_epoch, **turns)
 
 
 def main() -> None:
@@ -142,9 +165,9 @@ def main() -> None:
         port = next((part for one in node.listening for part in one.split(":") if part.isdigit()), "")
         say(address=f"qg://{node.uuid}@127.0.0.1:{port}", pid=os.getpid())
         if scenario == "answer":
-            task.LoopingCall(say_epoch, node).start(1, now=False)
+            task.LoopingCall(say_epoch, node, TurnWatch()).start(1, now=False)
         else:
-            scenarios.begin(scenario, node, Loaded.made[0], rest, say)
+            scenarios.begin(scenario, node, Loaded.made[0], rest, say, TurnWatch())
 
     def start() -> None:
         node.startService()

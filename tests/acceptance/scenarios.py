@@ -24,12 +24,13 @@ LIMIT = 1 << 20
 class Driver:
     """A node, its guest and the peer that it dialled."""
 
-    def __init__(self, node: Any, guest: Any, say: Callable[..., None]) -> None:
+    def __init__(self, node: Any, guest: Any, say: Callable[..., None], watch: Any = None) -> None:
         from twisted.internet import reactor
 
-        self.node, self.guest, self.host, self.say = node, guest, guest.host, say
+        self.node, self.guest, self.host, self.say, self.watch = node, guest, guest.host, say, watch
         self.reactor: Any = reactor
         self.peer: Any = None
+        self.address, self.dial_seconds = "", 0.0
 
     def pause(self, seconds: float) -> Deferred[None]:
         return task.deferLater(self.reactor, seconds, lambda: None)
@@ -224,16 +225,40 @@ async def rekey(driver: Driver, seconds: str) -> None:
     )  # fmt: skip
 
 
-SCENARIOS: dict[str, Any] = {one.__name__: one for one in (interleaved, pour, stuck, rekey)}
+async def meet(driver: Driver, _: str = "") -> None:
+    """Nothing but the handshake and one echo; the suite, and the longest turn of the reactor since before the dial."""
+    messages = Messages(driver)
+    await messages.send(b"hello")
+    await messages.all_back()
+    await driver.pause(2)
+    used = driver.snapshot().algorithms
+    driver.say(
+        suite=(used.primary, used.secondary, used.symmetric), wrong=messages.wrong,
+        longest=driver.watch.longest_seconds, busiest=driver.watch.busiest_seconds, dial=driver.dial_seconds,
+    )  # fmt: skip
 
 
-def begin(name: str, node: Any, guest: Any, rest: list[str], say: Callable[..., None]) -> None:
+async def redial(driver: Driver, dials: str) -> None:
+    """End the session and dial anew, until there were so many dials, the first one included."""
+    for _ in range(int(dials) - 1):
+        await driver.host.disconnect(driver.peer)
+        driver.peer = await driver.host.connect(driver.address)
+    driver.say(dials=int(dials), arrivals=len(driver.guest.arrived))
+
+
+SCENARIOS: dict[str, Any] = {one.__name__: one for one in (interleaved, pour, stuck, rekey, meet, redial)}
+
+
+def begin(name: str, node: Any, guest: Any, rest: list[str], say: Callable[..., None], watch: Any = None) -> None:
     """Dial, wait until the guests have met, run, stop the reactor."""
-    driver = Driver(node, guest, say)
+    driver = Driver(node, guest, say, watch)
 
     async def run() -> None:
         try:
-            driver.peer = await driver.host.connect(rest[0])
+            start = time.monotonic()
+            driver.address = rest[0]
+            driver.peer = await driver.host.connect(driver.address)
+            driver.dial_seconds = time.monotonic() - start
             await driver.until("the guests to meet", lambda: driver.peer in driver.guest.arrived, 10)
             await SCENARIOS[name](driver, *rest[1:])
         except BaseException as error:

@@ -126,7 +126,7 @@ class Row16SessionTests(SessionReactionTestCase):
         mallory.open(1)
         self.assertLess(self.dribbled(mallory, mallory.record(bytes(1000))), 60 + 20 + SLOW_SECONDS)
         end = mallory.side.end
-        self.assertEqual(end and (end.reason, end.clean), ("lost", False))
+        self.assertEqual(end and (end.reason, end.clean), ("path-lost", False))
         self.assertEqual(len(mallory.heard(frames.PING)), 1)
         self.assertTrue(mallory.side.connection.finished)
 
@@ -252,7 +252,7 @@ class Row16ReaderTests(SessionReactionTestCase):
         self.assertIsNone(mallory.side.end)
         mallory.wait(0.1)
         end = mallory.side.end
-        self.assertEqual(end and (end.reason, end.clean, mallory.side.connection.finished), ("lost", False, True))
+        self.assertEqual(end and (end.reason, end.clean, mallory.side.connection.finished), ("path-lost", False, True))
 
     def test_a_byte_taken_is_progress(self) -> None:
         mallory = self.stalled()

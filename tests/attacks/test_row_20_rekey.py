@@ -416,7 +416,7 @@ class Row20HardStopTests(SessionReactionTestCase):
             mallory.listen()
             mallory.wait(1)
         self.assertLessEqual(mallory.now - begun, 81)
-        self.assertEqual(mallory.side.end.reason, "lost")
+        self.assertEqual(mallory.side.end.reason, "path-lost")
 
     def test_bytes_under_one_key(self) -> None:
         """64 GiB, here 100,000 bytes: in either direction, while the re-key that was asked for is withheld."""

@@ -7,11 +7,12 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from quantumgate.core import schedule
 from quantumgate.core.handshake import Failed, Initiator, Responder
 from quantumgate.core.handshake.party import GENERIC
 from quantumgate.core.state import ResponderState
 from quantumgate.crypto import kem
-from quantumgate.wire.messages import KeyShare, Lists, Select, Tlv
+from quantumgate.wire.messages import Exchange, Header, KeyShare, Lists, Select, Tlv
 from quantumgate.wire.writer import tlv
 from tests.attacks.mallory import Dialler, Listener, open_init, seal_init
 from tests.core.handshake.duel import START, Duel, identity, settings
@@ -183,6 +184,26 @@ class Row6Tests(ReactionTestCase):
         answer = duel.flight("r")
         self.assertGreater(len(answer), 12_000)
         self.to_initiator(answer, duel)
+
+    def test_choice_edited_on_the_way(self) -> None:
+        """SELECT in message 2 names another AEAD that was offered too; all boxes are sealed again as they were."""
+        duel = Duel(r=settings("bob"))
+        candidate = duel.r_settings.candidates[0]
+        first = duel.flight("i")
+        duel.responder.receive(first, START)
+        answer = duel.flight("r")
+        salt, box = answer[:32], answer[32:64]
+        key = schedule.answer_key(candidate.obf, first[:32], salt)
+        header = key.open(0, box, salt)
+        stop = 64 + Header.parse(header).body_bytes + 16
+        body = key.open(1, answer[64:stop], box)
+        for aead, fine in ((1, True), (2, False)):
+            exchange = Exchange.parse(body)
+            edited = replace(exchange, select=replace(exchange.select, aead=aead)).encode()
+            self.assertEqual((len(edited), edited == body), (len(body), fine))
+            changed = salt + box + key.seal(1, edited, box) + answer[stop:]
+            self.assertEqual(changed == answer, fine)
+        self.to_initiator(changed, duel)
 
     def test_nothing_above_bobs_floor_is_refused_with_words(self) -> None:
         bob = settings("bob", minimum_secondaries=frozenset({2}))

@@ -238,7 +238,7 @@ class Peer:
         keys = schedule.handshake_keys(self.candidate.ke_salt, ss_secondary, ss_primary, th.digest())
         body_b = self._content(self._proof(th, keys, a).encode(9), ours_proof)
         pair = self._pair(schedule.answer_key(self.candidate.obf, salt_i, salt), salt, header, body_a)
-        if self.keys is None:
+        if self.opener is None:
             self.keys, self.th, self.suite_aead = keys, th, aead
         return salt + pair + keys.hr.seal(1, body_b, pair[:32])
 

@@ -27,7 +27,8 @@ def code() -> str:
 
 
 def kept() -> list[dict[str, Any]]:
-    """The runs so far: run (target and seed), target, code, commit, executions, findings, date."""
+    """The runs so far: run (target and seed), target, code, commit, executions, findings, date, and a note where
+    a finding was not one or was mended."""
     return list(json.loads(TALLY.read_text(encoding="utf-8"))) if TALLY.exists() else []
 
 
@@ -36,8 +37,8 @@ def add(work: Path) -> list[dict[str, Any]]:
     runs = {row["run"]: row for row in kept()}
     for path in sorted(work.glob("state-*.json")):
         state = json.loads(path.read_text(encoding="utf-8"))
-        names = ("run", "target", "code", "commit", "executions", "findings", "date")
-        runs[state["run"]] = {name: state[name] for name in names}
+        names = ("run", "target", "code", "commit", "executions", "findings", "date", "note")
+        runs[state["run"]] = {name: state[name] for name in names if name in state}
     rows = sorted(runs.values(), key=lambda row: (row["date"], row["run"]))
     TALLY.write_text("[\n" + ",\n".join(json.dumps(row) for row in rows) + "\n]\n", encoding="utf-8")
     return rows

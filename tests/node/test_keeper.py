@@ -40,7 +40,8 @@ class KeeperTests(SynchronousTestCase):
 
     def contact(self) -> Any:
         return SimpleNamespace(peer=SimpleNamespace(uuid=ONE), the_peer=SimpleNamespace(uuid=ONE), over=False,
-                               session=SimpleNamespace(keep=False), connected_at=self.clock.seconds(), dialled="")
+                               session=SimpleNamespace(keep=False), connected_at=self.clock.seconds(), dialled="",
+                               ending="path lost: no answer for 20 s")
 
     def test_retries_double_and_stay_visible(self) -> None:
         self.keeper.keep(self.target)

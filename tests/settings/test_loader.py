@@ -50,7 +50,7 @@ class TextTests(SynchronousTestCase):
         self.assertEqual(parse(""), Settings())
 
     def test_the_page(self) -> None:
-        """What surface.md shows, in one file."""
+        """A file with something in every table."""
         settings = parse(
             '[node]\nnetwork = "QuantumGate"\nlisten = ["tcp:9999", {endpoint = "tcp:9998", lan = true}]\n'
             'connect = []\nrelay = false\n'

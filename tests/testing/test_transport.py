@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from twisted.internet.error import ConnectionAborted, ConnectionDone, ConnectionLost
-from twisted.internet.interfaces import IAddress, IConsumer, IPushProducer, ITransport
+from twisted.internet.interfaces import IAddress, IConsumer, IHalfCloseableProtocol, IPushProducer, ITransport
 from twisted.internet.protocol import Protocol
 from twisted.internet.task import Clock
 from twisted.protocols.basic import FileSender
 from twisted.trial.unittest import SynchronousTestCase
+from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
 from quantumgate.testing.network import MemoryNetwork
@@ -52,6 +53,57 @@ class Producer:
 
     def stopProducing(self) -> None:
         self.calls.append("stop")
+
+
+@implementer(IHalfCloseableProtocol)
+class HalfKeeper(Keeper):
+    """One that knows of halves."""
+
+    def readConnectionLost(self) -> None:
+        self.reasons.append("read")
+
+    def writeConnectionLost(self) -> None:
+        self.reasons.append("write")
+
+
+class HalfCloseTests(SynchronousTestCase):
+    """Each direction ends on its own, as with TCP."""
+
+    def setUp(self) -> None:
+        self.network = MemoryNetwork(weather=Weather(latency_seconds=0.1))
+        self.clock = self.network.clock
+        self.one, self.other = HalfKeeper(self.clock), HalfKeeper(self.clock)
+        self.network.join(self.one, self.other)
+
+    def test_one_half(self) -> None:
+        """What was written arrives, then its end; the other direction goes on, and nothing more is taken."""
+        self.one.transport.write(b"question")
+        self.one.transport.loseWriteConnection()
+        self.one.transport.write(b"too late")
+        self.clock.pump([0.1] * 3)
+        self.assertEqual((self.other.data, self.other.reasons, self.one.reasons), (b"question", ["read"], ["write"]))
+        self.other.transport.write(b"answer")
+        self.clock.pump([0.1] * 3)
+        self.assertEqual((self.one.data, self.one.reasons), (b"answer", ["write"]))
+
+    def test_both_halves(self) -> None:
+        """The second end closes nothing by itself; closing then does, on either side."""
+        self.one.transport.loseWriteConnection()
+        self.clock.pump([0.1] * 3)
+        self.other.transport.loseConnection()
+        self.clock.pump([0.1] * 4)
+        self.assertEqual(self.one.reasons, ["write", "read"])
+        self.assertIsInstance(self.other.reasons[-1], ConnectionDone)
+        self.one.transport.loseConnection()
+        self.clock.pump([0.1] * 4)
+        self.assertIsInstance(self.one.reasons[-1], ConnectionDone)
+
+    def test_who_knows_no_halves_is_closed(self) -> None:
+        simple = Keeper(self.clock)
+        self.network.join(self.one, simple)
+        self.one.transport.loseWriteConnection()
+        self.clock.pump([0.1] * 3)
+        self.assertIsInstance(simple.reasons[0], ConnectionDone)
 
 
 class TransportTests(SynchronousTestCase):

@@ -29,7 +29,16 @@ from quantumgate.wire.limits import RECORD_HEADER_BYTES, RECORD_OVERHEAD_BYTES
 from quantumgate.wire.rekey_messages import RekeyRequest, RekeyResponse
 from quantumgate.wire.session_tlvs import SessionBlock
 from tests.vectors.scripted import ScriptedIdentity, ScriptedKeys
-from tests.vectors.sessions import ECHO, NOBODYS, TYPES, padded_wire_bytes, spelled
+from tests.vectors.sessions import (
+    BLOCK_I,
+    BLOCK_R,
+    ECHO,
+    NOBODYS,
+    TYPES,
+    UNKNOWN_TLV_LAST,
+    padded_wire_bytes,
+    spelled,
+)
 from tests.vectors.test_vectors import VectorTestCase, raw
 
 FOLDER = Path(__file__).resolve().parent / "session"
@@ -70,6 +79,13 @@ class RecordTests(SynchronousTestCase):
                 buffer[RECORD_HEADER_BYTES : RECORD_HEADER_BYTES + len(body)] = body
                 sealer.seal(memoryview(buffer), len(body))
                 self.assertEqual(buffer.hex(), record["record"], (name, record["what"]))
+
+    def test_the_blocks_of_both_sides(self) -> None:
+        for name in NAMES:
+            said = load(name)
+            mine = SessionBlock() if said["inputs"]["anonymous"] else BLOCK_I
+            self.assertEqual(SessionBlock.decode(raw(said["inputs"]["session"])), mine, name)
+            self.assertEqual(SessionBlock.decode(raw(said["block_of_responder"])), BLOCK_R, name)
 
     def test_padded_records_have_padmes_length(self) -> None:
         for name in NAMES:
@@ -295,8 +311,8 @@ def crossed_for(side: str, records: list[dict[str, Any]]) -> list[dict[str, Any]
 
 
 def block_said(said: dict[str, Any]) -> bytes:
-    """R's block as our own side writes it: without TLVs that it does not know."""
-    return SessionBlock.decode(raw(said["block_of_responder"])).encode()
+    """R's block as our own side writes it: without the TLV that it does not know."""
+    return raw(said["block_of_responder"]).removesuffix(UNKNOWN_TLV_LAST)
 
 
 def delivered_to(said: dict[str, Any], side: str) -> dict[tuple[int, str], Any]:

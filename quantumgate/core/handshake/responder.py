@@ -19,6 +19,7 @@ from quantumgate.core.handshake.sizes import (
     HEADER_BOX_BYTES,
     NO_PAD,
     OPENING_BYTES,
+    TLV_HEAD_BYTES,
     draw,
     pad_tlv_bytes,
     pad_value_bytes,
@@ -326,8 +327,8 @@ class Responder(Party):
     def _proof_bytes(self, body_a_bytes: int) -> tuple[int, int]:
         """(length of BODY2B, length of its PAD's value). Known before it is made, for the header says it."""
         public = self._settings.identity.public
-        proof = Proof(public.bundle, bytes(KINDS[public.kind].signature_bytes), bytes(CONFIRM_BYTES))
-        bare = len(proof.encode(NO_PAD))
+        values = (len(public.bundle), KINDS[public.kind].signature_bytes, CONFIRM_BYTES)
+        bare = sum(values) + len(values) * TLV_HEAD_BYTES
         least = OPENING_BYTES + body_a_bytes + TAG_BYTES + bare + TAG_BYTES
         pad_bytes = pad_value_bytes(least, draw(self._random, MSG2_TOTAL_BYTES))
         return bare + pad_tlv_bytes(pad_bytes), pad_bytes

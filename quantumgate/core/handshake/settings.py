@@ -26,6 +26,7 @@ from quantumgate.wire.limits import (
 )
 from quantumgate.wire.messages import Lists
 
+DIALLED_REMEMBERED = 64
 DEFAULT_NETWORK = b"QuantumGate"
 ANONYMOUS_LISTS = Lists((1, 2, 3), (1, 2), (1, 2))
 """The fixed offer of a side without identity: nothing in it tells one installation from another."""
@@ -135,9 +136,18 @@ class HandshakeSettings:
     def _prk0(self) -> Secret:
         return schedule.network_secret(self.network_id, self.psk)
 
+    @cached_property
+    def _dialled(self) -> dict[bytes, Candidate]:
+        return {}
+
     def dial_candidate(self, target: PeerUUID | None) -> Candidate:
-        """The key under which we dial that peer."""
-        return _candidate_of(self._prk0, (target or NOBODY).bytes, self.psk is not None)
+        """The key under which we dial that peer; those of the last few peers are kept."""
+        name, kept = (target or NOBODY).bytes, self._dialled
+        found = kept.pop(name, None) or _candidate_of(self._prk0, name, self.psk is not None)
+        kept[name] = found
+        if len(kept) > DIALLED_REMEMBERED:
+            del kept[next(iter(kept))]
+        return found
 
     @property
     def first_flight_bytes(self) -> int:

@@ -12,7 +12,7 @@ from quantumgate.wire.messages import HEADER_BYTES, SALT_BYTES
 HEADER_BOX_BYTES = HEADER_BYTES + TAG_BYTES
 OPENING_BYTES = SALT_BYTES + HEADER_BOX_BYTES
 """What INIT, RESP, RETRY and REFUSE start with: a salt and a header box."""
-PAD_HEAD_BYTES = 4
+TLV_HEAD_BYTES = PAD_HEAD_BYTES = 4
 NO_PAD = -1
 
 

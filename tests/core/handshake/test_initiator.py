@@ -15,7 +15,7 @@ from tests.core.handshake.duel import START, Duel, identity, settings
 
 
 class WordsTests(SynchronousTestCase):
-    """protocol.md 1.7: what a dialler is told."""
+    """What a dialler is told: docs/spec/dialling.md section 4."""
 
     def failed(self, party: Initiator) -> Failed:
         """The outcome."""

@@ -49,20 +49,21 @@ class Rekey:
     def _sign(self, name: str, payload: bytes, given: bytes, behind: bytes = b"") -> bytes:
         """The payload with its signature; `given` has the half that is not deterministic."""
         h = self._content(name, payload, behind)
-        if self.own is None:
-            return payload + lp(b"")
-        self.seen[f"{name}_signature_input"] = signature_input(f"rekey {name}", self.own.kind, h).hex()
-        signed = payload + lp(self.own.sign(f"rekey {name}", h, given))
+        self._note_input(name, self.own.bundle if self.own else None, h)
+        signed = payload + lp(self.own.sign(f"rekey {name}", h, given) if self.own else b"")
         self.seen[name] = signed.hex()
         return signed
+
+    def _note_input(self, name: str, bundle: bytes | None, h: bytes) -> None:
+        """What is signed; nothing by a side without an identity."""
+        self.seen[f"{name}_signature_input"] = signature_input(f"rekey {name}", bundle[0], h).hex() if bundle else ""
 
     def _verify(self, name: str, payload: bytes, signature: bytes, behind: bytes = b"") -> None:
         h = self._content(name, payload[:-4 - len(signature)], behind)
         self.seen[name] = payload.hex()
+        self._note_input(name, self.side.peer_bundle, h)
         if self.side.peer_bundle is None:
             return require(signature == b"", f"rekey {name}", "a signature of nobody")
-        kind = self.side.peer_bundle[0]
-        self.seen[f"{name}_signature_input"] = signature_input(f"rekey {name}", kind, h).hex()
         return verify(self.side.peer_bundle, f"rekey {name}", h, signature, f"rekey {name}")
 
     def ask(self, given: bytes) -> bytes:
@@ -74,13 +75,21 @@ class Rekey:
         self.request = self._sign("request", payload, given)
         return self.request
 
-    def answer(self, request: bytes, given: bytes) -> bytes:
-        """REKEY_RSP to a REKEY_REQ; the next root is made."""
+    def check_form(self, request: bytes) -> None:
+        """A request that crossed the own and is dropped: only form, epoch and groups are looked at."""
+        self._read_request(request)
+
+    def _read_request(self, request: bytes) -> tuple[bytes, bytes, bytes]:
         reader = Reader(request, "rekey request")
         epoch, *groups = reader.u(8), reader.u(2), reader.u(2)
         share, key, signature = reader.lp(), reader.lp(), reader.lp()
         reader.end()
         require(epoch == self.epoch and tuple(groups) == self.groups, "rekey request", "epoch or groups")
+        return share, key, signature
+
+    def answer(self, request: bytes, given: bytes) -> bytes:
+        """REKEY_RSP to a REKEY_REQ; the next root is made."""
+        share, key, signature = self._read_request(request)
         self._verify("request", request, signature)
         pair = exchange.primary_pair(self.keys, self.groups[0])
         primary = crypto.agree(pair.group, pair.private, share)

@@ -29,7 +29,7 @@ def flipped(wire: bytes, at: int) -> bytes:
 
 def played(name: str = "hybrid") -> Played:
     """Fresh sides of a vector."""
-    return Played(Node(vector.load(name), set()))
+    return Played(Node(vector.load(f"handshake/{name}"), set()))
 
 
 class Flights(SynchronousTestCase):
@@ -37,7 +37,7 @@ class Flights(SynchronousTestCase):
 
     def test_confirm_alone(self) -> None:
         """The two flights of the file whose only fault is CONFIRM."""
-        node = Node(vector.load("classical"), set())
+        node = Node(vector.load("handshake/classical"), set())
         self.assertEqual(replay.refused_at(node, "RESP with another CONFIRM"), "ConfR")
         self.assertEqual(replay.refused_at(node, "FIN with another CONFIRM"), "ConfI")
 
@@ -183,7 +183,7 @@ class Numbers(SynchronousTestCase):
     def test_signatures(self) -> None:
         """Each half must be right, under its own name and kind, and of exact length."""
         for name in ("hybrid", "retry", "rekey"):
-            node = vector.load(name)["inputs"]["responder"]
+            node = vector.load(f"handshake/{name}")["inputs"]["responder"]
             bundle, entry = bytes.fromhex(node["bundle"]), node["signatures"][0]
             h, signature = bytes.fromhex(entry["hash"]), bytes.fromhex(entry["signature"])
             identity.verify(bundle, entry["name"], h, signature, "Sig")

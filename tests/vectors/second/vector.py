@@ -12,12 +12,12 @@ from typing import Any
 from .identity import Identity
 from .octets import require
 
-FOLDER = Path(__file__).parent.parent / "handshake"
+FOLDER = Path(__file__).parent.parent
 
 
 def names() -> list[str]:
-    """The vector files, without their ending."""
-    return sorted(path.stem for path in FOLDER.glob("*.json"))
+    """The vector files: folder and name, without their ending."""
+    return sorted(f"{path.parent.name}/{path.stem}" for path in FOLDER.glob("*/*.json"))
 
 
 def load(name: str) -> Any:
@@ -49,7 +49,13 @@ class Node:
         return key in self._value
 
     def __iter__(self) -> Iterator[Node]:
+        if self.is_empty():
+            self.take()
         return (self[at] for at in range(len(self._value)))
+
+    def names(self) -> list[str]:
+        """The names in an object."""
+        return list(self._value)
 
     def is_empty(self) -> bool:
         """Whether nothing is below this part."""

@@ -1,0 +1,59 @@
+"""How an exit is reached: the one place that gives ``hops`` and ``via`` to the node.
+
+With ``hops = 0`` every key shares the session to the exit. With relays each key gets a session of its own, so that no
+two users share a circuit; the node builds it in ``host.connect(address, hops, via)``. Not for: choosing the exit.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from twisted.internet.defer import Deferred, succeed
+
+from quantumgate.extender import api
+
+CIRCUITS = 16
+"""How many keys have a path of their own at once; the one that was not used for longest gives way."""
+
+
+class Paths:
+    """``hops`` and ``via`` come from the settings."""
+
+    def __init__(self, host: Any, hops: int, via: str) -> None:
+        self._host, self._hops, self._via = host, hops, via or None
+        self._circuits: dict[tuple[bytes, UUID], Deferred[api.IPeer]] = {}
+
+    def dial(self, address: str) -> Deferred[Any]:
+        """Connects to an exit that is to be kept warm."""
+        dialled: Deferred[Any] = self._host.connect(address, hops=self._hops, via=self._via)
+        return dialled
+
+    def reach(self, peer: api.IPeer, key: bytes) -> Deferred[api.IPeer]:
+        """The session over which a call of this key goes to the exit ``peer``. Fails with ConnectFailed."""
+        if not self._hops and self._via is None:
+            return succeed(peer)
+        place = key, peer.uuid
+        known = self._circuits.pop(place, None)
+        if known is None or (known.called and not _lives(known, self._host)):
+            known = self.dial(str(peer.uuid))
+        self._circuits[place] = known  # last in order: most recently used
+        while len(self._circuits) > CIRCUITS:
+            del self._circuits[next(iter(self._circuits))]
+        return _branch(known)
+
+
+def _lives(circuit: Deferred[api.IPeer], host: Any) -> bool:
+    return circuit.result in host.peers()
+
+
+def _branch(circuit: Deferred[api.IPeer]) -> Deferred[api.IPeer]:
+    """A Deferred of its own for one caller."""
+    branch: Deferred[api.IPeer] = Deferred()
+
+    def passed_on(result: Any) -> Any:
+        branch.callback(result)  # a Failure fails it
+        return result
+
+    circuit.addCallbacks(passed_on, branch.errback)
+    return branch

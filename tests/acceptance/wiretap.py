@@ -1,0 +1,128 @@
+"""What went over loopback, as dumpcap saw it: the bytes of each TCP connection's two directions, in order.
+
+Reads the classic pcap format of an Ethernet-like interface with IPv4, which is what dumpcap -P writes for ``lo``; a
+file with gaps or anything else in it is refused, not guessed at. Not for: judging the bytes (``uniformity.py``).
+"""
+
+from __future__ import annotations
+
+import struct
+import subprocess
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+ETHERNET = 1
+_FILE, _PACKET = struct.Struct("<IHHiIII"), struct.Struct("<IIII")
+_MICROSECONDS = 0xA1B2C3D4
+_SYN, _ACK = 0x02, 0x10
+
+
+class Wiretap:
+    """dumpcap on ``lo`` for one TCP port, into ``path``. ``close`` waits until it has written all it saw."""
+
+    def __init__(self, path: Path, port: int) -> None:
+        words = ["dumpcap", "-i", "lo", "-P", "-q", "-B", "64", "-f", f"tcp port {port}", "-w", str(path)]
+        self.process = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        self.path, self.said = path, ""
+        end = time.monotonic() + 10
+        while not path.exists() or path.stat().st_size < _FILE.size:
+            if self.process.poll() is not None or time.monotonic() > end:
+                raise RuntimeError(f"dumpcap does not capture on lo: {self.close()}")
+            time.sleep(0.05)
+
+    def close(self) -> str:
+        """What dumpcap said, with its count of lost packets."""
+        if self.process.poll() is None:
+            time.sleep(1)  # what is still in the kernel's buffer
+            self.process.terminate()
+        self.said = self.process.communicate(timeout=20)[1].strip()
+        return self.said
+
+
+@dataclass
+class Direction:
+    """The first bytes that one side sent, and the size of its first segment, which holds its first flight."""
+
+    data: bytearray = field(default_factory=bytearray)
+    first_bytes: int = 0
+    next: int = 0
+
+    def add(self, segment: Segment, keep_bytes: int) -> None:
+        """In order, once: a repeated segment is left out, a gap is an error where the bytes are still wanted."""
+        if len(self.data) >= keep_bytes:
+            return
+        if segment.number != self.next:
+            if (segment.number - self.next & 0xFFFFFFFF) < 1 << 31:
+                raise Broken("a gap in the capture")
+            return
+        self.first_bytes = self.first_bytes or len(segment.data)
+        self.data += segment.data[: keep_bytes - len(self.data)]
+        self.next = self.next + len(segment.data) & 0xFFFFFFFF
+
+
+@dataclass
+class Flow:
+    """One connection."""
+
+    dialler: Direction = field(default_factory=Direction)
+    listener: Direction = field(default_factory=Direction)
+
+    def direction(self, outward: bool) -> Direction:
+        return self.dialler if outward else self.listener
+
+
+class Broken(Exception):
+    """The capture is not whole, or not what this module reads."""
+
+
+def flows(path: Path, port: int, keep_bytes: int) -> list[Flow]:
+    """The connections to ``port`` in the file, each with the first ``keep_bytes`` of its directions. Raises Broken."""
+    every: list[Flow] = []
+    open_now: dict[int, Flow] = {}
+    for segment in _segments(path):
+        outward = segment.to == port
+        if segment.flags & _SYN:
+            if outward and not segment.flags & _ACK:
+                every.append(Flow())
+                open_now[segment.port] = every[-1]
+            direction = open_now[segment.port if outward else segment.to].direction(outward)
+            direction.next = segment.number + 1 & 0xFFFFFFFF
+        elif segment.data:
+            open_now[segment.port if outward else segment.to].direction(outward).add(segment, keep_bytes)
+    return every
+
+
+@dataclass(frozen=True)
+class Segment:
+    """TCP from ``port`` to ``to``; ``number`` is the sequence number."""
+
+    port: int
+    to: int
+    number: int
+    flags: int
+    data: bytes
+
+
+def _segments(path: Path) -> Iterator[Segment]:
+    with path.open("rb") as file:
+        magic, _, _, _, _, _, link = _FILE.unpack(file.read(_FILE.size))
+        if magic != _MICROSECONDS or link != ETHERNET:
+            raise Broken(f"a capture file of another kind: {magic:#x}, link type {link}")
+        while head := file.read(_PACKET.size):
+            _, _, kept, whole = _PACKET.unpack(head)
+            packet = file.read(kept)
+            if kept != whole or len(packet) != kept:
+                raise Broken("a packet that was cut")
+            yield _segment(packet)
+
+
+def _segment(packet: bytes) -> Segment:
+    if packet[12:14] != b"\x08\x00" or packet[23] != 6:
+        raise Broken("a packet that is not TCP over IPv4")
+    total = int.from_bytes(packet[16:18], "big")
+    start = 14 + (packet[14] & 15) * 4
+    port, to, number = struct.unpack_from(">HHI", packet, start)
+    data = packet[start + (packet[start + 12] >> 4) * 4 : 14 + total if total else len(packet)]
+    return Segment(port, to, number, packet[start + 13], data)
