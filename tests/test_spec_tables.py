@@ -97,8 +97,8 @@ class SessionBlockTests(SynchronousTestCase):
     def test_numbers_and_names(self) -> None:
         page = {row[1].strip("()"): int(row[0], 16) for row in self.table}
         constants = ("MAX_RECORD", "INITIAL_WINDOW", "MAX_CHANNELS", "MAX_MESSAGE", "COMPRESSION", "NOISE", "PADDING",
-                     "VERSION", "FEATURES", "RESUME", "EXTENDERS", "ENDPOINTS", "RELAY", "CLOCK", "INSTANCE", "REPLACES",
-                     "TOKEN")
+                     "VERSION", "FEATURES", "RESUME", "EXTENDERS", "ENDPOINTS", "RELAY", "CLOCK", "INSTANCE",
+                     "REPLACES", "TOKEN")
         self.assertEqual(page, {name.lower(): getattr(session_tlvs, name) for name in constants})
 
     def test_lengths(self) -> None:
