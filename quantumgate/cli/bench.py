@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import subprocess
 import sys
 import tempfile
@@ -15,7 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -24,11 +25,14 @@ from quantumgate.cli.place import Place
 from quantumgate.errors import LocalError, QuantumGateError
 
 if TYPE_CHECKING:
+    from twisted.internet.defer import Deferred
+
     from quantumgate.cli.benchguest import Bench
     from quantumgate.node.node import Node
 
-MEASURE_SECONDS = 120.0
-"""Whatever happens, the whole takes no longer than this beside --seconds."""
+T = TypeVar("T")
+START_SECONDS, STEP_SECONDS, STOP_SECONDS = 30.0, 20.0, 5.0
+"""No wait for the other process, for one step of the measurement or for the end takes longer; then it says so."""
 LARGE_BYTES, SMALL_BYTES = 64 * 1024, 100
 HANDSHAKES, ECHOES, WARM_UP = 20, 500, 20
 
@@ -63,17 +67,25 @@ def _listener(data: Path) -> Iterator[str]:
     command = [sys.executable, "-m", "quantumgate.cli.benchguest", str(data)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment) as process:
         try:
-            line = process.stdout.readline() if process.stdout else b""
-            if not line:
-                raise LocalError("the listening node did not start", advice="qgate doctor")
-            yield str(json.loads(line)["address"])
+            yield _address(process)
         finally:
             if process.stdin:
                 process.stdin.close()
             try:
-                process.wait(timeout=20)
+                process.wait(timeout=STOP_SECONDS)
             except subprocess.TimeoutExpired:
                 process.kill()
+
+
+def _address(process: subprocess.Popen[bytes]) -> str:
+    """Where it listens: its first line, within START_SECONDS."""
+    outputs = [process.stdout] if process.stdout else []
+    ready = select.select(outputs, [], [], START_SECONDS)[0]
+    line = ready[0].readline() if ready else b""
+    if not line:
+        why = "ended before it listened" if ready else f"did not listen within {START_SECONDS:g} s"
+        raise LocalError(f"the listening node {why}", advice="qgate doctor")
+    return str(json.loads(line)["address"])
 
 
 def _measured(data: Path, address: str, seconds: float) -> dict[str, Any]:
@@ -89,11 +101,9 @@ def _measured(data: Path, address: str, seconds: float) -> dict[str, Any]:
     outcome: list[Any] = []
 
     def start() -> None:
-        node.startService()
         done = Deferred.fromCoroutine(_measure(node, address, seconds))
-        done.addTimeout(MEASURE_SECONDS + 2 * seconds, reactor)
         done.addBoth(outcome.append)
-        done.addCallback(lambda _: node.stopService())
+        done.addCallback(lambda _: node.stopService().addTimeout(STOP_SECONDS, reactor))
         done.addBoth(lambda _: reactor.stop())
 
     reactor.callWhenRunning(start)
@@ -111,7 +121,8 @@ def _measured(data: Path, address: str, seconds: float) -> dict[str, Any]:
 async def _measure(node: Node, address: str, seconds: float) -> dict[str, Any]:
     from quantumgate.cli.benchguest import made
 
-    await node.when_ready()
+    node.startService()
+    await _within(node, "binding", node.when_ready())
     handshakes = await _handshakes(node, address)
     peer = await _meet(node, made[-1], address)
     used = node.peers_snapshot()[0].algorithms
@@ -119,10 +130,22 @@ async def _measure(node: Node, address: str, seconds: float) -> dict[str, Any]:
         "algorithms": {"primary": used.primary, "secondary": used.secondary, "symmetric": used.symmetric,
                        "signature": used.signature, "compression": used.compression},
         "handshake": handshakes,
-        "latency": await _latency(made[-1], peer),
-        "large": await _rate(made[-1], peer, LARGE_BYTES, seconds),
-        "small": await _rate(made[-1], peer, SMALL_BYTES, seconds),
+        "latency": await _latency(node, made[-1], peer),
+        "large": await _rate(node, made[-1], peer, LARGE_BYTES, seconds),
+        "small": await _rate(node, made[-1], peer, SMALL_BYTES, seconds),
     }
+
+
+async def _within(node: Node, what: str, waiting: Deferred[T], more_seconds: float = 0) -> T:
+    """What it fires with. LocalError, naming the step, where it takes longer than STEP_SECONDS and ``more_seconds``."""
+    from twisted.internet.defer import TimeoutError as TooLate
+
+    seconds = STEP_SECONDS + more_seconds
+    try:
+        return await waiting.addTimeout(seconds, node.clock)
+    except TooLate:
+        raise LocalError(f"the measurement stopped: {what} took more than {seconds:g} s",
+                         advice="try again when this machine is less busy; qgate doctor") from None
 
 
 async def _meet(node: Node, guest: Bench, address: str) -> Any:
@@ -131,8 +154,8 @@ async def _meet(node: Node, guest: Bench, address: str) -> Any:
 
     arrived: Deferred[Any] = Deferred()
     guest.arrived = arrived
-    await node.connect(address)
-    return await arrived
+    await _within(node, "a dial", node.connect(address))
+    return await _within(node, "the guests' meeting", arrived)
 
 
 async def _handshakes(node: Node, address: str) -> dict[str, Any]:
@@ -140,13 +163,19 @@ async def _handshakes(node: Node, address: str) -> dict[str, Any]:
     times = []
     for _ in range(HANDSHAKES):
         start = node.clock.seconds()
-        peer = await node.connect(address)
+        peer = await _within(node, "a dial", node.connect(address))
         times.append(node.clock.seconds() - start)
-        await node.disconnect(peer)
+        await _within(node, "a good-bye", node.disconnect(peer))
     return {"count": HANDSHAKES, "median_seconds": median(times), "per_second": len(times) / sum(times)}
 
 
-async def _latency(guest: Bench, peer: Any) -> dict[str, Any]:
+async def _asked(node: Node, guest: Bench, peer: Any, message: bytes) -> bytes:
+    from twisted.internet.defer import Deferred
+
+    return await _within(node, "an answer", Deferred.fromCoroutine(guest.ask(peer, message)))
+
+
+async def _latency(node: Node, guest: Bench, peer: Any) -> dict[str, Any]:
     from quantumgate.cli.benchguest import ECHO
     from quantumgate.crypto.random import SystemRandom
 
@@ -154,23 +183,24 @@ async def _latency(guest: Bench, peer: Any) -> dict[str, Any]:
     seconds = guest.host.clock.seconds
     for _ in range(ECHOES + WARM_UP):
         start = seconds()
-        await guest.ask(peer, message)
+        await _asked(node, guest, peer, message)
         times.append(seconds() - start)
     ordered = sorted(times[WARM_UP:])
     return {"message_bytes": SMALL_BYTES, "count": ECHOES, "median_seconds": median(ordered),
             "p99_seconds": ordered[int(len(ordered) * 0.99)]}
 
 
-async def _rate(guest: Bench, peer: Any, message_bytes: int, seconds: float) -> dict[str, Any]:
+async def _rate(node: Node, guest: Bench, peer: Any, message_bytes: int, seconds: float) -> dict[str, Any]:
     """Counted by the receiver, up to the moment its count arrives."""
     from quantumgate.cli.benchguest import COUNT, TOTAL
     from quantumgate.crypto.random import SystemRandom
 
     clock = guest.host.clock.seconds
-    await guest.ask(peer, TOTAL)
+    await _asked(node, guest, peer, TOTAL)
     start = clock()
-    await guest.pour(peer, COUNT + SystemRandom().bytes(message_bytes - 1), start + seconds)
-    messages, received = json.loads(await guest.ask(peer, TOTAL))
+    pouring = guest.pour(peer, COUNT + SystemRandom().bytes(message_bytes - 1), start + seconds)
+    await _within(node, "sending", pouring, seconds)
+    messages, received = json.loads(await _asked(node, guest, peer, TOTAL))
     took = clock() - start
     return {"message_bytes": message_bytes, "seconds": took, "messages_per_second": messages / took,
             "bytes_per_second": received / took}

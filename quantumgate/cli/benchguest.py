@@ -125,7 +125,7 @@ def listen(data: Path) -> None:
 
     StandardIO(UntilTheParentGoes())  # type: ignore[no-untyped-call]
     node.startService()
-    node.when_ready().addCallback(say)
+    node.when_ready().addCallback(say).addErrback(lambda _: reactor.callWhenRunning(reactor.stop))
     reactor.run()
 
 

@@ -477,8 +477,9 @@ class Session:
         answer = self.phase is not Phase.CLOSING
         self._change(Change.PEER_CLOSED)
         self._end_channels(f"closed by the peer: {describe(code, CloseCode)}", code)
-        bye = frames.frame(frames.CLOSE, frames.encode_reason(CloseCode.BYE, "", CLOSE_TEXT_BYTES))
-        self.outgoing.last_words(bye if answer else b"")
+        if answer:  # else our own CLOSE is said, or still waits to be: the two crossed
+            bye = frames.frame(frames.CLOSE, frames.encode_reason(CloseCode.BYE, "", CLOSE_TEXT_BYTES))
+            self.outgoing.last_words(bye)
         self.rekey.wipe()
         self._tell_closed(Closed(_word(code), text, code, clean=True, by="remote"))
 

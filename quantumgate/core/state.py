@@ -12,10 +12,17 @@ from enum import Enum
 from quantumgate.wire import frames, link_frames
 from quantumgate.wire.messages import MessageType
 
+
+class _Member(Enum):
+    """Each member is there once, so identity is hash enough: a look-up in the tables makes no call in Python."""
+
+    __hash__ = object.__hash__
+
+
 # -- handshake -----------------------------------------------------------------------------------------------------
 
 
-class InitiatorState(Enum):
+class InitiatorState(_Member):
     """Where a dialler stands."""
 
     AWAIT_KEY = "waits for a slow key of its own"
@@ -26,7 +33,7 @@ class InitiatorState(Enum):
     FAILED = "over; the transport is closed"
 
 
-class ResponderState(Enum):
+class ResponderState(_Member):
     """Where a listener stands with one connection."""
 
     AWAIT_INIT = "waits for 64 bytes"
@@ -41,7 +48,7 @@ class ResponderState(Enum):
     CLOSED = "over; the transport is closed"
 
 
-class Step(Enum):
+class Step(_Member):
     """What moves either side."""
 
     KEY = "the slow key came"
@@ -107,7 +114,7 @@ LEGAL: dict[InitiatorState | ResponderState, dict[MessageType, tuple[str, ...]]]
 # -- session -------------------------------------------------------------------------------------------------------
 
 
-class SessionPhase(Enum):
+class SessionPhase(_Member):
     """Where a session stands after its handshake. Only the initiator is ever OPENING."""
 
     OPENING = "waits for the responder's SESSION"
@@ -117,7 +124,7 @@ class SessionPhase(Enum):
     OVER = "got CLOSE, lost the path, or met damage: nothing is delivered any more"
 
 
-class Change(Enum):
+class Change(_Member):
     """What moves a session."""
 
     AGREE = "both SESSION blocks are known"

@@ -64,8 +64,9 @@ class ExtenderHost:
     def session_closed(self, peer: Any, reason: str, error: QuantumGateError | None = None) -> None:
         """Every guest that knew the peer: streams end, sends fail with ``error``, then ``peer_left(reason)``."""
         if self._sessions.pop(peer, None) is not None:
+            error = error or SessionClosed(reason)
             for guest in self._guests:
-                part(guest, peer, error or SessionClosed(reason), reason)
+                part(guest, peer, error, reason)
 
     def channel_opened(self, peer: Any, channel: ChannelDoor) -> None:
         """A channel that this peer offers: accepted or reset when this returns, or when the guest has answered."""

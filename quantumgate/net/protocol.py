@@ -274,7 +274,9 @@ class PeerProtocol(TwistedProtocol):
         if self._gone or self._pumping or self.transport is None:
             return
         if self.connection.events:
+            self._pumping = True  # what the owner queues now goes out below: it needs no turn of its own
             self._give_events()
+            self._pumping = False
         if self._fast:
             failed = None if self._gone or self._blocked else self._flush_socket()
             if failed is not None:

@@ -16,6 +16,7 @@ from quantumgate.core import schedule
 from quantumgate.core.buffers import BufferPool
 from quantumgate.core.channel import Channel
 from quantumgate.core.connection import Connection
+from quantumgate.core.credit import CreditPool
 from quantumgate.core.events import ChannelOffered, Closed, Event
 from quantumgate.core.handshake.outcome import Established, Failed
 from quantumgate.core.records import RecordOpener, RecordSealer
@@ -148,7 +149,9 @@ class Owner:
 
 def connect(initiator: bool, settings: SessionSettings = PLAIN, *, peer: SessionBlock | None = None, now: float = START,
             buffers: BufferPool | None = None, **changes: Any) -> Owner:  # fmt: skip
-    """One side. ``peer`` is the block that a responder was given in msg3."""
+    """One side. ``peer`` is the block that a responder was given in msg3. Its node's pool is its own, or that named."""
+    if settings.node_pool is PLAIN.node_pool:
+        settings = replace(settings, node_pool=CreditPool(settings.limits.window_pool_node_bytes))
     block = settings.block()
     if not initiator:
         changes.setdefault("peer_session", (peer or PLAIN.block()).encode())

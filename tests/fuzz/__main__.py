@@ -73,9 +73,17 @@ class Campaign:
         self.findings: set[str] = set()
         self.began = time.monotonic()
         self.code, self.commit = tally.code(), commit()
+        for script in target.seeds():
+            self.learn(script)
         for path in (target.corpus, *sorted(work.glob(f"found-{target.name}-*.txt"))):
             for script in load(path):
-                self.guide.learn(script)
+                self.learn(script)
+
+    def learn(self, script: Script) -> None:
+        try:
+            self.guide.learn(script)
+        except Exception as error:
+            self.found(script, error)
 
     def run(self, executions: int) -> int:
         """Returns the number of different findings."""
@@ -92,11 +100,14 @@ class Campaign:
         try:
             self.guide.once()
         except Exception as error:
-            place = where(error)
-            if place not in self.findings and len(self.findings) < SHOWN_FINDINGS:
-                script = shortest(self.target, self.guide.last, place)
-                report_finding(self.work / f"findings-{self.name}.txt", self.target, script, error)
-            self.findings.add(place)
+            self.found(self.guide.last, error)
+
+    def found(self, script: Script, error: Exception) -> None:
+        place = where(error)
+        if place not in self.findings and len(self.findings) < SHOWN_FINDINGS:
+            script = shortest(self.target, script, place)
+            report_finding(self.work / f"findings-{self.name}.txt", self.target, script, error)
+        self.findings.add(place)
 
     def save(self) -> None:
         guide = self.guide
@@ -126,7 +137,7 @@ def fuzz_many(processes: int, wanted: argparse.Namespace) -> int:
 
 def merge(target: Target, work: Path) -> None:
     """Corpus and new scripts together, as few as reach the same, become the corpus."""
-    scripts = load(target.corpus)
+    scripts = target.seeds() + load(target.corpus)
     for path in work.glob(f"found-{target.name}-*.txt"):
         scripts += [from_line(line) for line in path.read_text(encoding="ascii").split()]
     kept = smallest_cover(scripts, target.run)

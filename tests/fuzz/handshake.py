@@ -17,13 +17,14 @@ from typing import Any
 from quantumgate.core.connection import Connection
 from quantumgate.core.events import Closed, Ready, RequestMade
 from quantumgate.core.handshake import HandshakeSettings, Initiator, KeyNeeded, Responder, Verdict
+from quantumgate.core.handshake.settings import LibraryKeys
 from quantumgate.core.replay import ReplayWindow
 from quantumgate.core.session_settings import SessionSettings
 from quantumgate.crypto.identity import Identity
 from quantumgate.crypto.random import RandomSource
 from quantumgate.crypto.secret import Secret
 from quantumgate.crypto.suites import SECONDARIES
-from quantumgate.errors import RemoteProtocolError
+from quantumgate.errors import LocalError, RemoteProtocolError
 from quantumgate.ids import PeerUUID
 from quantumgate.wire.codes import CloseCode
 from quantumgate.wire.limits import DEFAULT_LIMITS
@@ -74,6 +75,9 @@ class Setup(IntFlag):
     NO_BUDGET = 512  # the listener may not answer any more
     PRINTABLE = 1024
     SELF = 2048  # the peer is the fuzzed node itself
+    ITSELF = 4096  # the dialler's target is itself
+    NOTHING_LEFT = 8192  # the dialler's floor leaves no algorithm
+    LIBRARY = 16_384  # fresh keys, not those made once
 
 
 VICTIM, OLD = Identity.generate(1), Identity.generate(1)
@@ -105,6 +109,8 @@ def settings(options: int) -> HandshakeSettings:
     psk = Secret(SECRET) if options & Setup.SHARED_SECRET else None
     previous = bool(options & Setup.PREVIOUS)
     floor = frozenset({1}) if options & Setup.FLOOR else None
+    if options & Setup.NOTHING_LEFT:
+        floor = frozenset()
     slow = bool(options & Setup.SLOW)
     return HandshakeSettings(
         VICTIM,
@@ -118,13 +124,13 @@ def settings(options: int) -> HandshakeSettings:
         allow_unaddressed=bool(options & Setup.UNADDRESSED),
         require_authentication=not options & Setup.ANONYMOUS,
         salt_style="printable6" if options & Setup.PRINTABLE else "uniform",
-        keys=KnownKeys(),
+        keys=LibraryKeys() if options & Setup.LIBRARY else KnownKeys(),
     )
 
 
 _SETTINGS_BITS = (
     Setup.SHARED_SECRET | Setup.PREVIOUS | Setup.UNADDRESSED | Setup.ANONYMOUS | Setup.FLOOR | Setup.SLOW
-    | Setup.PRINTABLE
+    | Setup.PRINTABLE | Setup.NOTHING_LEFT | Setup.LIBRARY
 )  # fmt: skip
 
 
@@ -157,12 +163,17 @@ class HandshakeRun:
 
     def _begin(self, ours: HandshakeSettings) -> None:
         self.peer = Peer(ours, VICTIM if self.options & Setup.SELF else None, initiator=not self.initiator)
-        handshake = self._dialling(ours) if self.initiator else self._listening(ours)
+        try:
+            handshake = self._dialling(ours) if self.initiator else self._listening(ours)
+        except LocalError:
+            handshake, self.script = self._listening(settings(0)), []  # nobody dials: nothing to play
         self.connection = Connection(handshake, SESSION, SESSION.block(), self.luck, self.now)
         self.settle()
 
     def _dialling(self, ours: HandshakeSettings) -> Initiator:
         target: PeerUUID | None = None if self.options & Setup.UNADDRESSED else self.peer.identity.public.uuid
+        if self.options & Setup.ITSELF:
+            target = VICTIM.public.uuid
         pin = None
         if self.options & (Setup.PINNED | Setup.WRONG_PIN):
             pin = bytes(32) if self.options & Setup.WRONG_PIN else self.peer.identity.public.fingerprint

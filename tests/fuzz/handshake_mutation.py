@@ -56,7 +56,7 @@ class HandshakeMutator:
     def fresh(self) -> Script:
         """A side, mostly what its peer should say in order, and something that disturbs it."""
         luck = self.luck
-        setup = Step(Act.SETUP, self._few_bits(13))
+        setup = Step(Act.SETUP, self._few_bits(15))
         course = [Act.RESP] if setup.a & Setup.INITIATOR else [Act.INIT, Act.FIN]
         if luck.random() < 0.25:
             course.insert(0, Act.RETRY if setup.a & Setup.INITIATOR else Act.INIT)
@@ -101,7 +101,7 @@ class HandshakeMutator:
 
     def _setup(self, script: Script) -> None:
         if script:
-            script[0] = Step(Act.SETUP, script[0].a ^ self._few_bits(13))
+            script[0] = Step(Act.SETUP, script[0].a ^ self._few_bits(15))
 
     def _shape(self, script: Script) -> None:
         if script:

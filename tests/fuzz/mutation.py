@@ -35,7 +35,7 @@ class Mutator:
     def fresh(self) -> Script:
         """Options, mostly some channels that were opened as they should be, then whatever comes."""
         luck = self.luck
-        options = Step(Kind.OPTIONS, luck.getrandbits(6) if luck.random() < 0.9 else 65)
+        options = Step(Kind.OPTIONS, self._options())
         self._aim(options)
         script = [options]
         if luck.random() < 0.8:
@@ -43,6 +43,12 @@ class Mutator:
             opens = (self.opening(self.parity + 2 * at, kind) for at, kind in enumerate(kinds))
             script.append(Step(Kind.RECORD, 0, 0, b"".join(opens)))
         return script + [self.step() for _ in range(luck.randint(1, 6))]
+
+    def _options(self) -> int:
+        """The common ones at random, the rare ones one at a time."""
+        luck = self.luck
+        rare = luck.choice((0, 0, 0, 1 << luck.randrange(6, 11)))
+        return luck.getrandbits(6) | rare | (rare >> 6 & 1)
 
     def _aim(self, options: Step) -> None:
         """The peer of an initiator opens even channels."""
@@ -190,7 +196,8 @@ class Mutator:
 
     def message(self) -> tuple[bytes, int]:
         luck = self.luck
-        size = luck.choice((0, 1, 5, 100, 1000)) if luck.random() < 0.93 else luck.choice((16_000, 65_536, 65_537))
+        common = luck.random() < 0.85
+        size = luck.choice((0, 1, 5, 100, 1000, 5000) if common else (16_000, 16_000, 40_000, 65_536, 65_537))
         data, way = ZEROS[:size], luck.random()
         if way < 0.5:
             return size.to_bytes(4, "big") + data, 3

@@ -25,19 +25,22 @@ class Kind(IntEnum):
     SWITCH = 6  # KEY_SWITCH and the next key
     EOF = 7
     TIME = 8  # a milliseconds pass, with every deadline in between
-    DRAIN = 9  # take the output; the peer reads it
+    DRAIN = 9  # take the output, the peer reads it; a > 0: take only a bytes of what is next
     HOLD_OUTPUT = 10  # do not drain by itself from here on (a odd), or do (a even)
     OPEN = 11  # open a channel: a odd = a stream, b = priority
-    SEND = 12  # a = which channel, b = bytes; on a stream: write
+    SEND = 12  # a = which channel, b = bytes (odd: of a pattern; 3 modulo 4: that does not compress); a stream: write
     FINISH = 13
     RESET = 14
     CONSUME = 15  # a = which channel, b = bytes; a message channel: release
     MANNERS = 16  # of the guest: a & 1 busy, & 2 does not accept, & 4 resets in its hooks, & 8 sends in its hooks
-    PING = 17
+    PING = 17  # a odd: urgently
     REKEY = 18
     CLOSE = 19  # a odd = graceful, b = code
     EXTENDERS = 20  # a = how many
     OPTIONS = 21  # only as the first step; a = bits of Option
+    PONG = 22  # the true answer to the last PING
+    KEEP = 23  # a odd = an idle session is held open
+    EXPORT = 24  # a = bytes
 
 
 class Option(IntFlag):
@@ -50,6 +53,10 @@ class Option(IntFlag):
     TIGHT = 16  # small limits, so that they are reached
     CHACHA = 32
     OPENING = 64  # an initiator's session that has not seen SESSION yet
+    CROWDED = 128  # so many buffers are lent that nobody keeps a whole one
+    RICH = 256  # all optional fields stand in the own SESSION
+    LARGE = 512  # a node's pool from which windows grow and messages are lent
+    STRICT = 1024  # a few seconds are all that anything takes; no opening of channels waits
 
 
 class Step(NamedTuple):

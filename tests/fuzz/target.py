@@ -15,7 +15,8 @@ from typing import Any
 from uuid import UUID
 
 from quantumgate.core import schedule
-from quantumgate.core.connection import Connection
+from quantumgate.core.buffers import BufferPool
+from quantumgate.core.connection import SHARED_BUFFERS, Connection
 from quantumgate.core.credit import CreditPool
 from quantumgate.core.events import ChannelOffered, Closed, Ready
 from quantumgate.core.handshake.outcome import Established
@@ -58,6 +59,25 @@ TIGHT = replace(
 NAMES = tuple(UUID(bytes=name) for name in EXTENDERS)
 THEIRS = SessionBlock(max_record=262_144, extenders=frozenset(NAMES))
 THEIRS_BYTES = THEIRS.encode()
+
+
+STRICT = replace(
+    TIGHT, key_records_max=12, rekey_volume_bytes=1 << 40, idle_seconds=5.0, stall_seconds=10.0, ping_seconds=5.0,
+    rekey_idle_max_seconds=100.0, max_channels=16,
+)  # fmt: skip
+NOISE = hashlib.shake_128(ROOT).digest(120_000)
+RICH = {"endpoints": ("tcp:192.0.2.1:4711", "unix:/run/qg"), "instance": 7, "replaces": bytes(range(32))}
+
+
+class Crowd(BufferPool):
+    """Where many others wait with a buffer in hand."""
+
+    crowded = True
+
+
+CROWD = Crowd()
+PERSONAL = Option.INITIATOR | Option.ANONYMOUS | Option.CHACHA | Option.OPENING | Option.CROWDED
+"""What does not change the SESSION block."""
 
 
 class Broken(AssertionError):
@@ -133,9 +153,19 @@ class Guest:
 
 
 @cache
-def _block(tight: bool, compression: bool, padding: str) -> SessionBlock:
-    limits = TIGHT if tight else LIMITS
-    return SessionSettings(limits=limits, extenders=NAMES, compression=compression, padding=padding).block()
+def _block(options: int) -> SessionBlock:
+    rich = bool(options & Option.RICH)
+    block = _settings(options, CreditPool(1 << 20)).block(clock_ms=1_700_000_000_000 if rich else None)
+    return replace(block, relay=rich)
+
+
+def _settings(options: int, pool: CreditPool) -> SessionSettings:
+    limits = STRICT if options & Option.STRICT else TIGHT if options & Option.TIGHT else LIMITS
+    more: dict[str, Any] = RICH if options & Option.RICH else {}
+    return SessionSettings(
+        limits=limits, extenders=NAMES, compression=not options & Option.UNCOMPRESSED,
+        padding="off" if options & Option.UNPADDED else "padme", node_pool=pool, **more,
+    )  # fmt: skip
 
 
 def share_first_keys() -> None:
@@ -164,20 +194,15 @@ class Run:
         self.initiator = bool(options & Option.INITIATOR)
         self.me, self.peer = IDENTITIES
         self.anonymous = bool(options & Option.ANONYMOUS)
-        self.pool = CreditPool(1 << 20)
-        self.settings = SessionSettings(
-            limits=TIGHT if options & Option.TIGHT else LIMITS,
-            extenders=NAMES,
-            compression=not options & Option.UNCOMPRESSED,
-            padding="off" if options & Option.UNPADDED else "padme",
-            node_pool=self.pool,
-        )
+        self.pool = CreditPool(1 << 26 if options & Option.LARGE else 1 << 20)
+        self.settings = _settings(options, self.pool)
         self.suite = Suite(1, 1, 2 if options & Option.CHACHA else 1)
         self.guest, self.closed_events, self.holding = Guest(), 0, False
         self.next_roots: list[Secret] = []
         self.switched = self.blind = self.spoilt = False
         self.requested: tuple[bytes, Any, Any] | None = None
-        self.asked = b""
+        self.asked = self.pinged = b""
+        self.partial = bytearray()
         self._begin(options)
 
     def _begin(self, options: int) -> None:
@@ -185,7 +210,7 @@ class Run:
         i2r, r2i = schedule.record_keys(self.root, self.suite.aead)
         self.sealer = RecordSealer(r2i if self.initiator else i2r)
         self.opener = RecordOpener(i2r if self.initiator else r2i)
-        ours = _block(self.settings.limits is TIGHT, self.settings.compression, self.settings.padding)
+        ours = _block(options & ~PERSONAL)
         peer_hidden, me_hidden = self.anonymous and not self.initiator, self.anonymous and self.initiator
         established = Established(
             initiator=self.initiator, role=1, peer=None if peer_hidden else self.peer.public,
@@ -194,7 +219,9 @@ class Run:
             shared_secret=False, verdict=Verdict(True), retried=False,
         )  # fmt: skip
         handshake: Any = FinishedHandshake(established)
-        self.connection = Connection(handshake, self.settings, ours, FixedLuck(), self.now)
+        buffers = CROWD if options & Option.CROWDED else SHARED_BUFFERS
+        self.connection = Connection(handshake, self.settings, ours, FixedLuck(), self.now, buffers)
+        self.connection.on_output = lambda: None
         if self.initiator and not options & Option.OPENING:
             self.deliver(self.seal(frames.frame(frames.SESSION, THEIRS_BYTES, flags=frames.WHOLE)))
 
@@ -217,8 +244,13 @@ class Run:
                 self.closed_events += 1
             elif isinstance(event, Ready):
                 self.session = event.session
+        connection = self.connection
         if not self.holding:
-            self.drain()
+            quiet = connection.quiet
+            if self.drain() and quiet:
+                raise Broken("a connection that called itself quiet had something to say")
+        if connection.timer_moved and not connection.discarding:
+            connection.deadline()
 
     def locally(self, act: Callable[[], object]) -> None:
         """What the own side asks for may fail with one of our errors, but never with the peer's."""
@@ -262,11 +294,13 @@ class Run:
         for at in range(0, len(data), step):
             self.connection.receive(data[at : at + step], self.now)
 
-    def drain(self) -> None:
-        """Read all output and take it apart: it must open, and its frames must be well-formed."""
-        connection = self.connection
+    def drain(self) -> int:
+        """Read all output and take it apart: it must open, its frames must be well-formed. Returns how many records."""
+        connection, records = self.connection, 0
         while (data := connection.data_to_send(self.now)) is not None:
-            whole = bytearray(data)
+            records += 1
+            whole = self.partial + data
+            self.partial = bytearray()
             connection.taken(len(data), self.now)
             view = memoryview(whole)
             if self.blind or (length := self.length_of(view[:20])) is None:
@@ -275,6 +309,7 @@ class Run:
             if len(whole) != length + RECORD_OVERHEAD_BYTES:
                 raise Broken(f"a record of {len(whole)} bytes with a body of {length}")
             self.read(self.opener.open_body(view[:20], view[20:]))
+        return records
 
     def length_of(self, header: memoryview) -> int | None:
         """After a KEY_SWITCH the key is that of one of the exchanges that we know of; None after one we spoilt."""
@@ -305,6 +340,8 @@ class Run:
                 self.asked = self.asked + data if not size >> 24 & 1 else bytes(data)
                 if size >> 25 & 1:
                     self.long(kind, self.asked)
+            elif kind == frames.PING:
+                self.pinged = bytes(data)
             elif kind == frames.KEY_SWITCH:
                 if not self.next_roots:
                     raise Broken("KEY_SWITCH before a new root")
@@ -417,7 +454,15 @@ def _time(run: Run, step: Step) -> None:
 
 
 def _drain(run: Run, step: Step) -> None:
-    run.drain()
+    if not step.a:
+        run.drain()
+        return
+    data = run.connection.data_to_send(run.now)
+    if data is not None and len(data) > 1:
+        bite = bytes(data[: 1 + step.a % (len(data) - 1)])
+        run.connection.taken(len(bite), run.now)
+        run.partial += bite
+        run.holding = True
 
 
 def _hold_output(run: Run, step: Step) -> None:
@@ -445,7 +490,9 @@ def _on_channel(act: Callable[[Run, Any, Step], object]) -> Callable[[Run, Step]
 
 
 def _send(run: Run, channel: Any, step: Step) -> object:
-    data = (ROOT * 2000)[: step.b % 120_000] if step.b & 1 else ZEROS[: step.b % 70_000]
+    data = ZEROS[: step.b % 70_000]
+    if step.b & 1:
+        data = (NOISE if step.b & 2 else ROOT * 2000)[: step.b % 120_000]
     if channel.stream:
         return channel.write(data)
     return channel.send(data, bool(step.b & 2)) if channel.ours else None
@@ -480,14 +527,30 @@ def _manners(run: Run, step: Step) -> None:
         _accept(run)
 
 
-def _session_call(name: str) -> Callable[[Run, Step], None]:
+def _on_session(act: Callable[[Run, Any, Step], object]) -> Callable[[Run, Step], None]:
     def step_on_session(run: Run, step: Step) -> None:
         session = run.connection.session
         if session is not None:
-            act = session.rekey.request if name == "rekey" else lambda now: session.liveness.ping(now, 20, asked=True)
-            run.locally(lambda: act(run.now))
+            run.locally(lambda: act(run, session, step))
 
     return step_on_session
+
+
+def _ping(run: Run, session: Any, step: Step) -> None:
+    (session.ping_urgently if step.a & 1 else session.ping)(run.now)
+
+
+def _keep(run: Run, session: Any, step: Step) -> None:
+    session.keep = bool(step.a & 1)
+
+
+def _export(run: Run, session: Any, step: Step) -> None:
+    session.export(b"label", b"context", step.a % 500)
+
+
+def _pong(run: Run, step: Step) -> None:
+    if run.pinged:
+        run.deliver(run.seal(frames.frame(frames.PONG, run.pinged)))
 
 
 def _close(run: Run, step: Step) -> None:
@@ -509,8 +572,10 @@ STEPS: dict[int, Callable[[Run, Step], None]] = {
     Kind.REKEY_REQUEST: _rekey_request, Kind.REKEY_ANSWER: _rekey_answer, Kind.SWITCH: _switch, Kind.EOF: _eof,
     Kind.TIME: _time, Kind.DRAIN: _drain, Kind.HOLD_OUTPUT: _hold_output, Kind.OPEN: _open,
     Kind.SEND: _on_channel(_send), Kind.FINISH: _on_channel(_finish), Kind.RESET: _on_channel(_reset),
-    Kind.CONSUME: _on_channel(_consume), Kind.MANNERS: _manners, Kind.PING: _session_call("ping"),
-    Kind.REKEY: _session_call("rekey"), Kind.CLOSE: _close, Kind.EXTENDERS: _extenders, Kind.OPTIONS: _options,
+    Kind.CONSUME: _on_channel(_consume), Kind.MANNERS: _manners, Kind.PING: _on_session(_ping),
+    Kind.REKEY: _on_session(lambda run, session, _: session.rekey.request(run.now)), Kind.PONG: _pong,
+    Kind.KEEP: _on_session(_keep), Kind.EXPORT: _on_session(_export),
+    Kind.CLOSE: _close, Kind.EXTENDERS: _extenders, Kind.OPTIONS: _options,
 }  # fmt: skip
 
 

@@ -15,6 +15,7 @@ from tests.fuzz.guide import Guide, Maker
 from tests.fuzz.handshake_mutation import HandshakeMutator
 from tests.fuzz.mutation import Mutator
 from tests.fuzz.script import Kind, Script
+from tests.fuzz.seeds import handshake_seeds, session_seeds
 
 CORPUS = Path(__file__).resolve().parent / "corpus"
 
@@ -27,6 +28,7 @@ class Target:
     run: Callable[[Script], object]
     maker: Callable[[random.Random], Maker]
     kinds: type[Kind] | type[handshake.Act]
+    seeds: Callable[[], list[Script]]
 
     @property
     def corpus(self) -> Path:
@@ -37,7 +39,12 @@ class Target:
         return Guide(luck, self.maker(luck), self.run)
 
 
+
+def _session_maker(luck: random.Random) -> Maker:
+    return Mutator(luck, target.THEIRS_BYTES)
+
+
 TARGETS = {
-    "session": Target("session", target.run_script, lambda luck: Mutator(luck, target.THEIRS_BYTES), Kind),
-    "handshake": Target("handshake", handshake.run_script, HandshakeMutator, handshake.Act),
+    "session": Target("session", target.run_script, _session_maker, Kind, session_seeds),
+    "handshake": Target("handshake", handshake.run_script, HandshakeMutator, handshake.Act, handshake_seeds),
 }

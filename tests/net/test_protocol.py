@@ -107,6 +107,24 @@ class MemoryCase(SynchronousTestCase):
         self.clock.pump([seconds / 1000] * 1000)
 
 
+class TurnTests(MemoryCase):
+    def test_what_the_owner_says_to_an_event_goes_out_in_the_same_turn(self) -> None:
+        """And asks for no turn of its own; what is said at any other time does."""
+        def answer(protocol: PeerProtocol, event: Any) -> None:
+            self.connection.output += b"answer"
+            protocol.wake()
+
+        self.owner.connection_event = answer  # type: ignore[method-assign]
+        calls = len(self.clock.getDelayedCalls())
+        self.pump.dataReceived(b"question")
+        self.assertEqual(self.connection.output, b"")
+        flight = [call for call in self.clock.getDelayedCalls() if call.getTime() <= self.clock.seconds()]
+        self.assertEqual(flight, [])
+        self.assertEqual(len(self.clock.getDelayedCalls()), calls + 1)  # the network's own: the answer under way
+        self.pump.wake()
+        self.assertEqual(len(self.clock.getDelayedCalls()), calls + 2)
+
+
 class PumpTests(MemoryCase):
     def test_what_waits_at_the_start_goes_out(self) -> None:
         other = ScriptedConnection()

@@ -21,7 +21,7 @@ from .farudp import FarAssociation
 from .policy import Policy
 from .replies import Code
 from .settings import Exit, uuid_in
-from .splice import IdleWatch, Splice, Tally
+from .splice import IdleWatch, Splice, Tally, without_delay
 from .wire import Kind, Offer
 from .world import World
 
@@ -155,7 +155,7 @@ class Outlet(Splice):
 
     def connectionMade(self) -> None:
         """Small pieces leave at once."""
-        self.transport.setTcpNoDelay(True)
+        without_delay(self.transport)
         self._far.idle.add(self)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:

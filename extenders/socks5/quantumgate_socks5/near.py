@@ -13,7 +13,6 @@ from collections.abc import Callable
 from ipaddress import ip_address
 from typing import Any
 
-from twisted.internet.interfaces import ITCPTransport
 from twisted.internet.protocol import Factory, connectionDone
 from twisted.python.failure import Failure
 
@@ -28,7 +27,7 @@ from .negotiation import Command, Negotiation, Refuse, Request, Say
 from .paths import Paths
 from .replies import Code, reply
 from .settings import Settings
-from .splice import IdleWatch, Splice, Tally
+from .splice import IdleWatch, Splice, Tally, without_delay
 from .wire import Kind
 from .world import World
 
@@ -153,8 +152,7 @@ class NearConnection(Splice):
         """The time for the handshake runs."""
         near = self._near
         near.came(self)
-        if ITCPTransport.providedBy(self.transport):
-            self.transport.setTcpNoDelay(True)
+        without_delay(self.transport)
         self._timer = near.host.clock.callLater(near.settings.handshake_seconds, self._late)
 
     def _late(self) -> None:

@@ -78,8 +78,8 @@ class Settings(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     exits_warm: Connections = 3
     hops: Annotated[int, _count(0, 8)] = 0
     via: str = ""
-    connections: Connections = 1024
-    connections_per_user: Connections = 512
+    connections: Connections = 4096
+    connections_per_user: Connections = 2048
     handshake_seconds: Seconds = 30
     connect_seconds: Seconds = 60
     idle_seconds: Seconds = 600

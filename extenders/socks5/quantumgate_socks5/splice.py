@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from twisted.internet.interfaces import IHalfCloseableProtocol, IReactorTime
+from twisted.internet.interfaces import IHalfCloseableProtocol, IReactorTime, ITCPTransport
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer
@@ -121,6 +121,12 @@ class Splice(Protocol):
     def timed_out(self) -> None:
         """Nothing moved for too long."""
         self.transport.abortConnection()
+
+
+def without_delay(transport: Any) -> None:
+    """Small pieces leave at once, where that can be said."""
+    if ITCPTransport.providedBy(transport):
+        transport.setTcpNoDelay(True)
 
 
 class IdleWatch:

@@ -36,7 +36,7 @@ class HeaderTests(SynchronousTestCase):
             with self.assertRaises(BadDatagram):
                 unwrap(wrong)
 
-    @settings(max_examples=200, deadline=None)
+    @settings(max_examples=80, deadline=None)
     @given(st.binary(max_size=80))
     def test_any_bytes(self, data: bytes) -> None:
         """Refused or understood, and what is understood is spelled again as it was."""

@@ -213,7 +213,7 @@ class SplitTests(SynchronousTestCase):
             for at in range(end):
                 self.assertFalse(any(isinstance(event, Request) for event in talk(script[:at])), (script, at))
 
-    @settings(max_examples=300, deadline=None)
+    @settings(max_examples=120, deadline=None)
     @given(st.lists(st.binary(max_size=40), max_size=12), st.booleans())
     def test_any_bytes_in_any_pieces(self, pieces: list[bytes], strict: bool) -> None:
         """The pieces make no difference, nothing raises, at most one end comes out, and little is held."""
@@ -224,7 +224,7 @@ class SplitTests(SynchronousTestCase):
         if not machine.over:
             self.assertLess(len(machine.rest), 600)
 
-    @settings(max_examples=200, deadline=None)
+    @settings(max_examples=80, deadline=None)
     @given(
         st.sampled_from([4, 5]),
         st.sampled_from([Command.CONNECT, Command.BIND]),

@@ -77,14 +77,14 @@ class RangesTests(SynchronousTestCase):
         self.assertTrue(Policy(["1.1.1.1/32:22"], is_own=own).allows(IPv4Address("1.1.1.1"), 22))
         self.assertTrue(Policy(["127.0.0.1/32:22"], is_own=lambda _: True).allows(IPv4Address("127.0.0.1"), 22))
 
-    @settings(max_examples=300, deadline=None)
+    @settings(max_examples=120, deadline=None)
     @given(st.ip_addresses())
     def test_the_standard_library_agrees(self, address: IPv4Address | IPv6Address) -> None:
         """What ``*`` opens is what IANA's tables call global."""
         if Policy(["*:*"]).allows(address, 80):
             self.assertTrue(address.is_global and not address.is_multicast, address)
 
-    @settings(max_examples=200, deadline=None)
+    @settings(max_examples=80, deadline=None)
     @given(st.ip_addresses(v=4))
     def test_no_disguise_for_any_address(self, address: IPv4Address) -> None:
         number = int(address)

@@ -84,7 +84,7 @@ class FrameTests(SynchronousTestCase):
         self.assertEqual(list(reader.feed(b"y" * 65_535)), [(Kind.DATA, b"y" * 65_535)])
         self.assertEqual(list(reader.feed(frame(Kind.END))), [(Kind.END, b"")])
 
-    @settings(max_examples=200, deadline=None)
+    @settings(max_examples=80, deadline=None)
     @given(st.lists(st.tuples(st.sampled_from(sorted(FROM_NEAR)), st.integers(0, 300)), max_size=8), st.data())
     def test_what_goes_in_comes_out(self, wanted: list[tuple[Kind, int]], data: st.DataObject) -> None:
         """Any frames within their bounds, cut anywhere."""
@@ -100,7 +100,7 @@ class FrameTests(SynchronousTestCase):
             b"".join(body for _, body in read(*pieces)), b"".join(body for _, body in frames)
         )
 
-    @settings(max_examples=300, deadline=None)
+    @settings(max_examples=120, deadline=None)
     @given(st.lists(st.binary(max_size=60), max_size=8))
     def test_any_bytes(self, pieces: list[bytes]) -> None:
         """Nothing raises but MalformedLine, and the pieces make no difference."""
