@@ -8,6 +8,7 @@ from __future__ import annotations
 from quantumgate.wire.limits import (
     BULK_WIRE_BYTES,
     CELL_WIRE_BYTES,
+    CIRCUIT_HOPS_MAX,
     LINK_LAYER_BYTES,
     PADME_FLOOR_BYTES,
     RECORD_OVERHEAD_BYTES,
@@ -36,3 +37,8 @@ def cell_body_bytes(depth: int) -> tuple[int, int]:
 def cell_of(cells: tuple[int, int], body_bytes: int) -> int:
     """The cell that ``body_bytes`` of frames go into."""
     return cells[0] if body_bytes <= cells[0] else cells[1]
+
+
+def wanted_cells(depth: int) -> tuple[int, int] | None:
+    """The cells of a responder whose peer named this depth; None for what is no depth."""
+    return cell_body_bytes(depth) if 0 <= depth <= CIRCUIT_HOPS_MAX else None

@@ -19,7 +19,7 @@ from quantumgate.core.handshake.outcome import Established
 from quantumgate.core.incoming import Incoming
 from quantumgate.core.liveness import Liveness
 from quantumgate.core.outgoing import Outgoing
-from quantumgate.core.padding import cell_body_bytes, cell_of, padded_body_bytes
+from quantumgate.core.padding import cell_body_bytes, cell_of, padded_body_bytes, wanted_cells
 from quantumgate.core.records import RecordOpener, RecordSealer
 from quantumgate.core.rekey import Rekey
 from quantumgate.core.relay.links import PEER, Links
@@ -236,8 +236,8 @@ class Session:
         self.peer_block = peer
         self.peer_extenders = peer.extenders
         self._record_room = min(peer.max_record, self.limits.max_record_bytes)
-        if peer.padding >= CELLS and not self.initiator and (self.role != PEER or self.settings.relayed):
-            self._cells = cell_body_bytes(peer.padding - CELLS)
+        if not self.initiator and (self.role != PEER or self.settings.relayed):
+            self._cells = wanted_cells(peer.padding - CELLS)
         self.compressing = bool(self.block.compression) and bool(set(peer.compression) & set(self.block.compression))
         self._change(Change.AGREE)
         self.emit(Ready(self))

@@ -49,7 +49,7 @@ class SessionSettings:
         But for its padding, which is that of every circuit of this depth.
         """
         if anonymous:
-            return SessionBlock(padding=self._padding)
+            return SessionBlock(padding=self._padding) if self.padding == "cells" else SessionBlock()
         limits = self.limits
         return SessionBlock(
             max_record=limits.max_record_bytes,

@@ -123,8 +123,6 @@ def _check_range(block: SessionBlock) -> None:
     low, high = limits.MAX_RECORD_RANGE_BYTES
     if not low <= block.max_record <= high:
         raise MalformedError(f"max_record {block.max_record}")
-    if block.padding > CELLS + limits.CIRCUIT_HOPS_MAX:
-        raise MalformedError(f"padding mode {block.padding}")
     if not 1 <= block.max_message <= limits.MAX_MESSAGE_CEILING_BYTES:
         raise MalformedError(f"max_message {block.max_message}")
     if block.initial_window < limits.FIRST_WINDOW_BYTES or block.max_channels < limits.FIRST_CHANNELS:

@@ -2,60 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from quantumgate.errors import ConnectFailed
-from quantumgate.extender.api import Extender, maker
-from quantumgate.node.node import Node
-from quantumgate.settings.schema import RelayTable, Settings
-from tests.node.world import NodeCase, as_json, node_settings
-
-HOME, AWAY = "31.3.0.1", "45.33.32.1"
-GATES = ("11.1.0.1", "12.2.0.1", "13.3.0.1", "14.4.0.1", "15.5.0.1")
-
-
-class Echo(Extender):
-    """Sends back what it gets; keeps what comes back."""
-
-    def __init__(self) -> None:
-        self.got: list[bytes] = []
-        self.left: list[str] = []
-
-    def message_received(self, peer: Any, message: bytes) -> Any:
-        if message.startswith(b"back:"):
-            self.got.append(message)
-            return None
-        return self.host.send(peer, b"back:" + message)
-
-    def peer_left(self, peer: Any, reason: str) -> None:
-        self.left.append(reason)
-
-
-class CircuitCase(NodeCase):
-    """A client, an end, and gateways, each in a network of its own; ``self.path(n)`` connects through n of them."""
-
-    def setUp(self) -> None:
-        super().setUp()
-        self.guest = Echo()
-        self.end_guest = Echo()
-        own = maker(lambda: self.guest, name="echo", uuid="5f0c3e52-7a83-4a5f-9d6b-0c1f6f2f9e12")
-        other = maker(lambda: self.end_guest, name="echo", uuid="5f0c3e52-7a83-4a5f-9d6b-0c1f6f2f9e12")
-        self.gates = [self.node(place, relay=True, limits={"link_fail_seconds": [8, 12]}) for place in GATES]
-        addresses = tuple(self.address(gate, place) for gate, place in zip(self.gates, GATES, strict=True))
-        settings = with_relay(node_settings(listen=()), gateways=addresses)
-        self.client = self.node(HOME, own, settings=settings)
-        self.end = self.node(AWAY, other, default_access="allow")
-
-    def connect(self, hops: int = 0, via: Any = None, seconds: float = 1.0) -> Any:
-        return self.done(self.client.connect(self.address(self.end, AWAY), hops=hops, via=via), seconds)
-
-    def gate_of(self, uuid: Any) -> Node:
-        return next(gate for gate in self.gates if gate.uuid == uuid)
-
-
-def with_relay(settings: Settings, **relay: Any) -> Settings:
-    values = {name: getattr(settings, name) for name in settings.__struct_fields__}
-    return Settings(**{**values, "relay": RelayTable(**relay)})
+from tests.node.circuits import AWAY, HOME, CircuitCase
+from tests.node.world import as_json
 
 
 class ReachTests(CircuitCase):
@@ -77,7 +25,7 @@ class ReachTests(CircuitCase):
         peer = self.connect(3)
         first, middle, last = (self.gate_of(uuid) for uuid in peer.path)
         for gate in (first, middle, last):
-            seen = str([line for line in as_json(gate.peers_snapshot())])
+            seen = str(list(as_json(gate.peers_snapshot())))
             self.assertEqual(seen, "[]")
         known = {gate: {contact.where for contact in gate._parts.desk.contacts} for gate in self.gates}  # type: ignore[union-attr]
         self.assertTrue(any(place.startswith(HOME) for place in known[first]))
@@ -110,49 +58,6 @@ class ReachTests(CircuitCase):
         self.done(self.guest.host.send(peer, message), 3)
         self.pass_time(3)
         self.assertEqual(self.guest.got, [b"back:" + message])
-
-
-class RefusalTests(CircuitCase):
-    def test_a_node_that_is_no_relay(self) -> None:
-        self.gates[0].stopService()
-        self.pass_time(20)
-        plain = self.node("16.6.0.1")
-        self.client._parts.circuits.gateways.append(  # type: ignore[union-attr]
-            type(self.client._parts.circuits.gateways[0])(plain.uuid, (("16.6.0.1", 9999),)))  # type: ignore[union-attr]
-        error = self.failed(self.client.connect(self.address(self.end, AWAY), via=plain.uuid), ConnectFailed, 5)
-        self.assertEqual(error.reason, "access-denied")
-
-    def test_private_addresses_lead_nowhere(self) -> None:
-        for place in ("127.0.0.1", "10.0.0.1", "169.254.169.254", "[::1]", "[::ffff:10.0.0.1]", "[64:ff9b::a00:1]"):
-            address = f"qg://{self.end.uuid}@{place}:9999"
-            error = self.failed(self.client.connect(address, via=self.gates[0].uuid), ConnectFailed, 1)
-            self.assertEqual(error.reason, "policy", place)
-
-    def test_unreachable_and_wrong_look_alike_and_take_their_time(self) -> None:
-        nobody = f"qg://{self.end.uuid}@46.4.0.9:9999"
-        other = f"qg://{self.gates[2].uuid}@{AWAY}:9999"
-        for address in (nobody, other):
-            began = self.clock.seconds()
-            connecting = self.client.connect(address, via=self.gates[0].uuid)
-            self.pass_time(7.5)
-            self.assertNoResult(connecting)
-            error = self.failed(connecting, ConnectFailed, 7)
-            self.assertEqual((error.reason, self.clock.seconds() - began), ("unreachable", 14.5))
-
-    def test_too_few_gateways_is_an_error_not_a_shorter_path(self) -> None:
-        error = self.failed(self.client.connect(self.address(self.end, AWAY), hops=6), ConnectFailed)
-        self.assertEqual(error.reason, "no-path")
-
-    def test_a_peer_that_does_not_admit_us(self) -> None:
-        closed = self.node("17.7.0.1")
-        error = self.failed(self.client.connect(self.address(closed, "17.7.0.1"), hops=2), ConnectFailed, 5)
-        self.assertEqual(error.reason, "access-denied")
-
-    def test_a_peer_that_is_not_reached_through_relays(self) -> None:
-        settings = with_relay(node_settings(default_access="allow"), accept_relayed=False)
-        shy = self.node("17.7.0.1", settings=settings)
-        error = self.failed(self.client.connect(self.address(shy, "17.7.0.1"), hops=1), ConnectFailed, 20)
-        self.assertEqual(error.reason, "unreachable")
 
 
 class LossTests(CircuitCase):

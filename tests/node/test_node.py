@@ -183,7 +183,7 @@ class RefusedTests(NodeCase):
         stranger = self.node("192.0.2.9", listen=())
         self.assertEqual(self.failed(node.connect(str(stranger.uuid)), ConnectFailed).reason, "no-address")
         error = self.failed(node.connect(self.address(stranger), hops=3), ConnectFailed)
-        self.assertEqual(error.reason, "unsupported")
+        self.assertEqual(error.reason, "no-path")
 
     def test_our_own_rules_stop_a_dial_before_it_begins(self) -> None:
         right = self.node(AWAY, default_access="allow")

@@ -7,7 +7,7 @@ from enum import IntEnum
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from quantumgate.wire.codes import FIRST_GUEST_RESET_CODE, CloseCode, RefuseCode, ResetCode, describe
+from quantumgate.wire.codes import FIRST_GUEST_RESET_CODE, CloseCode, LinkCode, RefuseCode, ResetCode, describe
 from tests.house import ROOT
 
 
@@ -31,6 +31,9 @@ class PageTests(SynchronousTestCase):
 
     def test_refuse(self) -> None:
         self.check("3 REFUSE", RefuseCode)
+
+    def test_links(self) -> None:
+        self.check("4 LINK_STATUS, LINK_CLOSE", LinkCode)
 
     def test_the_extenders_own(self) -> None:
         page = (ROOT / "docs/spec/codes.md").read_text(encoding="utf-8")

@@ -152,13 +152,17 @@ class VerdictTests(SynchronousTestCase):
     def test_policy_needs_no_question(self) -> None:
         for dial, listener in (
             ({"anonymous": True}, settings("bob")),
-            ({"anonymous": True, "role": 2}, open_house()),
-            ({"role": 2}, settings("bob")),
-            ({"role": 3}, settings("bob")),
         ):
             duel = Duel(r=listener, **dial).run()
             self.assertFalse(duel.established[1].verdict.admitted)
             self.assertEqual([who for who, _request in duel.asked], ["i"])
+
+    def test_who_only_carries_links_is_judged_by_the_node(self) -> None:
+        """A relay's client may be nameless even where peers must have names."""
+        for dial in ({"anonymous": True, "role": 2}, {"role": 2}, {"role": 3}):
+            duel = Duel(r=settings("bob"), **dial).run()
+            asked = [(who, request.role) for who, request in duel.asked if isinstance(request, PeerCheck)]
+            self.assertEqual(asked, [("i", dial["role"]), ("r", dial["role"])])
 
     def test_answers_to_nothing(self) -> None:
         duel = Duel()

@@ -11,10 +11,11 @@ from quantumgate.core.events import LinkArrived, LinkAsked
 from quantumgate.core.relay.link import Link, Pipe, splice
 from quantumgate.core.session_settings import SessionSettings
 from quantumgate.ids import PeerUUID
+from quantumgate.wire import frames, link_frames
 from quantumgate.wire.codes import LinkCode
 from quantumgate.wire.link_frames import LinkEndpoint, LinkTarget, RelayTerms
 from tests.core.handshake.duel import identity
-from tests.core.sessions import PLAIN, Pair
+from tests.core.sessions import PLAIN, Mallory, Pair
 
 CELLS = PLAIN.in_cells(0)
 DORA = PeerUUID(identity("dora").public.uuid)
@@ -94,3 +95,10 @@ class Tower:
         self.pump()
         self.ends.append((ours, theirs))
         return ours, theirs
+
+
+def brought(**more: Any) -> tuple[Mallory, Link]:
+    """A carrier whose initiator is Mallory, and the link that she brought."""
+    mallory = Mallory(settings=CELLS, role=3, **more)
+    mallory.say(frames.frame(link_frames.LINK_INCOMING, b"", 1))
+    return mallory, mallory.side.of(LinkArrived)[0].link

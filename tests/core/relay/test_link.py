@@ -1,0 +1,176 @@
+"""One link over real sessions: bytes in order both ways, credit that bounds a relay, ends that reach the other side."""
+
+from __future__ import annotations
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from quantumgate.wire import frames, link_frames
+from quantumgate.wire.codes import CloseCode, LinkCode
+from quantumgate.wire.limits import DEFAULT_LIMITS, KIB, MIB
+from tests.core.relay.tower import TARGET, TERMS, Outlet, Tower, brought
+
+WINDOW = DEFAULT_LIMITS.link_window_bytes
+
+
+class CarriedTests(SynchronousTestCase):
+    """What one end says the other hears, and nothing else."""
+
+    def test_a_link_is_asked_brought_and_answered(self) -> None:
+        tower = Tower()
+        ours, theirs = tower.ask()
+        self.assertEqual(tower.asked().target, TARGET)
+        self.assertEqual(ours.answers, [(LinkCode.CONNECTED, TERMS)])
+        self.assertTrue(ours.link.connected and theirs.link.connected)
+
+    def test_bytes_both_ways_in_order(self) -> None:
+        tower = Tower()
+        ours, theirs = tower.ask()
+        there, back = bytes(range(256)) * 4000, b"pong" * 200_000
+        ours.say(there)
+        theirs.say(back)
+        tower.pump(2000)
+        self.assertEqual((bytes(theirs.received), bytes(ours.received)), (there, back))
+
+    def test_many_links_share_a_carrier_fairly(self) -> None:
+        tower = Tower()
+        pairs = [tower.ask() for _ in range(5)]
+        for ours, _ in pairs:
+            ours.say(bytes(MIB))
+        tower.near.pump()
+        tower.gate_far.connection.data_to_send(tower.far.now)
+        tower.pump(2000)
+        self.assertEqual([len(theirs.received) for _, theirs in pairs], [MIB] * 5)
+
+    def test_windows_grow_to_their_bound_and_loans_come_back(self) -> None:
+        tower = Tower()
+        ours, theirs = tower.ask()
+        ours.say(bytes(8 * MIB))
+        tower.pump(4000)
+        asked = tower.asked().link
+        self.assertEqual(asked.window_bytes, DEFAULT_LIMITS.link_window_max_bytes)
+        pool = tower.gate_near.session.all_links.pool
+        self.assertEqual(pool.grown_bytes, DEFAULT_LIMITS.link_window_max_bytes)
+        ours.link.close()
+        tower.pump()
+        self.assertEqual(pool.grown_bytes, 0)
+        self.assertEqual(theirs.ends, [LinkCode.RESET])
+
+    def test_cells_inside_cells_stay_whole(self) -> None:
+        """An inner cell of the next depth fills one LINK_DATA frame of a full outer record."""
+        inner = 16_384 - 44
+        tower = Tower()
+        ours, theirs = tower.ask()
+        before = tower.alice.session.bytes_sent
+        for _ in range(3):
+            ours.say(bytes(inner))
+        tower.pump()
+        self.assertEqual(tower.alice.session.bytes_sent - before, 3 * 16_384)
+        self.assertEqual(len(theirs.received), 3 * inner)
+
+
+class CreditTests(SynchronousTestCase):
+    """A stuck end costs the relay a window; nobody else waits."""
+
+    def test_a_stuck_reader_stops_the_writer_and_only_it(self) -> None:
+        tower = Tower()
+        stuck, reader = tower.ask()
+        reader.holding = True
+        stuck.say(bytes(4 * MIB))
+        free, other = tower.ask()
+        tower.pump(500)
+        held = tower.pipes[0][0].moved_bytes
+        self.assertEqual(len(reader.received), held)
+        self.assertTrue(WINDOW - 16 * KIB < held <= WINDOW)
+        self.assertLessEqual(stuck.link.sent_bytes, held + DEFAULT_LIMITS.link_window_max_bytes)
+        free.say(bytes(MIB))
+        tower.pump(2000)
+        self.assertEqual(len(other.received), MIB)
+        reader.holding = False
+        reader.link.consumed(held)
+        tower.pump(2000)
+        self.assertEqual(len(reader.received), 4 * MIB)
+
+    def test_an_overrun_is_a_violation(self) -> None:
+        mallory, link = brought()
+        Outlet(link).holding = True
+        for _ in range(4):
+            mallory.say(frames.frame(link_frames.LINK_DATA, bytes(16 * KIB), link.id))
+        self.assertIsNone(mallory.side.end)
+        mallory.say(frames.frame(link_frames.LINK_DATA, b"x", link.id))
+        self.assertEqual(mallory.side.end.code if mallory.side.end else None, CloseCode.VIOLATION)
+
+    def test_small_cells_of_credit_do_not_stall(self) -> None:
+        """A piece that is larger than what credit is left waits for more, and more comes."""
+        tower = Tower()
+        ours, theirs = tower.ask()
+        for size in (16_340, 5, 16_340, 980, 16_340, 16_340, 3, 16_340, 16_340):
+            ours.say(bytes(size))
+        tower.pump(500)
+        self.assertEqual(len(theirs.received), 6 * 16_340 + 988)
+
+
+class EndsTests(SynchronousTestCase):
+    """Each way a link can end is told to both ends, once, behind the data where it is a polite end."""
+
+    def test_finish_goes_behind_the_data(self) -> None:
+        tower = Tower()
+        ours, theirs = tower.ask()
+        ours.say(bytes(300 * KIB))
+        ours.link.finish()
+        tower.pump(500)
+        self.assertEqual((len(theirs.received), theirs.ends, ours.ends), (300 * KIB, [0], [0]))
+        self.assertEqual([len(side.session.all_links.by_id) for pair in (tower.near, tower.far) for side in pair.sides],
+                         [0] * 4)
+
+    def test_close_is_told_at_once(self) -> None:
+        tower = Tower()
+        ours, theirs = tower.ask()
+        theirs.link.close(LinkCode.FAILURE)
+        tower.pump()
+        self.assertEqual((ours.ends, theirs.ends), ([LinkCode.FAILURE], [LinkCode.FAILURE]))
+
+    def test_a_link_dies_with_either_session(self) -> None:
+        for which in ("near", "far"):
+            tower = Tower()
+            ours, theirs = tower.ask()
+            pair = getattr(tower, which)
+            for side in pair.sides:
+                side.connection.eof(pair.now)
+            tower.pump()
+            self.assertEqual((ours.ends, theirs.ends), ([LinkCode.RESET], [LinkCode.RESET]), which)
+
+    def test_a_refused_link(self) -> None:
+        tower = Tower()
+        ours = Outlet(tower.alice.session.all_links.ask(TARGET))
+        tower.pump()
+        tower.asked().link.answer(LinkCode.POLICY)
+        tower.pump()
+        self.assertEqual((ours.answers, ours.ends), ([(LinkCode.POLICY, None)], [LinkCode.POLICY]))
+
+    def test_nothing_is_sent_before_the_answer(self) -> None:
+        tower = Tower()
+        ours = Outlet(tower.alice.session.all_links.ask(TARGET), b"too early")
+        tower.pump()
+        self.assertEqual(ours.link.sent_bytes, 0)
+        ours.link.finish()
+        tower.pump()
+        self.assertTrue(tower.asked().link.closed)
+
+    def test_frames_for_ended_links_are_ignored(self) -> None:
+        mallory, link = brought()
+        link.close()
+        number = link.id
+        mallory.say(frames.frame(link_frames.LINK_DATA, b"late", number),
+                    frames.frame(link_frames.LINK_WINDOW, frames.U64.pack(1 << 20), number),
+                    frames.frame(link_frames.LINK_CLOSE, b"\x00", number))
+        self.assertIsNone(mallory.side.end)
+
+    def test_an_open_link_keeps_the_session(self) -> None:
+        tower = Tower()
+        ours, _ = tower.ask()
+        tower.near.advance(DEFAULT_LIMITS.idle_seconds + 60)
+        self.assertIsNone(tower.alice.end)
+        ours.link.close()
+        tower.pump()
+        tower.near.advance(DEFAULT_LIMITS.idle_seconds + 60)
+        self.assertEqual(tower.alice.end.code if tower.alice.end else None, CloseCode.IDLE)

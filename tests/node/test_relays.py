@@ -1,0 +1,68 @@
+"""A node as a relay: what it refuses, with which code and when, and what it never does."""
+
+from __future__ import annotations
+
+from quantumgate.core.relay.path import Gateway
+from quantumgate.errors import ConfigurationError, ConnectFailed
+from tests.node.circuits import AWAY, CircuitCase, with_relay
+from tests.node.world import node_settings
+
+
+class RefusalTests(CircuitCase):
+    def test_a_node_that_is_no_relay(self) -> None:
+        self.gates[0].stopService()
+        self.pass_time(20)
+        plain = self.node("16.6.0.1")
+        self.client._parts.circuits.gateways.append(  # type: ignore[union-attr]
+            Gateway(plain.uuid, (("16.6.0.1", 9999),)))
+        error = self.failed(self.client.connect(self.address(self.end, AWAY), via=plain.uuid), ConnectFailed, 5)
+        self.assertEqual(error.reason, "access-denied")
+
+    def test_private_addresses_lead_nowhere(self) -> None:
+        for place in ("127.0.0.1", "10.0.0.1", "169.254.169.254", "[::1]", "[::ffff:10.0.0.1]", "[64:ff9b::a00:1]"):
+            address = f"qg://{self.end.uuid}@{place}:9999"
+            error = self.failed(self.client.connect(address, via=self.gates[0].uuid), ConnectFailed, 1)
+            self.assertEqual(error.reason, "policy", place)
+
+    def test_unreachable_and_wrong_look_alike_and_take_their_time(self) -> None:
+        nobody = f"qg://{self.end.uuid}@46.4.0.9:9999"
+        other = f"qg://{self.gates[2].uuid}@{AWAY}:9999"
+        for address in (nobody, other):
+            began = self.clock.seconds()
+            connecting = self.client.connect(address, via=self.gates[0].uuid)
+            self.pass_time(7.5)
+            self.assertNoResult(connecting)
+            error = self.failed(connecting, ConnectFailed, 7)
+            self.assertEqual((error.reason, self.clock.seconds() - began), ("unreachable", 14.5))
+
+    def test_too_few_gateways_is_an_error_not_a_shorter_path(self) -> None:
+        error = self.failed(self.client.connect(self.address(self.end, AWAY), hops=6), ConnectFailed)
+        self.assertEqual(error.reason, "no-path")
+
+    def test_a_peer_that_does_not_admit_us(self) -> None:
+        closed = self.node("17.7.0.1")
+        error = self.failed(self.client.connect(self.address(closed, "17.7.0.1"), hops=2), ConnectFailed, 5)
+        self.assertEqual(error.reason, "access-denied")
+
+    def test_a_peer_that_is_not_reached_through_relays(self) -> None:
+        settings = with_relay(node_settings(default_access="allow"), accept_relayed=False)
+        shy = self.node("17.7.0.1", settings=settings)
+        error = self.failed(self.client.connect(self.address(shy, "17.7.0.1"), hops=1), ConnectFailed, 20)
+        self.assertEqual(error.reason, "unreachable")
+
+    def test_gateways_are_qg_addresses_with_hosts(self) -> None:
+        for address in (str(self.end.uuid), "tcp:host:1", f"qg://{self.end.uuid}@host:0"):
+            settings = with_relay(node_settings(), gateways=(address,))
+            error = self.assertRaises(ConfigurationError, self.node, "18.8.0.1", settings=settings)
+            self.assertIn("relay.gateways[0]: expected qg://UUID@host:port", str(error))
+
+    def test_links_of_one_client_are_counted(self) -> None:
+        """Eight a minute from one network; the ninth is told so at once, and nobody is dialled for it."""
+        via = self.gates[0].uuid
+        peers = [self.connect(via=via) for _ in range(8)]
+        self.assertEqual(len(peers), 8)
+        error = self.failed(self.client.connect(self.address(self.end, AWAY), via=via), ConnectFailed, 1)
+        self.assertEqual(error.reason, "limit")
+        relays = self.gates[0]._parts.relays  # type: ignore[union-attr]
+        self.assertEqual((relays.quota.refused["links_prefix_rate"], relays.quota.carried), (1, 8))
+        self.assertEqual(self.gates[0].status().relay.links, 8)
