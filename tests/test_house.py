@@ -27,7 +27,6 @@ TESTED_ELSEWHERE: dict[str, tuple[str, str]] = {}
 UNTESTED = frozenset((  # noqa: SIM905 - a list of words
     "control.api core.connection "
     "core.incoming "
-    "core.rekey "
     "net.dialer net.doorway net.listener net.monotonic node.assemble "
     "node.connections node.contact node.desk node.dialling node.pins "
     "node.world "
