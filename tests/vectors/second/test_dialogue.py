@@ -136,7 +136,7 @@ class Messages(SynchronousTestCase):
         for turns in ([first, first], [msg("I", 1, 0, b"a")], [msg("I", 1, 2, b"a")], [first, msg("I", 1, 4, b"b")],
                       [first, msg("I", 1, 8, b"")], [msg("I", 1, 9, u(4, 3) + b"a")], [msg("I", 1, 3, b"\0\0\0")],
                       [first, msg("I", 1, 0, b"")], [first, msg("I", 1, 2, b"bcd")], [first, msg("I", 1, 2, b"b")],
-                      [msg("I", 1, 8, b"a")]):
+                      [msg("I", 1, 8, b"a")], [first, msg("I", 1, 0, b"bcd")]):
             self.assertEqual(outcome([*channel, *turns]), "malformed", turns)
         self.assertEqual(outcome([*channel, msg("I", 1, 1, u(4, 1001) + b"a")]), "violation")
 

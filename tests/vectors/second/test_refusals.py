@@ -91,6 +91,7 @@ class Bodies(SynchronousTestCase):
             bad = bytearray(good.encode())
             bad[at] = value
             self.assertEqual(step_of(Header.decode, bytes(bad), flights.RESP), "header")
+        self.assertEqual(step_of(Header.decode, good.encode(), flights.INIT), "header")
         fin = Header(flights.FIN, 1, 6).encode()
         self.assertEqual(step_of(Header.decode, fin, flights.FIN), "header")
 
@@ -127,6 +128,9 @@ class Bodies(SynchronousTestCase):
         answer = Answer(share, share, Select(1, 1, 1))
         self.assertEqual(Answer.decode(answer.encode()), answer)
         self.assertEqual(step_of(Select.decode, bytes(8)), "SELECT")
+        mine = Proof(b"b", b"", b"s", bytes(64))
+        self.assertEqual(Proof.decode_r(mine.encode()), mine)
+        self.assertEqual(step_of(Proof.decode_r, replace(mine, confirm=bytes(63)).encode()), "BODY2B")
         nameless = Proof(None, tlv(0x0B, b"\1"), None, bytes(64), b"")
         self.assertEqual(Proof.decode_i(nameless.encode()), nameless)
         for bad in (replace(nameless, ext=tlv(0x0B, b"\3")), replace(nameless, ext=b""), replace(nameless, confirm=b""),
@@ -214,6 +218,9 @@ class Frames(SynchronousTestCase):
             whole = frames.Pieces()
             taken = [whole.take(piece) for piece in frames.in_pieces(frames.REKEY_REQ, payload, cut)]
             self.assertEqual((taken[-1], set(taken[:-1]) - {None}), (payload, set()))
+        many = frames.Frame(frames.PING, bytes(8)).encode() * 4096
+        self.assertEqual(len(frames.read_frames(many)), 4096)
+        self.assertEqual(step_of(frames.read_frames, many + many[:16]), "malformed")
         middle, first = frames.Frame(frames.SESSION, b"a"), frames.Frame(frames.SESSION, b"a", flags=1)
         empty, long = frames.Frame(frames.SESSION, b"", flags=1), frames.Frame(frames.SESSION, bytes(65_537), flags=3)
         for turn in ((middle,), (first, first), (empty,), (long,)):
