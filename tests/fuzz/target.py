@@ -23,7 +23,7 @@ from quantumgate.core.handshake.outcome import Established
 from quantumgate.core.records import RecordOpener, RecordSealer
 from quantumgate.core.requests import Verdict
 from quantumgate.core.session_settings import SessionSettings
-from quantumgate.crypto import agreement, kem, labels
+from quantumgate.crypto import kem, labels
 from quantumgate.crypto.identity import Identity
 from quantumgate.crypto.secret import Secret
 from quantumgate.crypto.suites import Suite
@@ -32,6 +32,7 @@ from quantumgate.wire import frames
 from quantumgate.wire.limits import DEFAULT_LIMITS, RECORD_OVERHEAD_BYTES
 from quantumgate.wire.rekey_messages import RekeyRequest, RekeyResponse, signed_content
 from quantumgate.wire.session_tlvs import SessionBlock
+from tests.fuzz.known_keys import known_primary, known_secondary
 from tests.fuzz.mutation import EXTENDERS, ZEROS
 from tests.fuzz.script import Kind, Option, Script, Step
 
@@ -393,7 +394,7 @@ def _rekey_request(run: Run, step: Step) -> None:
     session = run.connection.session
     if session is None:
         return
-    share, key = agreement.primary(1).generate(), kem.kem(1).generate()
+    share, key = known_primary(1, "peer"), known_secondary(1, "peer")
     request = RekeyRequest(session.key_epoch + 1 + step.b % 3, 1, 1, share.share, key.public)
     signature = run.sign(labels.SIGN_REKEY_REQUEST, request.signed_part(), we_ask=True)
     payload = _spoil(run, replace(request, signature=signature).encode(), step.a)
@@ -405,7 +406,7 @@ def _rekey_answer(run: Run, step: Step) -> None:
     """An answer to the session's own request, when its output has been read."""
     try:
         request = RekeyRequest.decode(run.asked)
-        share = agreement.primary(request.primary).generate()
+        share = known_primary(request.primary, "peer")
         primary_secret = share.exchange(request.share)
         ciphertext, secondary_secret = kem.kem(request.secondary).encapsulate(request.key)
     except QuantumGateError:
