@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from . import crypto, flights, frames, identity, replay, vector
+from . import crypto, flights, frames, identity, replay, schedule, vector
 from .flights import Answer, Header, Init, Proof, Select, Share
 from .octets import Refused, lp, read_ids, read_tlvs, tlv, u
 from .replay import Played
@@ -166,6 +166,18 @@ class Numbers(SynchronousTestCase):
         for group, share in bad:
             private = u(crypto.SHARE_OCTETS[group] if group != 3 else 66, 77)
             self.assertEqual(step_of(crypto.agree, group, private, share), "share", share.hex())
+
+    def test_exports(self) -> None:
+        """A long one goes on where a short one ends, to 255 blocks; a box is at least a tag."""
+        long = schedule.export(b"e" * 64, "a label", b"a context", 16_320)
+        self.assertEqual((len(long), long[:32]), (16_320, schedule.export(b"e" * 64, "a label", b"a context", 32)))
+        self.assertEqual(long[64:128], crypto.mac(b"e" * 64, long[:64] + b"qg1 exp" + lp(b"a label")
+                                                  + lp(crypto.sha512(b"a context")) + b"\2"))
+        self.assertEqual(step_of(schedule.export, b"e" * 64, "a label", b"a context", 16_321), "export")
+        keys = crypto.Keys(bytes(32), bytes(12))
+        for aead in (1, 2):
+            self.assertEqual(crypto.unseal(keys, 3, b"", crypto.seal(keys, 3, b"", b"", aead), aead, "box"), b"")
+            self.assertEqual(step_of(crypto.unseal, keys, 3, b"", bytes(15), aead, "box"), "box")
 
     def test_kem_keys(self) -> None:
         """A coefficient of 3329 is refused in either place, 3328 and a key of zeros are not."""
