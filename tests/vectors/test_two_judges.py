@@ -145,9 +145,11 @@ class Draw:
 class Court:
     """One session of ours, whose peer says what is drawn, and the second decoder that hears both."""
 
-    def __init__(self, victim_initiates: bool, compression: bool) -> None:
+    def __init__(self, victim_initiates: bool, compression: bool, *, accepting: bool = True) -> None:
         settings = OURS[compression]
-        self.peer = Mallory(victim_initiates=victim_initiates, settings=settings, block=THEIRS)
+        self.peer = Mallory(
+            victim_initiates=victim_initiates, settings=settings, block=THEIRS, accepting=accepting
+        )
         self.us, self.them = ("I", "R") if victim_initiates else ("R", "I")
         blocks = {self.us: settings.block(), self.them: THEIRS}
         self.dialogue = Dialogue({side: Block.decode(block.encode()) for side, block in blocks.items()})
@@ -222,6 +224,61 @@ class TwoJudgesTests(SynchronousTestCase):
 
     def test_our_initiator(self) -> None:
         self.check(self.run_side(True))
+
+
+class CornerTests(SynchronousTestCase):
+    """Places that a draw seldom reaches, with the fault that the pages name."""
+
+    MESSAGES = Frame(0x10, ECHO.bytes + b"\1\2", 1)
+    STREAM = Frame(0x10, ECHO.bytes + b"\2\2", 1)
+    EMPTY = Frame(0x13, u32(0), 1, 3)
+
+    def outcome(self, *said: Frame, accepting: bool = True) -> str:
+        """The fault that both name for the last frame; none of those before has one."""
+        court = Court(False, True, accepting=accepting)
+        for frame in said[:-1]:
+            self.assertEqual(court.judge(frame), ("", ""), frame)
+        ours, theirs = court.judge(said[-1])
+        self.assertEqual(ours, theirs)
+        return ours
+
+    def test_flags_beyond_the_table_come_first(self) -> None:
+        over = [self.MESSAGES, Frame(0x13, b"", 1, 8)]
+        for flags in (0x10, 0x20, 0x80):
+            bad = Frame(0x13, u32(0), 1, 3 | flags)
+            self.assertEqual(self.outcome(self.MESSAGES, bad), "malformed")
+            self.assertEqual(self.outcome(*over, bad), "malformed")
+            self.assertEqual(self.outcome(bad), "malformed")
+        self.assertEqual(self.outcome(*over, self.EMPTY), "")
+        self.assertEqual(self.outcome(self.EMPTY), "violation")
+
+    def test_credit_to_the_byte(self) -> None:
+        """Nobody takes anything here: 512 empty messages are the whole window, and so are 65,536 bytes."""
+        full = [self.MESSAGES, *[self.EMPTY] * 512]
+        self.assertEqual(self.outcome(*full, accepting=False), "")
+        self.assertEqual(self.outcome(*full, Frame(0x13, b"", 1, 8), accepting=False), "")
+        self.assertEqual(self.outcome(*full, self.EMPTY, accepting=False), "violation")
+        one_less = [*full[:-1], Frame(0x13, u32(1) + b"x", 1, 3)]
+        self.assertEqual(self.outcome(*one_less, accepting=False), "violation")
+        stream = [self.STREAM, Frame(0x13, bytes(65_536), 1)]
+        self.assertEqual(self.outcome(*stream, accepting=False), "")
+        self.assertEqual(self.outcome(*stream, Frame(0x13, b"x", 1), accepting=False), "violation")
+
+    def test_fin_with_a_message(self) -> None:
+        """The guest has taken everything and the channel is over: what follows is ignored."""
+        last = Frame(0x13, u32(1) + b"x", 1, 11)
+        self.assertEqual(self.outcome(self.MESSAGES, last, self.EMPTY), "")
+        parts = [Frame(0x13, u32(3) + b"a", 1, 1), Frame(0x13, b"bc", 1, 10)]
+        self.assertEqual(self.outcome(self.MESSAGES, *parts, self.EMPTY), "")
+        for flags in (8, 9):
+            self.assertEqual(self.outcome(self.MESSAGES, parts[0], Frame(0x13, b"", 1, flags)), "malformed")
+
+    def test_ids_that_were_left_out(self) -> None:
+        opened = Frame(0x10, self.STREAM.data, 9)
+        for kind, data in ((0x11, b""), (0x12, b"\0\0"), (0x13, b""), (0x14, bytes(8))):
+            self.assertEqual(self.outcome(opened, Frame(kind, data, 7)), "")
+            self.assertEqual(self.outcome(opened, Frame(kind, data, 11)), "violation")
+        self.assertEqual(self.outcome(opened, Frame(0x10, self.STREAM.data, 7)), "violation")
 
 
 class BlockTests(SynchronousTestCase):
