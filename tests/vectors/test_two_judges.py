@@ -267,9 +267,11 @@ class CornerTests(SynchronousTestCase):
     def test_fin_with_a_message(self) -> None:
         """The guest has taken everything and the channel is over: what follows is ignored."""
         last = Frame(0x13, u32(1) + b"x", 1, 11)
-        self.assertEqual(self.outcome(self.MESSAGES, last, self.EMPTY), "")
+        torn = Frame(0x13, b"x", 1, 0)  # malformed, were the channel still there
+        self.assertEqual(self.outcome(self.MESSAGES, self.EMPTY, torn), "malformed")
+        self.assertEqual(self.outcome(self.MESSAGES, last, torn), "")
         parts = [Frame(0x13, u32(3) + b"a", 1, 1), Frame(0x13, b"bc", 1, 10)]
-        self.assertEqual(self.outcome(self.MESSAGES, *parts, self.EMPTY), "")
+        self.assertEqual(self.outcome(self.MESSAGES, *parts, torn), "")
         for flags in (8, 9):
             self.assertEqual(self.outcome(self.MESSAGES, parts[0], Frame(0x13, b"", 1, flags)), "malformed")
 
