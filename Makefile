@@ -50,7 +50,7 @@ $(VENV)/ok: $(META)
 	@$(PY) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "QuantumGate needs Python 3.11 or newer: make PY=python3.11")'
 	$(PY) -m venv $(VENV) 2>/dev/null || { $(PY) -m venv --clear --without-pip $(VENV) \
 	  && $(PY) -m pip --python $(BIN)/python install --quiet --disable-pip-version-check pip; }
-	$(PIP) -e '.[test]' $(addprefix -e ./,$(GUESTS))
+	$(PIP) -e '.[test]' $(GUESTS:%=-e './%[test]')
 	@touch $@
 
 $(VENV)/style: $(VENV)/ok

@@ -116,3 +116,15 @@ class GuideTests(SynchronousTestCase):
         directory, _ = self.written("first-extender.md")
         text = (directory / "quantumgate.toml").read_text(encoding="utf-8")
         self.assertEqual(checked(tomllib.loads(text), Settings).extenders, {"hello": {}})
+
+    def test_tunnelling_configurations_are_valid(self) -> None:
+        """What tunnelling.md shows is taken by the node and by the extender."""
+        from quantumgate.settings.schema import Settings
+        from quantumgate.settings.wording import checked
+
+        directory, _ = self.written("tunnelling.md")
+        for file in ("exit.toml", "near.toml"):
+            text = (directory / file).read_text(encoding="utf-8")
+            tables = checked(tomllib.loads(text), Settings).extenders
+            (row,) = [row for row in Registry(tables).run() if row.enabled]
+            self.assertEqual((row.name, row.problem), ("socks5", ""), file)

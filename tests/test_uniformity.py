@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import struct
+from pathlib import Path
+
 from twisted.trial import unittest
 
+from tests.acceptance import wiretap
+from tests.acceptance.uniform import not_more
 from tests.acceptance.uniformity import chi_square_p, exempt_from_blocking, position_p_values, upper_gamma
 
 
@@ -48,3 +53,47 @@ class BlockingRuleTests(unittest.SynchronousTestCase):
         plain = bytes((n * 167 + 129) % 256 for n in range(512))
         for payload in (b"abcde\x81" + plain, plain + b"A" * 20 + b"\x81", b"\x16\x03\x0a" + plain, b"PUSH" + plain):
             self.assertFalse(exempt_from_blocking(payload))
+
+
+def packet(port: int, to: int, number: int, flags: int, data: bytes = b"") -> bytes:
+    """An Ethernet frame with IPv4 and TCP, as far as the reader looks, behind its head in a capture file."""
+    tcp = struct.pack(">HHIIBBHHH", port, to, number, 0, 5 << 4, flags, 0, 0, 0) + data
+    ip = struct.pack(">BBHHHBBH4s4s", 0x45, 0, 20 + len(tcp), 0, 0, 64, 6, 0, b"\x7f\0\0\1", b"\x7f\0\0\1") + tcp
+    whole = bytes(12) + b"\x08\x00" + ip
+    return struct.pack("<IIII", 0, 0, len(whole), len(whole)) + whole
+
+
+class WiretapTests(unittest.SynchronousTestCase):
+    head = struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 262_144, 1)
+
+    def capture(self, *packets: bytes) -> Path:
+        path = Path(self.mktemp())
+        path.write_bytes(self.head + b"".join(packets))
+        return path
+
+    def test_directions_in_order_and_once(self) -> None:
+        dial = packet(5, 9, 100, 2), packet(9, 5, 200, 18)
+        path = self.capture(
+            *dial, packet(5, 9, 101, 16, b"one"), packet(5, 9, 101, 16, b"one"), packet(9, 5, 201, 16, b"back"),
+            packet(5, 9, 104, 16, b"two"), packet(5, 9, 7, 2), packet(5, 9, 8, 16, b"again"),
+        )  # fmt: skip
+        first, second = wiretap.flows(path, 9, 100)
+        self.assertEqual((first.port, bytes(first.dialler.data), first.dialler.first_bytes), (5, b"onetwo", 3))
+        self.assertEqual((bytes(first.listener.data), first.listener.first_bytes), (b"back", 4))
+        self.assertEqual(bytes(second.dialler.data), b"again")
+
+    def test_a_gap_is_an_error_where_the_bytes_are_wanted(self) -> None:
+        path = self.capture(packet(5, 9, 100, 2), packet(5, 9, 101, 16, b"one"), packet(5, 9, 105, 16, b"two"))
+        self.assertRaises(wiretap.Broken, wiretap.flows, path, 9, 4)
+        self.assertEqual(bytes(wiretap.flows(path, 9, 3)[0].dialler.data), b"one")
+
+    def test_the_control_differs_in_payloads_alone(self) -> None:
+        path, other = self.capture(packet(5, 9, 100, 2), packet(5, 9, 101, 16, bytes(64))), Path(self.mktemp())
+        wiretap.with_random_payload(path, other)
+        before, after = path.read_bytes(), other.read_bytes()
+        self.assertEqual((len(after), after[:-64]), (len(before), before[:-64]))
+        self.assertNotEqual(after[-64:], before[-64:])
+
+    def test_more_names_than_chance(self) -> None:
+        self.assertTrue(not_more(0, 0) and not_more(18, 15) and not_more(6, 1))
+        self.assertFalse(not_more(7, 0) or not_more(40, 15))

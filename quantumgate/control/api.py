@@ -6,8 +6,8 @@ Imports nothing heavy: qgate loads it on every call.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Literal, Protocol
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from msgspec import Struct
 
@@ -92,7 +92,10 @@ class PeerReport(Struct, frozen=True, kw_only=True):
 
 
 class ExtenderReport(Struct, frozen=True, kw_only=True):
-    """An installed or enabled extender. ``state`` is one word; ``reason`` says why it is not running."""
+    """An installed or enabled extender. ``state`` is one word; ``reason`` says why it is not running.
+
+    ``status`` is what the extender says of itself while it runs; its keys are its own.
+    """
 
     name: str
     uuid: str
@@ -103,6 +106,7 @@ class ExtenderReport(Struct, frozen=True, kw_only=True):
     distribution: str = ""
     failures: int = 0
     peers: int = 0
+    status: Mapping[str, Any] = {}
 
 
 class AccessReport(Struct, frozen=True, kw_only=True):
@@ -137,9 +141,12 @@ class PingSummary(Struct, frozen=True, kw_only=True):
     @classmethod
     def of(cls, target: str, sent: int, times: Sequence[float], relayed: bool) -> PingSummary:
         ordered = sorted(times)
-        low, middle, high = (ordered[0], ordered[len(ordered) // 2], ordered[-1]) if ordered else (None, None, None)
-        return cls(target=target, sent=sent, answered=len(ordered), relayed=relayed, rtt_min_seconds=low,
-                   rtt_median_seconds=middle, rtt_max_seconds=high)
+        if not ordered:
+            return cls(target=target, sent=sent, answered=0, relayed=relayed, rtt_min_seconds=None,
+                       rtt_median_seconds=None, rtt_max_seconds=None)
+        middle = (ordered[(len(ordered) - 1) // 2] + ordered[len(ordered) // 2]) / 2
+        return cls(target=target, sent=sent, answered=len(ordered), relayed=relayed, rtt_min_seconds=ordered[0],
+                   rtt_median_seconds=middle, rtt_max_seconds=ordered[-1])
 
 
 class ControlledAccess(Protocol):

@@ -105,9 +105,13 @@ class Incoming:
             session.last_data_at = session.now
 
     def _message(self, channel: Channel | None, channel_id: int, flags: int, data: bytes) -> None:
+        if channel is None and self._rule(frames.MSG) is FrameRule.IGNORED:
+            return
+        if flags & ~frames.MSG_FLAGS:
+            raise MalformedError(f"MSG with flags {flags:#x}")
         if channel is not None:
             channel.receive(flags, data)
-        elif self._rule(frames.MSG) is FrameRule.TAKEN:
+        else:
             self._require_ended(channel_id, "MSG")
 
     def _rule(self, kind: int) -> FrameRule:

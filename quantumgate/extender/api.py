@@ -88,6 +88,10 @@ class Extender:
         """``message`` came, whole and in order. While what this returns is unfinished, the peer's next one waits."""
         return None
 
+    def status(self) -> dict[str, Any]:
+        """Figures for operators, shown by ``qgate extenders --json``: plain values, at once, and nothing private."""
+        return {}
+
     def stream_opened(self, peer: IPeer, label: bytes) -> Any:
         """The peer opened a byte stream. Return an ``IProtocol`` to take it; None, as here, refuses it."""
         return None

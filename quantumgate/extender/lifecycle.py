@@ -8,10 +8,11 @@ Not for: what peers bring (``reception.py``), or what the guest sees of the node
 from __future__ import annotations
 
 from collections.abc import Callable, MutableMapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+import msgspec
 from twisted.internet import defer
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IReactorTime
@@ -60,6 +61,7 @@ class ExtenderRow:
     failures: int = 0
     peers: int = 0
     streams: int = 0
+    status: dict[str, Any] = field(default_factory=dict)
 
 
 class Guest:
@@ -110,7 +112,20 @@ class Guest:
             failures=self.faults.total,
             peers=len(presences),
             streams=sum(presence.stream_count for presence in presences),
+            status=self._status(),
         )
+
+    def _status(self) -> dict[str, Any]:
+        """What the guest says of itself, copied in plain values; where it cannot, why. Asking quarantines nobody."""
+        said = getattr(self.instance, "status", None) if self.running else None
+        if not callable(said):
+            return {}
+        try:
+            return msgspec.json.decode(msgspec.json.encode(said()), type=dict[str, Any])
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
+            return {"error": described(error)}
 
     # -- start and stop ------------------------------------------------------------------------------------------------
 

@@ -40,14 +40,19 @@ class Listener:
         self._intake = intake
         self._arrive = arrive
         self._port: IListeningPort | None = None
+        self._stopped = False
 
     def start(self) -> Deferred[None]:
         """Fires when the endpoint is bound; fails with ListenFailed."""
+        self._stopped = False
         listening = maybeDeferred(self._endpoint.listen, DoorwayFactory(self._doorway))
         return listening.addCallbacks(self._bound, self._not_bound)
 
-    def _bound(self, port: IListeningPort) -> None:
+    def _bound(self, port: IListeningPort) -> Any:
+        if self._stopped:  # meanwhile, for some endpoints take their time
+            return port.stopListening()
         self._port = port
+        return None
 
     def _not_bound(self, failure: Failure) -> None:
         error = failure.value
@@ -68,6 +73,7 @@ class Listener:
 
     def stop(self) -> Deferred[None]:
         """Fires when the endpoint is free again. Connections that came in stay."""
+        self._stopped = True
         port, self._port = self._port, None
         return maybeDeferred(port.stopListening if port is not None else _nothing).addCallback(lambda _: None)
 

@@ -96,6 +96,8 @@ class Node(Service):
             raise self._start_error.value
 
     def _bound(self, results: list[tuple[bool, Any]], parts: Parts) -> None:
+        if self._parts is not parts or self._life is not Phase.STARTING:
+            return  # stopped while it was binding
         failures = [result for good, result in results if not good]
         if failures:
             self._could_not_listen(failures[0], parts)
@@ -146,6 +148,9 @@ class Node(Service):
         super().stopService()  # type: ignore[no-untyped-call]
         parts = self._parts
         self._life, self._blocker = Phase.STOPPING, ("saying good-bye", "")
+        waiting, self._waiting_for_ready = self._waiting_for_ready, []
+        for each in waiting:
+            each.errback(LocalError("the node was stopped before it was ready"))
         parts.clock_watch.stop()
         parts.keeper.stop()
         parts.dialling.stop()

@@ -138,6 +138,7 @@ def extender_reports(rows: Iterable[Any]) -> list[ExtenderReport]:
             distribution=row.distribution,
             failures=row.failures,
             peers=row.peers,
+            status=row.status,
         )
         for row in rows
     ]

@@ -1,13 +1,14 @@
 """10,000 dials between two real nodes, as somebody on the wire sees them: even bytes, no name, varying lengths.
 
 Captured with dumpcap on loopback. Judged: each byte position of both sides' first flights by chi-square, with
-Bonferroni's correction over all positions of both; tshark and ndpiReader, which have to name nothing; the five
-published rules against fully encrypted traffic, whose share docs/attacks.md states: they do flag random bytes.
-QG_UNIFORM_DIALS shortens a run for a look at it. Spec: docs/spec/handshake.md section 9.
+Bonferroni's correction over all positions of both; tshark and ndpiReader, which must name no more of them than of
+random bytes; the five published rules against fully encrypted traffic, whose share docs/attacks.md states: they do flag
+random bytes. QG_UNIFORM_DIALS shortens a run for a look at it. Spec: docs/spec/handshake.md section 9.
 """
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import shutil
@@ -20,7 +21,7 @@ from tests.acceptance.echo import configuration
 from tests.acceptance.processes import PartyProcess, scratch
 from tests.acceptance.report import ROOT, Figure, at_least, exactly, noted
 from tests.acceptance.uniformity import exempt_from_blocking, position_p_values
-from tests.acceptance.wiretap import Direction, Wiretap, flows
+from tests.acceptance.wiretap import Direction, Wiretap, flows, with_random_payload
 
 DIALS = int(os.environ.get("QG_UNIFORM_DIALS", "10000"))
 POSITIONS = 1301
@@ -52,8 +53,7 @@ def captured(path: Path) -> Iterator[Figure]:
         yield from lengths(side, directions)
     yield from even(sides)
     yield from rules([bytes(one.data[: one.first_bytes]) for one in sides["dialler"]])
-    yield from named_by_tshark(path)
-    yield from named_by_ndpi(path)
+    yield from names(path, len({flow.port for flow in seen}))
 
 
 def dial_and_capture(path: Path) -> int:
@@ -113,25 +113,47 @@ def rules(first_payloads: Sequence[bytes]) -> Iterator[Figure]:
         yield exactly("docs/attacks.md states that share", True, False)
 
 
-def named_by_tshark(path: Path) -> Iterator[Figure]:
+def names(path: Path, dialler_ports: int) -> Iterator[Figure]:
+    """Random bytes look like something once in a thousand connections, to tools that guess from two of them.
+
+    So the same capture with payloads of the system's random bytes is the control (docs/adr/0070).
+    """
+    control = path.with_name("control.pcap")
+    with_random_payload(path, control)
+    for tool, ask, flows_wanted in (("tshark -r", tshark, DIALS), ("ndpiReader -i", ndpi, dialler_ports)):
+        (flow_count, ours), (_, chance) = ask(path), ask(control)
+        yield exactly(f"{tool}: connections (ndpiReader: distinct ports)", flows_wanted, flow_count)
+        named, by_chance = sum(ours.values()), sum(chance.values())
+        seen = f"{named} {dict(ours) or ''}".strip()
+        bound = f"no more than of random bytes: {by_chance} {dict(chance) or ''}".strip()
+        yield Figure(f"{tool}: connections with a protocol named", bound, seen, not_more(named, by_chance))
+
+
+def not_more(ours: int, control: int) -> bool:
+    """Whether ``ours`` may be drawn as often as ``control``: the upper tail of an even binomial, at ERROR_RATE."""
+    total = ours + control
+    tail: int = sum(math.comb(total, n) for n in range(ours, total + 1))
+    return bool(tail > ERROR_RATE * 2**total)
+
+
+def tshark(path: Path) -> tuple[int, Counter[str]]:
+    """(TCP streams, how many of them by each name): a stream counts once, under what it is called most often."""
     words = ["tshark", "-r", str(path), "-T", "fields", "-e", "tcp.stream", "-e", "frame.protocols"]
     named: dict[str, Counter[str]] = {}
     with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as child:
         for line in child.stdout or ():
             stream, _, protocols = line.strip().partition("\t")
-            names = named.setdefault(stream, Counter())
-            names.update(name for name in protocols.split(":") if name not in PLAIN)
-    with_name = {stream: names for stream, names in named.items() if names}
-    yield exactly("tshark -r: TCP streams", DIALS, len(named))
-    every = sum(with_name.values(), Counter())
-    seen = f"{len(with_name)} {dict(every) or ''}".strip()
-    yield Figure("tshark -r: streams with a protocol named", "0", seen, not with_name)
+            found = named.setdefault(stream, Counter())
+            found.update(name for name in protocols.split(":") if name not in PLAIN)
+    return len(named), Counter(found.most_common(1)[0][0] for found in named.values() if found)
 
 
-def named_by_ndpi(path: Path) -> Iterator[Figure]:
+def ndpi(path: Path) -> tuple[int, Counter[str]]:
+    """(flows, how many of them by each name)."""
     done = subprocess.run(["ndpiReader", "-i", str(path)], capture_output=True, text=True, timeout=900, check=False)
     section = done.stdout.partition("Detected protocols:")[2].partition("\n\n")[0]
     counted = re.findall(r"^\s*(\S.*?)\s+packets:\s*\d+.*?flows:\s*(\d+)", section, re.MULTILINE)
-    found = {name: int(count) for name, count in counted}
-    yield exactly("ndpiReader -i: flows it cannot name", DIALS, found.pop("Unknown", 0))
-    yield Figure("ndpiReader -i: flows with a protocol named", "0", str(found or 0), not found)
+    found = Counter({name: int(count) for name, count in counted})
+    flow_count = sum(found.values())
+    del found["Unknown"]
+    return flow_count, found

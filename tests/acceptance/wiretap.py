@@ -1,11 +1,14 @@
 """What went over loopback, as dumpcap saw it: the bytes of each TCP connection's two directions, in order.
 
+``with_random_payload`` is the control: the same packets with payloads of the system's random bytes.
+
 Reads the classic pcap format of an Ethernet-like interface with IPv4, which is what dumpcap -P writes for ``lo``; a
 file with gaps or anything else in it is refused, not guessed at. Not for: judging the bytes (``uniformity.py``).
 """
 
 from __future__ import annotations
 
+import os
 import struct
 import subprocess
 import time
@@ -64,8 +67,9 @@ class Direction:
 
 @dataclass
 class Flow:
-    """One connection."""
+    """One connection; ``port`` is the dialler's, which the system may use again."""
 
+    port: int = 0
     dialler: Direction = field(default_factory=Direction)
     listener: Direction = field(default_factory=Direction)
 
@@ -85,7 +89,7 @@ def flows(path: Path, port: int, keep_bytes: int) -> list[Flow]:
         outward = segment.to == port
         if segment.flags & _SYN:
             if outward and not segment.flags & _ACK:
-                every.append(Flow())
+                every.append(Flow(segment.port))
                 open_now[segment.port] = every[-1]
             direction = open_now[segment.port if outward else segment.to].direction(outward)
             direction.next = segment.number + 1 & 0xFFFFFFFF
@@ -103,6 +107,17 @@ class Segment:
     number: int
     flags: int
     data: bytes
+
+
+def with_random_payload(path: Path, other: Path) -> None:
+    """Write a copy in which each TCP payload is as many random bytes: the same lengths, times and ports."""
+    with path.open("rb") as source, other.open("wb") as copy:
+        copy.write(source.read(_FILE.size))
+        while head := source.read(_PACKET.size):
+            packet = source.read(_PACKET.unpack(head)[2])
+            size = len(_segment(packet).data)
+            start = len(packet) - size  # a payload is never so short that Ethernet would pad it, except an empty one
+            copy.write(head + packet[:start] + os.urandom(size))
 
 
 def _segments(path: Path) -> Iterator[Segment]:

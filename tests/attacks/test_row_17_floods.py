@@ -144,7 +144,7 @@ class Row17ChannelTests(SessionReactionTestCase):
             else:
                 mallory.say(frames.frame(frames.MSG, b"", 1, frames.FIN))
             mallory.listen()
-            for frame in (mallory.message(1, b"late"), frames.frame(frames.MSG, b"?", 1, 0xFF), reset(1)):
+            for frame in (mallory.message(1, b"late"), frames.frame(frames.MSG, b"?", 1, frames.FIN), reset(1)):
                 mallory.say(frame)
             mallory.say(frames.frame(frames.WINDOW, frames.U64.pack(1 << 60), 1))
             self.assertEqual((mallory.side.messages, len(mallory.side.ends[id(channel)])), ([], 1), ending)

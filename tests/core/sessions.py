@@ -276,16 +276,22 @@ class Mallory:
 
     def listen(self) -> list[tuple[int, int, int, bytes]]:
         """All that the victim sends now, as (type, channel, flags, data)."""
-        connection, new = self.side.connection, []
-        while (data := connection.data_to_send(self.now)) is not None:
-            whole = bytearray(data)
-            connection.taken(len(data), self.now)
-            view = memoryview(whole)
-            self.opener.body_bytes(view[:20], 1 << 20)
-            new += self._frames(bytes(self.opener.open_body(view[:20], view[20:])))
-        self.seen += new
-        self.side.meet()
+        new = []
+        while said := self.next_record():
+            new += said
         return new
+
+    def next_record(self) -> list[tuple[int, int, int, bytes]]:
+        """The frames of the next record, none where there is none."""
+        connection, said = self.side.connection, []
+        if (data := connection.data_to_send(self.now)) is not None:
+            view = memoryview(bytearray(data))
+            connection.taken(len(data), self.now)
+            self.opener.body_bytes(view[:20], 1 << 20)
+            said = self._frames(bytes(self.opener.open_body(view[:20], view[20:])))
+        self.seen += said
+        self.side.meet()
+        return said
 
     def _frames(self, body: bytes) -> list[tuple[int, int, int, bytes]]:
         found, at = [], 0

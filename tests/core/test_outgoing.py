@@ -30,19 +30,8 @@ WIDE = replace(PLAIN.block(), initial_window=1 << 30, max_channels=10_000)
 
 class Case(SynchronousTestCase):
     def mallory(self, **more: object) -> Mallory:
-        """Gives credit without end, and reads a record only when told to."""
+        """Gives credit without end."""
         return Mallory(block=replace(WIDE, **more))
-
-    def record(self, mallory: Mallory) -> list[tuple[int, int, int, bytes]]:
-        """The frames of the next record."""
-        connection = mallory.side.connection
-        data = connection.data_to_send(mallory.now)
-        if data is None:
-            return []
-        whole = memoryview(bytearray(data))
-        connection.taken(len(data), mallory.now)
-        mallory.opener.body_bytes(whole[:20], 1 << 20)
-        return mallory._frames(bytes(mallory.opener.open_body(whole[:20], whole[20:])))
 
     def shares(self, said: list[tuple[int, int, int, bytes]]) -> dict[int, int]:
         """Payload bytes of each channel."""
@@ -67,14 +56,14 @@ class ClassTests(Case):
         channel.write(bytes(1000))
         mallory.say(frames.frame(frames.PING, bytes(8)))
         mallory.open(1)
-        self.assertEqual([kind for kind, *_ in self.record(mallory)], [frames.CH_ACCEPT, frames.PONG, frames.MSG])
+        self.assertEqual([kind for kind, *_ in mallory.next_record()], [frames.CH_ACCEPT, frames.PONG, frames.MSG])
 
     def test_the_first_class_leaves_a_quarter(self) -> None:
         mallory = self.mallory()
         first, third = self.stream(mallory, 1), self.stream(mallory, 3)
         first.write(bytes(500_000))
         third.write(bytes(500_000))
-        shares = self.shares(self.record(mallory))
+        shares = self.shares(mallory.next_record())
         self.assertLess(abs(shares[first.id] - ROOM * INTERACTIVE_SHARE), 20)
         self.assertLess(abs(shares[third.id] - ROOM * (1 - INTERACTIVE_SHARE)), 20)
 
@@ -83,7 +72,7 @@ class ClassTests(Case):
         first, second = self.stream(mallory, 1), self.stream(mallory, 2)
         first.write(bytes(500_000))
         second.write(bytes(100))
-        said = self.record(mallory)
+        said = mallory.next_record()
         self.assertEqual(self.shares(said)[second.id], 100)
         self.assertEqual(sum(len(data) + FRAME_HEADER_BYTES for *_, data in said), ROOM)
 
@@ -91,7 +80,7 @@ class ClassTests(Case):
         mallory = self.mallory()
         channel = self.stream(mallory, 3)
         channel.write(bytes(500_000))
-        self.assertEqual(self.shares(self.record(mallory)), {channel.id: ROOM - FRAME_HEADER_BYTES})
+        self.assertEqual(self.shares(mallory.next_record()), {channel.id: ROOM - FRAME_HEADER_BYTES})
 
     def test_turns_inside_a_class(self) -> None:
         mallory = self.mallory()
@@ -100,7 +89,7 @@ class ClassTests(Case):
             channel.write(bytes(500_000))
         total: dict[int, int] = {}
         for _ in range(4):
-            for number, size in self.shares(self.record(mallory)).items():
+            for number, size in self.shares(mallory.next_record()).items():
                 total[number] = total.get(number, 0) + size
         self.assertEqual(set(total), {channel.id for channel in channels})
         self.assertLessEqual(max(total.values()) - min(total.values()), 2 * QUANTUM_BYTES)
@@ -111,9 +100,9 @@ class ClassTests(Case):
         stuck.write(bytes(70_000))
         mallory.listen()
         other.write(b"through")
-        self.assertEqual(self.shares(self.record(mallory)), {other.id: 7})
+        self.assertEqual(self.shares(mallory.next_record()), {other.id: 7})
         mallory.say(frames.frame(frames.WINDOW, frames.U64.pack(200_000), stuck.id))
-        self.assertEqual(self.shares(self.record(mallory)), {stuck.id: 70_000 - 65_536})
+        self.assertEqual(self.shares(mallory.next_record()), {stuck.id: 70_000 - 65_536})
         mallory.say(frames.frame(frames.WINDOW, frames.U64.pack(100_000), stuck.id))
         self.assertEqual(stuck.send_limit, 200_000)
 
@@ -128,7 +117,7 @@ class ClassTests(Case):
             stream.write(b"x")
             stream.finish()
         told = []
-        while said := self.record(mallory):
+        while said := mallory.next_record():
             told.append(len(said))
         self.assertLessEqual(max(told), MAX_FRAMES_PER_RECORD)
         self.assertGreater(max(told), MAX_FRAMES_PER_RECORD // 2)
@@ -139,7 +128,7 @@ class ClassTests(Case):
         channel = self.stream(mallory)
         for _ in range(5000):
             channel.write(b"x" * 2000 if channel.queued_bytes < 100_000 else b"y")
-        self.assertEqual(len(self.record(mallory)), 1)
+        self.assertEqual(len(mallory.next_record()), 1)
 
 
 class OpenTests(Case):
@@ -184,7 +173,7 @@ class OpenTests(Case):
         channel = mallory.side.open()
         channel.send(b"first words")
         channel.finish()
-        said = self.record(mallory)
+        said = mallory.next_record()
         self.assertEqual([kind for kind, *_ in said], [frames.CH_OPEN, frames.MSG, frames.MSG])
         self.assertTrue(channel.closed)
 
@@ -273,14 +262,14 @@ class ControlTests(Case):
 
     def test_many_controls_take_many_records(self) -> None:
         mallory = self.mallory()
-        self.record(mallory)
+        mallory.next_record()
         channel = self.stream(mallory)
         channel.write(b"behind them")
         for number in range(1, 2 * MOST_CONTROL_FRAMES + 20, 2):
             mallory.open(number)
             mallory.side.session.channels[number].reset(ResetCode.LIMIT)
-        self.assertEqual(len(self.record(mallory)), MOST_CONTROL_FRAMES)
-        self.assertEqual(self.record(mallory)[-1][0], frames.CH_RESET)
+        self.assertEqual(len(mallory.next_record()), MOST_CONTROL_FRAMES)
+        self.assertEqual(mallory.next_record()[-1][0], frames.CH_RESET)
 
     def test_after_close_nothing(self) -> None:
         mallory = self.mallory()

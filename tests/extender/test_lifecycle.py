@@ -39,6 +39,19 @@ class StartTests(SynchronousTestCase):
         self.assertEqual((row.summary, row.peers, row.failures), ("takes notes", 0, 0))
         self.assertEqual([str(uuid) for uuid in host.uuids()], [row.uuid])
 
+    def test_status(self) -> None:
+        """What the guest says of itself is copied; what it cannot say properly is told in its place."""
+        figures = {"connections": [1, 2], "state": "ready"}
+        (row,) = self.host(type("Telling", (Notes,), {"status": lambda _: figures})).snapshot()
+        self.assertEqual((row.status, row.status is figures), (figures, False))
+        (row,) = self.host(Notes).snapshot()
+        self.assertEqual(row.status, {})
+        for wrong in (lambda _: {"object": object()}, lambda _: [1], lambda _: 1 / 0):
+            host = self.host(type("Wrong", (Notes,), {"status": wrong}))
+            for _ in range(9):
+                (row,) = host.snapshot()
+            self.assertEqual((list(row.status), row.state), (["error"], "running"))
+
     def test_failing_to_start(self) -> None:
         """In make and in start, at once or later, with an Exception or SystemExit: failed, with the reason."""
         manners = [(how, error) for how in ("at once", "Deferred", "async") for error in (Boom, SystemExit)]

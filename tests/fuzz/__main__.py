@@ -155,6 +155,7 @@ def main() -> int:
     parser.add_argument("--work", type=Path, default=Path("_fuzz"), help="where findings and new scripts are written")
     parser.add_argument("--merge", action="store_true", help="put what was found in --work into the kept corpora")
     parser.add_argument("--tally", action="store_true", help="put the runs of --work into tally.json")
+    parser.add_argument("--replay", action="store_true", help="run the kept corpora once, to measure what they reach")
     wanted = parser.parse_args()
     wanted.work.mkdir(exist_ok=True)
     if wanted.merge:
@@ -162,7 +163,11 @@ def main() -> int:
             merge(target, wanted.work)
     if wanted.tally:
         print(f"{sum(row['executions'] for row in tally.add(wanted.work)):,} executions in all")
-    if wanted.merge or wanted.tally:
+    if wanted.replay:
+        for target in TARGETS.values():
+            for script in target.seeds() + load(target.corpus):
+                target.run(script)
+    if wanted.merge or wanted.tally or wanted.replay:
         return 0
     if wanted.processes > 1:
         return fuzz_many(wanted.processes, wanted)

@@ -17,7 +17,7 @@ from typing import Any, Protocol
 
 from tests.fuzz.script import Script, Step, decode, encode
 
-TRACE_EVERY = ((50_000, 4), (500_000, 40))
+TRACE_EVERY = ((10_000, 4), (100_000, 40))
 TRACE_OLD_EVERY = 200
 """A young pool learns more often than an old one: up to so many executions every so manieth."""
 FRESH_SHARE = 0.1

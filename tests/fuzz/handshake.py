@@ -330,6 +330,8 @@ def _record(run: HandshakeRun, step: Step) -> None:
 
 def _time(run: HandshakeRun, step: Step) -> None:
     run.now += step.a % 10_000_000 / 1000
+    if step.b & 1:
+        run.connection.expire(run.now)  # a timer that was set before something moved
     for _ in range(10):
         if run.connection.finished or run.connection.deadline() > run.now:
             return

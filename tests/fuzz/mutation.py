@@ -17,6 +17,8 @@ FRAME_TYPES = (0, 1, 2, 3, 4, 0x10, 0x11, 0x12, 0x13, 0x14, 0x20, 0x21, 0x22, 0x
 COMMON_TYPES = (0x10, 0x13, 0x13, 0x13, 0x14, 0x11, 0x12)
 EXTENDERS = tuple(bytes([n]) * 16 for n in range(4))
 ZEROS = bytes(70_000)
+SPLIT_MOST = 100
+"""A body of padding is not taken apart into thousands of empty frames."""
 
 
 class Mutator:
@@ -256,7 +258,7 @@ class Mutator:
 def split_frames(body: bytes) -> list[bytes]:
     """The body's frames as far as it has any; the rest, or an empty part, is the last."""
     parts, at = [], 0
-    while len(body) - at >= 8:
+    while len(body) - at >= 8 and len(parts) < SPLIT_MOST:
         end = at + 8 + (int.from_bytes(body[at + 4 : at + 8], "big") & 0xFFFFFF)
         if end > len(body):
             break

@@ -219,7 +219,7 @@ class Peer:
         secondary_group = init.secondary.group if not two(a, 2) else SECONDARY_GROUPS[two(a, 2)]
         ours = known_primary(init.primary.group, "peer")
         ciphertext, ss_secondary = encapsulated(init.secondary.group, init.secondary.data)
-        aead = self.select.aead if self.select else 2 if bit(a, 4) else 1
+        aead = self.select.aead if self.select and not bit(a, 4) else 2 if bit(a, 4) else 1
         select = Select(primary_group, secondary_group, aead, 2 if bit(a, 5) else 1)
         exchange = Exchange(KeyShare(primary_group, ours.share), KeyShare(secondary_group, ciphertext), select)
         if bit(a, 10):

@@ -8,8 +8,10 @@ from __future__ import annotations
 from quantumgate.wire import frames
 from quantumgate.wire.compressed import deflate
 from quantumgate.wire.session_tlvs import SessionBlock
+from quantumgate.wire.writer import tlv
 from tests.fuzz.handshake import Act, Setup
 from tests.fuzz.mutation import EXTENDERS
+from tests.fuzz.peer import EXTRA
 from tests.fuzz.script import Kind, Script, Step
 from tests.fuzz.script import Option as O
 from tests.fuzz.target import NOISE
@@ -66,6 +68,17 @@ def handshake_seeds() -> list[Script]:
         [Step(Act.SETUP), Step(Act.FLIPPED, 9), init, pause(5), end], [dialler, Step(Act.HOLD, 1), Step(Act.CLOSE)],
         [Step(Act.SETUP), Step(Act.HOLD, 1), init, fin, *(Step(Act.RECORD, 0, 0, bytes(15_000)) for _ in range(40))],
         [dialler, Step(Act.HOLD, 1), Step(Act.RESP), Step(Act.RAW, 0, 0, b"early"), Step(Act.HOLD)],
+        [Step(Act.SETUP), Step(Act.HOLD, 1), init, fin, *([Step(Act.RAW, 0, 0, bytes(60_000))] * 8)],
+        [Step(Act.SETUP), Step(Act.CUT, 0, 0, bytes(70_000)), init],
+        [Step(Act.SETUP, Setup.FLOOR), Step(Act.INIT, 1 << 8 | 2 << 3 | 1 << 5)],
+        [dialler, Step(Act.REFUSE, 1 | 30 << 5)], [dialler, Step(Act.REFUSE, 1 | EXTRA, 0, b"x")],
+        [dialler, Step(Act.RETRY, 1), Step(Act.RETRY, 2)], [dialler, Step(Act.RESP, 1 << 9)],
+        [dialler, Step(Act.RETRY, 1), Step(Act.RESP, 1 << 4)],
+        [dialler, Step(Act.RETRY, 0, 0, tlv(0x11, bytes((1, 0, 2, 0, 1, 0, 1, 0))))],
+        [Step(Act.SETUP, Setup.INITIATOR | Setup.SLOW), Step(Act.RETRY, 1 | 3 << 2), Step(Act.RESP)],
+        [Step(Act.SETUP), Step(Act.TIME, 1000, 1), init, Step(Act.TIME, 1000, 1), fin],
+        [dialler, Step(Act.TIME, 1000, 1), Step(Act.RESP)], [Step(Act.SETUP, Setup.INITIATOR | Setup.LIBRARY)],
+        [Step(Act.SETUP), Step(Act.FLIPPED, 9), init, Step(Act.TIME, 1000, 1), pause(200)],
     ]  # fmt: skip
 
 
@@ -106,6 +119,16 @@ def flow() -> list[Script]:
         [record(opened(1, MESSAGES)), *(record(whole(1, data)) for _ in range(3)), record(whole(1, data) * 2)],
         [options(O.TIGHT), record(opened(1, MESSAGES)), *(record(whole(1, data)) for _ in range(6))],
         [*sending, *(Step(Kind.SEND, 0, n) for n in (1, 3, 70_000, 0, 5))],
+        [options(O.TIGHT), record(opened(1, MESSAGES)), busy(), record(whole(1, data[:5000])), busy(3),
+         record(opened(3, MESSAGES), whole(3, b"x")), busy(1), Step(Kind.CONSUME, 0)],
+        [busy(2), record(opened(1, STREAM)), Step(Kind.SEND, 0, 100), busy(0)],
+        [record(opened(1, MESSAGES), opened(3, STREAM)), Step(Kind.SEND, 0, 5), *(Step(Kind.FINISH, n) for n in (0, 1))],
+        [options(O.LARGE), record(opened(1, MESSAGES), whole(1, (1 << 20).to_bytes(4, "big") + block[4:], 4))],
+        [Step(Kind.HOLD_OUTPUT, 1), *(Step(Kind.OPEN, 1, n) for n in (1, 2, 3)),
+         *(Step(Kind.SEND, n, 60_000) for n in (0, 1, 2)), Step(Kind.HOLD_OUTPUT), *(Step(Kind.DRAIN),) * 2],
+        [Step(Kind.HOLD_OUTPUT, 1), Step(Kind.OPEN, 0, 1), *(Step(Kind.SEND, 0, 4 * n) for n in range(1, 30)),
+         Step(Kind.HOLD_OUTPUT), record(frames.frame(frames.CH_ACCEPT, b"", 2))],
+        [Step(Kind.HOLD_OUTPUT, 1), Step(Kind.OPEN, 0, 1), *(Step(Kind.SEND, 0, 69_999) for _ in range(8))],
         [Step(Kind.OPEN, 0, 0), Step(Kind.OPEN, 1, 5), Step(Kind.OPEN, 2 * 65, 1), Step(Kind.SEND, 0, 0)],
     ]
 
@@ -134,6 +157,13 @@ def time() -> list[Script]:
         [options(O.INITIATOR | O.OPENING), pause(61)],
         [Step(Kind.CLOSE), pause(30), pause(30)],
         [Step(Kind.OPEN, 1, 1), record(frames.frame(frames.CH_ACCEPT, b"", 2)), Step(Kind.SEND, 0, 69_999),
+         Step(Kind.CLOSE, 1), record(opened(1, STREAM)), ping, Step(Kind.TIME, 1, 1)],
+        [Step(Kind.REKEY_REQUEST), Step(Kind.SWITCH), Step(Kind.SWITCH)],
+        [Step(Kind.HOLD_OUTPUT, 1), Step(Kind.REKEY_REQUEST), Step(Kind.SWITCH)],
+        [options(O.ANONYMOUS), Step(Kind.REKEY_REQUEST, 0, 9)], [Step(Kind.REKEY_REQUEST, 0, 9)],
+        [options(O.STRICT), record(opened(1, STREAM)), *(record(rest(1, bytes(9000))) for _ in range(9))],
+        [Step(Kind.FLIPPED, 3, 0, bytes(9)), Step(Kind.TIME, 1, 1), pause(100)],
+        [Step(Kind.OPEN, 1, 1), record(frames.frame(frames.CH_ACCEPT, b"", 2)), Step(Kind.SEND, 0, 69_999),
          Step(Kind.CLOSE, 1), pause(60), pause(60)],
         [Step(Kind.REKEY), pause(40), pause(100), pause(100)],
         [Step(Kind.EXPORT, 100), Step(Kind.EXPORT, 0)],
@@ -161,15 +191,21 @@ def control() -> list[Script]:
     own = SessionBlock(endpoints=("tcp:a:1", "é"), relay=True, clock_ms=1, instance=2, replaces=bytes(range(32)))
     rich, old, none = own.encode(), SessionBlock(version=0).encode(), b"\x40\0\0\4\0\0\0\0"
     blocks = (rich, rich.replace("é".encode(), b"\xff\xff"), old, rich[:-40], none)
+    torn = bytes((0x49, 0, 0, 3, 0, 1, 0)), b"\x4c\0\0\x02\x05a", b"\x4c\0\0\x09" + bytes(9)
+    small = SessionBlock(max_message=100).encode()
+    blocks = (*blocks, *torn, small)
     begin = options(O.INITIATOR | O.OPENING)
     said = [[begin, record(frames.frame(frames.SESSION, block, flags=frames.WHOLE))] for block in blocks]
     late = [record(opened(1, MESSAGES)), Step(Kind.RESET, 0), *(record(whole(1, b"x")) for _ in range(40))]
+    counted = [record(opened(1, MESSAGES)), Step(Kind.RESET, 0), *([record(credit(1, 1 << 20))] * 10)]
+    mean = [*said[-1], Step(Kind.OPEN, 0, 1), Step(Kind.SEND, 0, 500)]
     lists = [Step(Kind.EXTENDERS, n) for n in (1, 2, 3, 4)]
     update = record(*(frames.frame(frames.EXT_UPDATE, data, flags=frames.WHOLE) for data in (EXTENDERS[1] * 2, b"abc")))
     two = [record(opened(1, STREAM)), Step(Kind.CLOSE, 1), record(opened(3, STREAM)), record(opened(2, STREAM))]
     return [
         *said, [record(pings), record(pings)], [options(O.TIGHT), record(pings), record(pings)], late, lists, [update],
-        [options(O.TIGHT), *late], [options(O.STRICT), *opens], [options(O.TIGHT), *opens], [*opens, *opens], two,
+        [options(O.TIGHT), *late], counted, mean, [options(O.STRICT), *opens], [options(O.TIGHT), *opens],
+        [*opens, *opens], two,
         [options(O.TIGHT), *(step for _ in range(8) for step in (record(pings[:64]), Step(Kind.TIME, 400)))],
         [options(O.RICH)], [options(O.RICH | O.INITIATOR), Step(Kind.PING)],
         [Step(Kind.OPEN, 0, n) for n in range(40)] + [Step(Kind.TIME, 1000)],

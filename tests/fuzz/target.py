@@ -23,7 +23,7 @@ from quantumgate.core.handshake.outcome import Established
 from quantumgate.core.records import RecordOpener, RecordSealer
 from quantumgate.core.requests import Verdict
 from quantumgate.core.session_settings import SessionSettings
-from quantumgate.crypto import agreement, kem, labels
+from quantumgate.crypto import kem, labels
 from quantumgate.crypto.identity import Identity
 from quantumgate.crypto.secret import Secret
 from quantumgate.crypto.suites import Suite
@@ -32,6 +32,7 @@ from quantumgate.wire import frames
 from quantumgate.wire.limits import DEFAULT_LIMITS, RECORD_OVERHEAD_BYTES
 from quantumgate.wire.rekey_messages import RekeyRequest, RekeyResponse, signed_content
 from quantumgate.wire.session_tlvs import SessionBlock
+from tests.fuzz.known_keys import known_primary, known_secondary
 from tests.fuzz.mutation import EXTENDERS, ZEROS
 from tests.fuzz.script import Kind, Option, Script, Step
 
@@ -62,8 +63,8 @@ THEIRS_BYTES = THEIRS.encode()
 
 
 STRICT = replace(
-    TIGHT, key_records_max=12, rekey_volume_bytes=1 << 40, idle_seconds=5.0, stall_seconds=10.0, ping_seconds=5.0,
-    rekey_idle_max_seconds=100.0, max_channels=16,
+    TIGHT, key_records_max=2, rekey_volume_bytes=50_000, rekey_floor_bytes=20_000, key_bytes_max=60_000,
+    idle_seconds=5.0, stall_seconds=10.0, ping_seconds=5.0, rekey_idle_max_seconds=100.0, max_channels=16,
 )  # fmt: skip
 NOISE = hashlib.shake_128(ROOT).digest(120_000)
 RICH = {"endpoints": ("tcp:192.0.2.1:4711", "unix:/run/qg"), "instance": 7, "replaces": bytes(range(32))}
@@ -393,9 +394,11 @@ def _rekey_request(run: Run, step: Step) -> None:
     session = run.connection.session
     if session is None:
         return
-    share, key = agreement.primary(1).generate(), kem.kem(1).generate()
+    share, key = known_primary(1, "peer"), known_secondary(1, "peer")
     request = RekeyRequest(session.key_epoch + 1 + step.b % 3, 1, 1, share.share, key.public)
     signature = run.sign(labels.SIGN_REKEY_REQUEST, request.signed_part(), we_ask=True)
+    if step.b & 8:
+        signature = signature[:-1] if signature else bytes(64)
     payload = _spoil(run, replace(request, signature=signature).encode(), step.a)
     run.requested = (payload, share, key)
     _send_long(run, frames.REKEY_REQ, payload)
@@ -405,7 +408,7 @@ def _rekey_answer(run: Run, step: Step) -> None:
     """An answer to the session's own request, when its output has been read."""
     try:
         request = RekeyRequest.decode(run.asked)
-        share = agreement.primary(request.primary).generate()
+        share = known_primary(request.primary, "peer")
         primary_secret = share.exchange(request.share)
         ciphertext, secondary_secret = kem.kem(request.secondary).encapsulate(request.key)
     except QuantumGateError:
@@ -447,6 +450,8 @@ def _eof(run: Run, step: Step) -> None:
 
 def _time(run: Run, step: Step) -> None:
     run.now += step.a / 1000
+    if step.b & 1:
+        run.connection.expire(run.now)  # a timer that was set before something moved
     for _ in range(20):
         if run.connection.finished or run.connection.deadline() > run.now:
             return
@@ -459,7 +464,7 @@ def _drain(run: Run, step: Step) -> None:
         return
     data = run.connection.data_to_send(run.now)
     if data is not None and len(data) > 1:
-        bite = bytes(data[: 1 + step.a % (len(data) - 1)])
+        bite = bytes(data[: step.a % len(data)])
         run.connection.taken(len(bite), run.now)
         run.partial += bite
         run.holding = True
@@ -495,11 +500,11 @@ def _send(run: Run, channel: Any, step: Step) -> object:
         data = (NOISE if step.b & 2 else ROOT * 2000)[: step.b % 120_000]
     if channel.stream:
         return channel.write(data)
-    return channel.send(data, bool(step.b & 2)) if channel.ours else None
+    return channel.send(data, not step.b & 4)
 
 
 def _finish(run: Run, channel: Any, step: Step) -> object:
-    return channel.finish() if channel.stream or channel.ours else None
+    return channel.finish()
 
 
 def _reset(run: Run, channel: Any, step: Step) -> object:

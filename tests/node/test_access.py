@@ -1,4 +1,4 @@
-"""Access: the whole table of rules, dialling, rules by hand that last, and pins that never change."""
+"""Access: the whole table of rules, dialling, rules by hand that last."""
 
 from __future__ import annotations
 
@@ -10,11 +10,9 @@ from uuid import UUID
 from twisted.internet.defer import execute
 from twisted.trial.unittest import SynchronousTestCase
 
-from quantumgate.crypto.identity import Identity
 from quantumgate.errors import LocalError
 from quantumgate.ids import PeerUUID, parse_peer_uuid
 from quantumgate.node.access import Access
-from quantumgate.node.pins import Pins
 from quantumgate.node.state import State
 
 ONE = parse_peer_uuid("c0ffee00-1234-8abc-9def-0123456789ab")
@@ -88,17 +86,3 @@ class ByHandTests(AccessCase):
         self.successResultOf(access.deny(TWO))
         report = access.list()
         self.assertEqual((report.default, report.allow, report.deny), ("allow", [str(ONE)], [str(TWO)]))
-
-
-class PinTests(AccessCase):
-    def test_first_contact_pins_and_nothing_re_pins(self) -> None:
-        pins, peer, other = Pins(self.state), Identity.generate().public, Identity.generate().public
-        self.assertIsNone(pins.of(peer.uuid))
-        self.assertFalse(pins.contradicts(peer))
-        pins.pin(peer)
-        self.assertEqual(pins.of(peer.uuid), peer.fingerprint)
-        forged = type(peer)(peer.uuid, other.kind, other.bundle, other.fingerprint)
-        self.assertTrue(pins.contradicts(forged))
-        pins.pin(forged)
-        self.assertEqual(pins.of(peer.uuid), peer.fingerprint)
-        self.assertEqual(State.load(self.state.path, execute).pins, {peer.uuid: peer.fingerprint_text})

@@ -59,7 +59,7 @@ class RefusalTests(CircuitCase):
     def test_links_of_one_client_are_counted(self) -> None:
         """Eight a minute from one network; the ninth is told so at once, and nobody is dialled for it."""
         via = self.gates[0].uuid
-        peers = [self.connect(via=via) for _ in range(8)]
+        peers = [self.connect(via=via, seconds=0.1) for _ in range(8)]
         self.assertEqual(len(peers), 8)
         error = self.failed(self.client.connect(self.address(self.end, AWAY), via=via), ConnectFailed, 1)
         self.assertEqual(error.reason, "limit")

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from quantumgate.core.handshake import Established, Failed, HandshakeSettings, Initiator, KeyNeeded
+from quantumgate.core.handshake import Established, Failed, HandshakeSettings, Initiator, KeyNeeded, Verdict
 from quantumgate.core.state import InitiatorState
 from quantumgate.crypto import kem
 from quantumgate.crypto.kem import KemKey
 from quantumgate.crypto.suites import SECONDARIES
+from quantumgate.errors import BugError
 from quantumgate.wire.messages import MessageType, Retry, Select
 from tests.attacks.mallory import Listener, open_init
 from tests.core.handshake.duel import START, Duel, identity, settings
@@ -61,6 +62,44 @@ class WordsTests(SynchronousTestCase):
         self.assertEqual(duel.initiator.deadline(), START + 30)
         duel.initiator.expire(START + 30)
         self.assertEqual((self.failed(duel.initiator).reason, duel.flight("i")), ("deadline", b""))
+
+
+class ForgettingTests(SynchronousTestCase):
+    """Private halves and handshake keys are wiped, whichever way it ends."""
+
+    def test_keys_after_the_end(self) -> None:
+        for admitted in (True, False):
+            duel = Duel()
+            duel.verdicts["i"] = Verdict(admitted)
+            duel.responder.receive(duel.flight("i"), START)
+            duel.initiator.receive(duel.flight("r"), START)
+            keys = duel.initiator._keys
+            assert keys is not None
+            self.assertNotIn("wiped", repr(keys.prk1))
+            duel.answer_all()
+            for secret in (keys.prk1, keys.fin_i, keys.fin_r):
+                self.assertIn("wiped", repr(secret))
+
+    def test_private_halves_after_every_end(self) -> None:
+        def ended(how: int, duel: Duel) -> None:
+            if how == 0:
+                duel.initiator.eof(START)
+            elif how == 1:
+                duel.initiator.expire(START + 10)
+            elif how == 2:
+                duel.initiator.receive(bytes(64), START)
+            else:
+                duel.run()
+
+        for how in range(4):
+            duel = Duel()
+            attempt = duel.initiator._attempt
+            assert attempt is not None
+            share, (ciphertext, _secret) = attempt.primary.share, kem.kem(1).encapsulate(attempt.secondary.public)
+            ended(how, duel)
+            self.assertIsNotNone(duel.initiator.outcome)
+            self.assertRaises(BugError, attempt.primary.exchange, share)
+            self.assertRaises(BugError, attempt.secondary.decapsulate, ciphertext)
 
 
 class OfferTests(SynchronousTestCase):

@@ -10,7 +10,7 @@ from quantumgate.core.state import ResponderState
 from quantumgate.crypto.secret import Secret
 from quantumgate.wire.limits import EARLY_RECORDS_BYTES, FIRST_FLIGHT_BYTES
 from quantumgate.wire.messages import Header, MessageType
-from tests.attacks.mallory import Dialler, seal_init
+from tests.attacks.mallory import Dialler, open_init, seal_init
 from tests.core.handshake.duel import START, Duel, identity, settings
 
 
@@ -153,9 +153,9 @@ class KeepingTests(SynchronousTestCase):
         duel = Duel(settings("alice", psk=old), bob)
         duel.responder.receive(duel.flight("i"), START)
         duel.initiator.receive(duel.flight("r"), START)
-        duel.flight("i")
-        other = Duel(settings("alice", psk=bob.psk), bob, seed=1)
-        duel.responder.receive(other.flight("i"), START)
+        second = open_init(bob.candidates[-1], duel.flight("i"))
+        self.assertEqual(second.init.primary.group, 2)
+        duel.responder.receive(seal_init(bob.candidates[0], second.salt, second.header, second.body), START)
         self.assertIs(duel.responder.state, ResponderState.DRAINING)
 
     def test_blame(self) -> None:

@@ -122,9 +122,10 @@ class Dialogue:
         self.channels[number] = Channel(sender, kind, extender, ways, parts)
 
     def _on_channel(self, sender: str, frame: Frame) -> None:
-        require(frame.channel in self.channels, VIOLATION, "a channel that was never opened")
-        channel = self.channels[frame.channel]
-        if channel.over:
+        owner = "I" if frame.channel % 2 else "R"
+        require(0 < frame.channel <= self.highest[owner], VIOLATION, "a channel that was never opened")
+        channel = self.channels.get(frame.channel)
+        if channel is None or channel.over:
             return
         if frame.kind == frames.CH_ACCEPT:
             require(sender != channel.opener and not channel.accepted, VIOLATION, "CH_ACCEPT")

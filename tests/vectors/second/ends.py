@@ -32,7 +32,7 @@ class End:
     def send(self, me: str, said: list[Frame], padding_octets: int) -> bytes:
         """A record of my own."""
         record = self.ways[me].seal(b"".join(frame.encode() for frame in said) + bytes(padding_octets))
-        self._said(me, said)
+        self.said(me, said)
         return record
 
     def receive(self, sender: str, record: bytes) -> tuple[list[Frame], int]:
@@ -41,10 +41,11 @@ class End:
         body, rest = self.ways[sender].open(record, receiver.numbers["max_record"])
         require(rest == b"", "record", "something stands behind the record")
         said = frames.read_frames(body)
-        self._said(sender, said)
+        self.said(sender, said)
         return said, len(body) - sum(len(frame.encode()) for frame in said)
 
-    def _said(self, sender: str, said: list[Frame]) -> None:
+    def said(self, sender: str, said: list[Frame]) -> None:
+        """Frames of one side, in their order."""
         for frame in said:
             payload = self.dialogue.take(sender, frame)
             if payload is not None:
@@ -75,6 +76,7 @@ class Talker(End):
         self.rekey: Rekey | None = None
         self.given_up: Rekey | None = None
         self.response: bytes | None = None
+        self.responded = False
         self.switched: set[str] = set()
 
     def padding_rule(self) -> tuple[int, int]:
@@ -107,14 +109,15 @@ class Talker(End):
 
     def _answer(self, payload: bytes) -> None:
         require(payload == self.response, "rekey", "another REKEY_RSP")
+        self.responded = True
 
     def _answered(self, payload: bytes) -> None:
         require(self.rekey is not None and self.response is None, "malformed", "REKEY_RSP that nobody asked for")
-        self.response = payload
+        self.response, self.responded = payload, True
         if self.rekey is not None:
             self.rekey.answered(payload)
 
     def _switch(self, sender: str) -> None:
-        require(self.response is not None and sender not in self.switched, "malformed", "KEY_SWITCH")
+        require(self.responded and sender not in self.switched, "malformed", "KEY_SWITCH")
         self.switched.add(sender)
         super()._switch(sender)

@@ -41,6 +41,7 @@ class Responder(Side):
     def __init__(self, inputs: Inputs) -> None:
         super().__init__(inputs, inputs.responder)
         self.allowed = inputs.lists("allowed_by_responder")
+        self.uuid = uuid_of(self.own.identity.bundle)
         self.wanted: Select | None = None
         self.first: Init | None = None
 
@@ -67,7 +68,7 @@ class Responder(Side):
     def _open_header(self, wire: bytes) -> Header:
         """The keys in the order of section 2 (a vector has no previous UUID or secret)."""
         require(len(wire) >= 64, "header INIT", "too few octets")
-        targets = [self.parts["target"]] if self.first else [uuid_of(self.own.identity.bundle), bytes(16)]
+        targets = [self.parts["target"]] if self.first else [self.uuid, bytes(16)]
         for target in targets:
             o1 = crypto.keys(crypto.extract(wire[:32], schedule.target_root(self.prk0, target)), "o1")
             try:

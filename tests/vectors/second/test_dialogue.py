@@ -80,7 +80,9 @@ class Lines(SynchronousTestCase):
         ended = [HELLO, *once, ("R", Frame(CH_RESET, b"\0\0", 5))]
         for kind, data in ((CH_ACCEPT, b""), (CH_RESET, b"\0\0"), (MSG, b""), (WINDOW, bytes(8))):
             self.assertEqual(outcome([HELLO, *once, ("I", Frame(kind, data, 9))]), "violation")
-            self.assertEqual(outcome([*ended, ("I", Frame(kind, data, 5))]), "")
+            self.assertEqual(outcome([HELLO, *once, ("I", Frame(kind, data, 2))]), "violation")
+            for number in (1, 3, 5):
+                self.assertEqual(outcome([*ended, ("I", Frame(kind, data, number))]), "", "ended, or left out")
         for turn in (*once[:1], ("I", Frame(CH_OPEN, MESSAGES, 3)), ("I", Frame(CH_OPEN, MESSAGES, 8)),
                      ("R", Frame(CH_OPEN, MESSAGES, 9))):
             self.assertEqual(outcome([*ended, turn]), "violation")
@@ -136,7 +138,7 @@ class Messages(SynchronousTestCase):
         for turns in ([first, first], [msg("I", 1, 0, b"a")], [msg("I", 1, 2, b"a")], [first, msg("I", 1, 4, b"b")],
                       [first, msg("I", 1, 8, b"")], [msg("I", 1, 9, u(4, 3) + b"a")], [msg("I", 1, 3, b"\0\0\0")],
                       [first, msg("I", 1, 0, b"")], [first, msg("I", 1, 2, b"bcd")], [first, msg("I", 1, 2, b"b")],
-                      [msg("I", 1, 8, b"a")]):
+                      [msg("I", 1, 8, b"a")], [first, msg("I", 1, 0, b"bcd")]):
             self.assertEqual(outcome([*channel, *turns]), "malformed", turns)
         self.assertEqual(outcome([*channel, msg("I", 1, 1, u(4, 1001) + b"a")]), "violation")
 

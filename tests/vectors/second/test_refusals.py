@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from . import crypto, flights, frames, identity, replay, vector
+from . import crypto, flights, frames, identity, replay, schedule, vector
 from .flights import Answer, Header, Init, Proof, Select, Share
 from .octets import Refused, lp, read_ids, read_tlvs, tlv, u
 from .replay import Played
@@ -91,6 +91,7 @@ class Bodies(SynchronousTestCase):
             bad = bytearray(good.encode())
             bad[at] = value
             self.assertEqual(step_of(Header.decode, bytes(bad), flights.RESP), "header")
+        self.assertEqual(step_of(Header.decode, good.encode(), flights.INIT), "header")
         fin = Header(flights.FIN, 1, 6).encode()
         self.assertEqual(step_of(Header.decode, fin, flights.FIN), "header")
 
@@ -127,6 +128,9 @@ class Bodies(SynchronousTestCase):
         answer = Answer(share, share, Select(1, 1, 1))
         self.assertEqual(Answer.decode(answer.encode()), answer)
         self.assertEqual(step_of(Select.decode, bytes(8)), "SELECT")
+        mine = Proof(b"b", b"", b"s", bytes(64))
+        self.assertEqual(Proof.decode_r(mine.encode()), mine)
+        self.assertEqual(step_of(Proof.decode_r, replace(mine, confirm=bytes(63)).encode()), "BODY2B")
         nameless = Proof(None, tlv(0x0B, b"\1"), None, bytes(64), b"")
         self.assertEqual(Proof.decode_i(nameless.encode()), nameless)
         for bad in (replace(nameless, ext=tlv(0x0B, b"\3")), replace(nameless, ext=b""), replace(nameless, confirm=b""),
@@ -162,6 +166,18 @@ class Numbers(SynchronousTestCase):
         for group, share in bad:
             private = u(crypto.SHARE_OCTETS[group] if group != 3 else 66, 77)
             self.assertEqual(step_of(crypto.agree, group, private, share), "share", share.hex())
+
+    def test_exports(self) -> None:
+        """A long one goes on where a short one ends, to 255 blocks; a box is at least a tag."""
+        long = schedule.export(b"e" * 64, "a label", b"a context", 16_320)
+        self.assertEqual((len(long), long[:32]), (16_320, schedule.export(b"e" * 64, "a label", b"a context", 32)))
+        self.assertEqual(long[64:128], crypto.mac(b"e" * 64, long[:64] + b"qg1 exp" + lp(b"a label")
+                                                  + lp(crypto.sha512(b"a context")) + b"\2"))
+        self.assertEqual(step_of(schedule.export, b"e" * 64, "a label", b"a context", 16_321), "export")
+        keys = crypto.Keys(bytes(32), bytes(12))
+        for aead in (1, 2):
+            self.assertEqual(crypto.unseal(keys, 3, b"", crypto.seal(keys, 3, b"", b"", aead), aead, "box"), b"")
+            self.assertEqual(step_of(crypto.unseal, keys, 3, b"", bytes(15), aead, "box"), "box")
 
     def test_kem_keys(self) -> None:
         """A coefficient of 3329 is refused in either place, 3328 and a key of zeros are not."""
@@ -214,6 +230,9 @@ class Frames(SynchronousTestCase):
             whole = frames.Pieces()
             taken = [whole.take(piece) for piece in frames.in_pieces(frames.REKEY_REQ, payload, cut)]
             self.assertEqual((taken[-1], set(taken[:-1]) - {None}), (payload, set()))
+        many = frames.Frame(frames.PING, bytes(8)).encode() * 4096
+        self.assertEqual(len(frames.read_frames(many)), 4096)
+        self.assertEqual(step_of(frames.read_frames, many + many[:16]), "malformed")
         middle, first = frames.Frame(frames.SESSION, b"a"), frames.Frame(frames.SESSION, b"a", flags=1)
         empty, long = frames.Frame(frames.SESSION, b"", flags=1), frames.Frame(frames.SESSION, bytes(65_537), flags=3)
         for turn in ((middle,), (first, first), (empty,), (long,)):
