@@ -63,8 +63,8 @@ class IExtenderHost(Interface):
     """All that a guest sees of the node."""
 
     uuid = Attribute("PeerUUID of this node")
-    clock = Attribute("IReactorTime")
-    log = Attribute("twisted.logger.Logger")
+    clock = Attribute("IReactorTime, to be used instead of the reactor")
+    log = Attribute("twisted.logger.Logger of the guest's own name")
     data_directory = Attribute("pathlib.Path, the guest's own, made on first use")
     store = Attribute("a MutableMapping[str, bytes] of its own")
 

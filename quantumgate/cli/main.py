@@ -81,10 +81,10 @@ def _code(error: QuantumGateError, arguments: list[str]) -> int:
 
     if isinstance(error, NoNodeRunning):
         return NO_NODE
+    reason = error.reason if isinstance(error, NodeRefused) else ""
     if "ping" not in arguments:
-        return FAILED
-    wrong = isinstance(error, NodeRefused) and error.reason in {"refused", "wrong-arguments"}
-    return PING_WRONG_USE if wrong else PING_UNREACHABLE
+        return WRONG_USE if reason == "bad-address" else FAILED
+    return PING_WRONG_USE if reason in {"bad-address", "refused", "wrong-arguments"} else PING_UNREACHABLE
 
 
 def _is_ping(error: click.UsageError, arguments: list[str]) -> bool:

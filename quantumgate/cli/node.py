@@ -12,8 +12,27 @@ import click
 
 from quantumgate.cli import output, place
 from quantumgate.cli.place import Place
+from quantumgate.errors import LocalError
 
 PING_RELAYED, PING_UNREACHABLE = 1, 2
+
+
+class PeerName(click.ParamType):  # type: ignore[type-arg]  # generic in stubs alone
+    """A peer's UUID, looked at before any node is asked: a slip of the pen is wrong use."""
+
+    name = "uuid"
+
+    def convert(self, value: Any, parameter: click.Parameter | None, context: click.Context | None) -> str:
+        from quantumgate.ids import parse_peer_uuid
+
+        try:
+            return str(parse_peer_uuid(str(value)))
+        except LocalError as error:
+            self.fail(f"{error} (a peer's UUID has the form xxxxxxxx-xxxx-8xxx-..., as qgate id shows it)", parameter,
+                      context)
+
+
+PEER = PeerName()
 
 
 @click.command(short_help="Phase, reason, advice, totals.")
@@ -116,7 +135,7 @@ def connect(where: Place, address: str) -> None:
 
 
 @click.command(short_help="End the session with a peer.")
-@click.argument("uuid")
+@click.argument("uuid", type=PEER)
 @place.options
 @place.passed
 def disconnect(where: Place, uuid: str) -> None:
@@ -216,7 +235,7 @@ def _access_change(name: str, what: str) -> click.Command:
     Example:
       qgate access {name} 0b51a0f2-3c4d-8100-8888-000000000001
     """)
-    @click.argument("uuid")
+    @click.argument("uuid", type=PEER)
     @place.options
     @place.passed
     def change(where: Place, uuid: str) -> None:

@@ -86,6 +86,8 @@ async def ping(errand: Errand, arguments: PingArguments) -> Any:
         try:
             report = await errand.node.ping(arguments.target)
         except ConnectFailed as error:
+            if error.reason == "bad-address":
+                raise
             errand.emit({"sequence": sequence, "error": error_body(error)})
         else:
             times.append(report.rtt_seconds)

@@ -260,7 +260,7 @@ class Contact:
 
     def _closed(self, event: Closed) -> None:
         self.over = True
-        self.ending = event.text or event.reason
+        self.ending = event.text or event.reason.replace("-", " ")
         pongs, self._pongs = self._pongs, []
         for pong in pongs:
             pong.errback(SessionClosed(event.text or event.reason, event.code))

@@ -118,25 +118,32 @@ class Party(Extender):
 extender = maker(Party, name="party", uuid=UUID, summary="plays a part in the acceptance runs")
 
 
+def waited_seconds() -> float:
+    """How long this thread was ready to run while others had the processors; 0 where the system does not say."""
+    try:
+        with open("/proc/thread-self/schedstat", encoding="ascii") as file:
+            return int(file.read().split()[1]) / 1e9
+    except OSError:
+        return 0.0
+
+
 class TurnWatch:
-    """The longest that the reactor was busy with other things than this watch, in seconds, since ``reset``."""
+    """The longest that the reactor was away from this watch, in seconds, since it began: by the clock, and without
+    the time in which other processes had the processor (which is a matter of the machine, not of the node)."""
 
     EVERY_SECONDS = 0.001
 
     def __init__(self) -> None:
         self.longest_seconds = self.busiest_seconds = 0.0
-        self._at, self._cpu = time.perf_counter(), time.thread_time()
+        self._at, self._waited = time.perf_counter(), waited_seconds()
         task.LoopingCall(self._look).start(self.EVERY_SECONDS, now=False)
 
-    def reset(self) -> None:
-        self.longest_seconds = self.busiest_seconds = 0.0
-
     def _look(self) -> None:
-        """Seconds of the clock, which other processes lengthen, and of this thread's own work."""
-        now, cpu = time.perf_counter(), time.thread_time()
-        self.longest_seconds = max(self.longest_seconds, now - self._at - self.EVERY_SECONDS)
-        self.busiest_seconds = max(self.busiest_seconds, cpu - self._cpu)
-        self._at, self._cpu = now, cpu
+        now, waited = time.perf_counter(), waited_seconds()
+        away = now - self._at - self.EVERY_SECONDS
+        self.longest_seconds = max(self.longest_seconds, away)
+        self.busiest_seconds = max(self.busiest_seconds, away - (waited - self._waited))
+        self._at, self._waited = now, waited
 
 
 def say_epoch(node: Any, watch: TurnWatch) -> None:

@@ -58,7 +58,8 @@ class ExitCodeTests(SynchronousTestCase):
         self.nowhere = ("--data", str(Path(self.mktemp()).absolute()))
 
     def test_wrong_use(self) -> None:
-        for arguments in (("nonsense",), ("connect",), ("peers", "--nonsense"), ("disconnect", UUID, UUID)):
+        for arguments in (("nonsense",), ("connect",), ("peers", "--nonsense"), ("disconnect", UUID, UUID),
+                          ("disconnect", "me"), ("access", "allow", UUID[:-1]), ("access", "remove", "")):
             outcome = qgate(*arguments)
             self.assertEqual((outcome.code, outcome.out), (2, ""), arguments)
             self.assertIn("Error:", outcome.err)

@@ -79,13 +79,18 @@ class NodeTests(TestCase):
     async def test_disconnect(self) -> None:
         self.assertEqual((await self.qgate("disconnect", str(FRIEND))).out, f"disconnected from {FRIEND}\n")
         self.assertIn("is not connected", (await self.qgate("disconnect", str(FRIEND), code=1)).err)
-        self.assertIn("not a peer UUID", (await self.qgate("disconnect", "me", code=1)).err)
+        self.assertIn("not a peer UUID", (await self.qgate("disconnect", "me", code=2)).err)
+
+    async def test_what_is_no_address_is_wrong_use(self) -> None:
+        for command, code in (("connect", 2), ("ping", 64)):
+            outcome = await self.qgate(command, "nonsense", code=code)
+            self.assertEqual((outcome.out, outcome.err), ("", "qgate: nonsense: not an endpoint\n"))
 
     async def test_ping_direct(self) -> None:
         outcome = await self.qgate("ping", str(FRIEND), "--count", "2", "--interval", "0")
         lines = outcome.out.splitlines()
         self.assertEqual(lines[0], f"1: 1.00 ms from {FRIEND} at tcp:192.0.2.7:9999, direct")
-        self.assertEqual(lines[-1], "2 sent, 2 answered; least / median / most 1.00 ms / 2.00 ms / 2.00 ms")
+        self.assertEqual(lines[-1], "2 sent, 2 answered; least / median / most 1.00 ms / 1.50 ms / 2.00 ms")
 
     async def test_ping_relayed(self) -> None:
         self.node.relayed = True

@@ -28,6 +28,7 @@ from quantumgate.errors import ConnectFailed, LocalError
 ME = UUID("b9a1d3a4-7c1e-8100-9a1b-0c2d3e4f5a6b")
 FRIEND = UUID("0b51a0f2-3c4d-8100-8888-000000000001")
 STRANGER = UUID("0b51a0f2-3c4d-8100-8888-000000000002")
+NO_ADDRESS = "nonsense"
 FRIEND_ADDRESS = f"qg://{FRIEND}@192.0.2.7:9999"
 
 ALGORITHMS = AlgorithmsReport(primary="X25519", secondary="ML-KEM-768", symmetric="AES-256-GCM", hash="SHA-512",
@@ -120,6 +121,8 @@ class FakeNode:
     def connect(self, address: str) -> Awaitable[FakePeer]:
         if self.hangs is not None:
             return self.hangs
+        if address == NO_ADDRESS:
+            return fail(ConnectFailed("bad-address", f"{address}: not an endpoint"))
         if str(FRIEND) not in address:
             return fail(ConnectFailed("no-answer", f"nobody answered at {address}", advice="is the UUID right?"))
         self.connected.append(FRIEND)
@@ -132,6 +135,8 @@ class FakeNode:
         return succeed(None)
 
     def ping(self, target: str) -> Awaitable[PingReport]:
+        if target == NO_ADDRESS:
+            return fail(ConnectFailed("bad-address", f"{target}: not an endpoint"))
         self.pings += 1
         if str(FRIEND) not in target or self.pings in self.pings_lost:
             return fail(ConnectFailed("no-answer", f"nobody answered at {target}", advice="is it running?"))

@@ -10,7 +10,7 @@ from quantumgate.core.channel import GATHER_BYTES, GATHERED_BYTES, HEADS_KEPT, Q
 from quantumgate.errors import ChannelReset, LimitError, LocalError, SessionClosed
 from quantumgate.wire import frames
 from quantumgate.wire.codes import CloseCode, ResetCode
-from quantumgate.wire.limits import MESSAGE_CREDIT_BYTES, MIB
+from quantumgate.wire.limits import MESSAGE_CREDIT_BYTES, MIB, RESET_TEXT_BYTES
 from tests.core.handshake.duel import SeededRandom
 from tests.core.sessions import ECHO, PLAIN, Mallory, Pair, replace, tuned
 
@@ -463,6 +463,18 @@ class EndTests(Case):
             self.assertEqual((end.code, [end.code for end in pair.bob.ends[id(theirs)]]), (code, [code]))
             self.assertEqual((mine.queued_bytes, pair.alice.session.queued_bytes), (0, 0))
             self.assertRaises(ChannelReset, mine.write, b"x")
+
+    def test_a_text_is_cut(self) -> None:
+        for size in (RESET_TEXT_BYTES, RESET_TEXT_BYTES + 1):
+            pair = Pair()
+            mine, theirs = self.both(pair)
+            theirs.reset(0, "x" * size)
+            pair.pump()
+            self.assertTrue(str(pair.alice.ends[id(mine)][0]).endswith(": " + "x" * RESET_TEXT_BYTES))
+            mallory = Mallory()
+            mallory.open(1)
+            mallory.say(frames.frame(frames.CH_RESET, bytes(2) + b"x" * size, 1))
+            self.assertEqual(mallory.side.end is None, size == RESET_TEXT_BYTES)
 
     def test_reset_before_it_was_opened(self) -> None:
         """Nobody hears of it."""

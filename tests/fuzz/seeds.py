@@ -122,7 +122,7 @@ def flow() -> list[Script]:
         [options(O.TIGHT), record(opened(1, MESSAGES)), busy(), record(whole(1, data[:5000])), busy(3),
          record(opened(3, MESSAGES), whole(3, b"x")), busy(1), Step(Kind.CONSUME, 0)],
         [busy(2), record(opened(1, STREAM)), Step(Kind.SEND, 0, 100), busy(0)],
-        [record(opened(1, MESSAGES), opened(3, STREAM)), Step(Kind.SEND, 0, 5), *(Step(Kind.FINISH, n) for n in (0, 1))],
+        [record(opened(1, MESSAGES), opened(3, STREAM)), Step(Kind.SEND), Step(Kind.FINISH), Step(Kind.FINISH, 1)],
         [options(O.LARGE), record(opened(1, MESSAGES), whole(1, (1 << 20).to_bytes(4, "big") + block[4:], 4))],
         [Step(Kind.HOLD_OUTPUT, 1), *(Step(Kind.OPEN, 1, n) for n in (1, 2, 3)),
          *(Step(Kind.SEND, n, 60_000) for n in (0, 1, 2)), Step(Kind.HOLD_OUTPUT), *(Step(Kind.DRAIN),) * 2],

@@ -142,7 +142,8 @@ class Exits:
                 continue
             there += 1
             self._dial(known, text)
-        self._again(min(waits, default=None))
+        if waits:
+            self._again(min(waits))
 
     def _dial(self, known: KnownExit, text: str) -> None:
         self._dials.add(known.uuid)

@@ -11,15 +11,16 @@ from ipaddress import ip_address
 from typing import Any
 
 from twisted.internet import error
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, DeferredSemaphore
 from twisted.internet.endpoints import serverFromString
-from twisted.internet.interfaces import IHostnameResolver, IResolutionReceiver
 from twisted.internet.protocol import ClientFactory, Factory
-from zope.interface import implementer
+from twisted.internet.threads import deferToThreadPool
 
 from .destination import Address
 
 BIND_BACKLOG = 4
+LOOKUPS_MOST = 5
+"""Names that are looked up at once: half of the reactor's threads, which others need, too."""
 
 
 class World:
@@ -29,6 +30,7 @@ class World:
         if reactor is None:
             from twisted.internet import reactor
         self._reactor: Any = reactor
+        self._lookups = DeferredSemaphore(LOOKUPS_MOST)
 
     def listen(self, description: str, factory: Factory) -> Deferred[Any]:
         """A port for programs. A unix socket is for its owner alone, unless the string says a mode."""
@@ -60,11 +62,20 @@ class World:
         return dial.done
 
     def resolve(self, name: str) -> Deferred[Sequence[Address]]:
-        """All addresses of a name, IPv4 and IPv6, none where it has none."""
-        receiver = _Receiver()
-        resolver: IHostnameResolver = self._reactor.nameResolver
-        resolver.resolveHostName(receiver, name)
-        return receiver.done
+        """All addresses of a name, IPv4 and IPv6, none where it has none. Many at once wait for each other."""
+        return self._lookups.acquire().addCallback(self._look_up, name)
+
+    def _look_up(self, lookups: DeferredSemaphore, name: str) -> Deferred[Sequence[Address]]:
+        answer: Deferred[Sequence[Address]] = Deferred()
+
+        def answered(result: Any) -> None:
+            # the thread was busy until now, however long ago the caller gave up
+            lookups.release()
+            if not answer.called:
+                answer.callback(result)  # a Failure fails it
+
+        deferToThreadPool(self._reactor, self._reactor.getThreadPool(), addresses_of, name).addBoth(answered)
+        return answer
 
     def is_own(self, address: Address) -> bool:
         """Whether it is an address of this machine: then the way to it begins there. Nothing is sent."""
@@ -102,24 +113,14 @@ class _Dial(ClientFactory):
             self.done.errback(reason)
 
 
-@implementer(IResolutionReceiver)
-class _Receiver:
-    """Collects the addresses of one name."""
-
-    def __init__(self) -> None:
-        self._found: list[Address] = []
-        self.done: Deferred[Sequence[Address]] = Deferred()
-
-    def resolutionBegan(self, resolution: Any) -> None:
-        """Nothing to do."""
-
-    def addressResolved(self, address: Any) -> None:
-        """One more, each once."""
-        found = ip_address(address.host.partition("%")[0])
-        if found not in self._found:
-            self._found.append(found)
-
-    def resolutionComplete(self) -> None:
-        """That was all."""
-        if not self.done.called:
-            self.done.callback(self._found)
+def addresses_of(name: str) -> Sequence[Address]:
+    """What the system's resolver knows, each address once; blocks. Raises OSError where it could not be asked."""
+    try:
+        found = socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)
+    except UnicodeError:  # what no name can be, such as two dots in a row
+        return []
+    except socket.gaierror as problem:
+        if problem.errno in (socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)):
+            return []
+        raise
+    return list(dict.fromkeys(ip_address(str(place[0]).partition("%")[0]) for *_, place in found))

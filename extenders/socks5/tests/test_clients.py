@@ -508,3 +508,30 @@ class UdpTests(LoopbackCase):
         second = await self.thread(Caller, self.port)
         self.assertEqual((await self.thread(second.asks, 3, "0.0.0.0", 0))[0], Code.FAILURE)
         second.line.close()
+
+
+class ResolverTests(LoopbackCase):
+    """The world of an exit, for names that need no network."""
+
+    async def test_names_of_this_machine(self) -> None:
+        """Addresses come each once; a name that is an address is one; nonsense has none."""
+        from ipaddress import ip_address
+
+        from quantumgate_socks5.world import World
+
+        world = World()
+        self.assertIn(ip_address("127.0.0.1"), await world.resolve("localhost"))
+        self.assertEqual(await world.resolve("127.0.0.1"), [ip_address("127.0.0.1")])
+        self.assertEqual(await world.resolve("2130706433"), [ip_address("127.0.0.1")])
+        for nonsense in ("a..b", "a" * 64 + ".example"):
+            self.assertEqual(await world.resolve(nonsense), [], nonsense)
+        many = [world.resolve("127.0.0.1") for _ in range(20)]
+        self.assertEqual([len(await each) for each in many], [1] * 20)
+
+    async def test_own_addresses(self) -> None:
+        from ipaddress import ip_address
+
+        from quantumgate_socks5.world import World
+
+        self.assertTrue(World().is_own(ip_address("127.0.0.1")))
+        self.assertFalse(World().is_own(ip_address("192.0.2.1")))

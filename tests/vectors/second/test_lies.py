@@ -111,6 +111,17 @@ class LyingResponder(SynchronousTestCase):
             bent(pair.responder, body=bent_answer(change))
             self.assertEqual(self.refused(pair), step)
 
+    def test_what_was_offered_but_not_sent(self) -> None:
+        """SELECT names a pair of I's lists for which I sent no shares."""
+        for changes in ({"primary": 2}, {"secondary": 2}):
+            pair = free("anonymous")
+            bent(pair.responder, body=bent_answer(partial(self.with_select, changes)))
+            self.assertEqual(self.refused(pair), "SELECT")
+
+    def with_select(self, changes: dict[str, int], answer: Answer) -> Answer:
+        """Another SELECT."""
+        return replace(answer, select=replace(answer.select, **changes))
+
     def stubborn(self, select: Select) -> Stubborn:
         """An R that wants this."""
         responder = Stubborn(Inputs(Node(vector.load("handshake/retry")["inputs"], set())))

@@ -1,0 +1,198 @@
+"""Every limit has a test that reaches it, or a reason why nothing can. A new limit without an entry here fails.
+
+The numbers themselves are held to their page in ``test_limits.py``.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import fields, replace
+from importlib import import_module
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from quantumgate.errors import MalformedError
+from quantumgate.wire import limits
+from quantumgate.wire.messages import Init
+from tests.house import ROOT
+from tests.wire.test_messages import INIT
+
+UNITS_OF_MEASURE = frozenset({"KIB", "MIB", "GIB", "DEFAULT_LIMITS"})
+NOT_BUILT = {
+    "FUTURE_SALT_ENTRIES": "salts from too far ahead are refused and not remembered",
+    "CONTROL_RATE_BYTES": "control is coalesced within its budgets: nothing to cap (ADR 0011)",
+    "transport_sealed_bytes": "one record is sealed ahead, and the socket's own mark bounds the rest",
+    "memory_bytes": "sessions are not yet ended for memory",
+    "progress_bytes": "progress is measured as a rate alone",
+    "duplicate_drain_seconds": "a duplicate is closed like any other session",
+}
+"""Numbers that no code reads yet: nobody can reach them. To use one is to move it into REACHED."""
+
+REACHED = {
+    "FIRST_FLIGHT_BYTES": "attacks.test_rows_01_13_first_flight.CapTests.test_a_header_that_announces_too_much",
+    "FIRST_FLIGHT_MCELIECE_BYTES":
+        "core.handshake.test_responder.KeepingTests."
+        "test_large_first_flights_where_mceliece_is_enabled",
+    "MSG1_PAD_BYTES": "core.handshake.test_sizes.SizesTests.test_draws_reach_both_ends_and_not_further",
+    "MSG2_TOTAL_BYTES": "core.handshake.test_handshake.DiallerSettingsTests.test_lengths_on_the_wire",
+    "MSG3_TOTAL_BYTES": "core.handshake.test_handshake.DiallerSettingsTests.test_lengths_on_the_wire",
+    "MESSAGE_STEP_BYTES": "core.handshake.test_sizes.SizesTests.test_totals",
+    "CANDIDATE_KEYS": "core.handshake.test_settings.SettingsTests.test_at_most_four_candidates_the_likeliest_first",
+    "RETRIES_PER_CONNECTION": "attacks.test_rows_01_13_identity.Row13Tests.test_a_second_retry",
+    "ANSWERS_PER_SECOND": "core.test_replay.BudgetTests.test_a_burst_then_the_rate",
+    "SALT_ENTRIES": "core.test_replay.ReplayTests.test_capacity_covers_twelve_minutes_of_the_budget",
+    "OFFER_LIST_IDS": "wire.test_messages.FieldTests.test_lists",
+    "VERSION_LIST_IDS": "wire.test_limits_reached.HereTests.test_the_longest_list_of_versions",
+    "TOKEN_BYTES": "wire.test_messages.FieldTests.test_token_and_versions",
+    "EARLY_RECORDS_BYTES": "core.handshake.test_responder.KeepingTests.test_records_before_the_verdict_are_bounded",
+    "RECORD_HEADER_BYTES": "core.test_records.RecordTests.test_comes_back_in_order",
+    "TAG_BYTES": "core.test_records.RecordTests.test_comes_back_in_order",
+    "RECORD_OVERHEAD_BYTES": "core.test_records.RecordTests.test_comes_back_in_order",
+    "FRAME_HEADER_BYTES": "wire.test_frames.FrameTests.test_a_frame_byte_by_byte",
+    "MAX_RECORD_RANGE_BYTES": "wire.test_session_tlvs.SessionBlockTests.test_ranges_are_exact",
+    "FIRST_RECORD_BYTES": "core.test_session.TellingTests.test_a_slow_path_has_small_records",
+    "MAX_FRAMES_PER_RECORD": "core.test_incoming.RecordTests.test_the_most_frames",
+    "RECORD_COUNTER_MAX": "core.test_records.RecordTests.test_the_last_number",
+    "KEY_RECORDS_MAX": "attacks.test_row_20_rekey.Row20HardStopTests.test_records_under_one_key",
+    "KEY_BYTES_MAX": "attacks.test_row_20_rekey.Row20HardStopTests.test_bytes_under_one_key",
+    "BULK_WIRE_BYTES": "core.test_padding.SizeTests.test_bulk_stays",
+    "PADME_FLOOR_BYTES": "core.test_padding.SizeTests.test_floor",
+    "CONTROL_MESSAGE_BYTES": "core.test_incoming.RecordTests.test_long_messages_to_their_last_byte",
+    "LABEL_BYTES": "wire.test_frames.ChannelOpenTests.test_label_bytes",
+    "CLOSE_TEXT_BYTES": "wire.test_frames.ReasonTests.test_bounds",
+    "RESET_TEXT_BYTES": "core.test_channel.EndTests.test_a_text_is_cut",
+    "MESSAGE_TOTAL_BYTES": "core.test_channel.MessageTests.test_forms",
+    "CONTROLS_WAITING_MAX": "core.test_incoming.BudgetTests.test_answers_that_nobody_reads",
+    "MESSAGE_CREDIT_BYTES": "core.test_channel.MessageTests.test_window_is_exact",
+    "FIRST_WINDOW_BYTES": "wire.test_session_tlvs.SessionBlockTests.test_ranges_are_exact",
+    "FIRST_CHANNELS": "wire.test_session_tlvs.SessionBlockTests.test_ranges_are_exact",
+    "INITIAL_WINDOWS_SUM_BYTES": "settings.test_ranges.RangeTests.test_together",
+    "MAX_MESSAGE_CEILING_BYTES": "wire.test_session_tlvs.SessionBlockTests.test_ranges_are_exact",
+    "WINDOW_GROWTH_SHARE": "core.test_credit.PoolTests.test_growth_has_half",
+    "INFLATED_PER_CHANNEL": "core.test_hands.InflatedTests.test_one_a_channel",
+    "OPENS_WAITING_MAX": "core.test_outgoing.OpenTests.test_bounds",
+    "LATE_FRAMES_PER_OPEN": "core.test_incoming.LateTests.test_three_a_channel",
+    "LATE_FRAMES_MAX": "core.test_incoming.LateTests.test_only_so_many",
+    "CHANNEL_ID_MAX": "core.test_session.IdsTests.test_the_last_one_lives",
+    "COMPRESS_MIN_BYTES": "core.test_compression.ChoiceTests.test_short_ones_are_left_alone",
+    "COMPRESS_MIN_GAIN": "wire.test_compressed.DeflateTests.test_what_gains_too_little_stays",
+    "COMPRESS_SKIP_MIN": "core.test_compression.ChoiceTests.test_two_misses_cost_sixteen_then_twice_as_many",
+    "COMPRESS_SKIP_MAX": "core.test_compression.ChoiceTests.test_two_misses_cost_sixteen_then_twice_as_many",
+    "INFLATE_RATIO_MAX": "wire.test_compressed.InflateTests.test_the_ratio_is_exact",
+    "INFLATE_RATIO_FROM_BYTES": "wire.test_compressed.InflateTests.test_the_ratio_counts_from_one_mebibyte",
+    "BUDGET_PACE": "core.test_outgoing.OpenTests.test_behind_a_thousand_streams",
+    "FLOOD_BURST_FACTOR": "core.test_incoming.BudgetTests.test_a_burst",
+    "INTERACTIVE_SHARE": "core.test_outgoing.ClassTests.test_the_first_class_leaves_a_quarter",
+    "SLOW_PATH_BYTES_PER_SECOND": "core.test_session.TellingTests.test_a_slow_path_has_small_records",
+    "WINDOW_FREE_RAISE_BYTES": "core.test_incoming.BudgetTests.test_what_is_free",
+    "EXT_UPDATE_GAP_SECONDS": "core.test_outgoing.ControlTests.test_only_the_newest_list_and_one_a_second",
+    "PING_GAP_SECONDS": "core.test_liveness.AskedTests.test_another_waits_for_its_gap",
+    "REKEY_VOLUME_BYTES": "settings.test_resolve.LevelTests.test_a_number_below_the_level_wins",
+    "max_record_bytes": "core.test_session.BeginningTests.test_the_record_size_is_the_smaller",
+    "max_message_bytes": "core.test_channel.MessageTests.test_max_message_is_the_peers",
+    "initial_window_bytes": "core.test_channel.StreamTests.test_window_is_exact",
+    "max_channels": "core.test_incoming.ChannelFrameTests.test_the_most_channels",
+    "initial_windows_sum_bytes": "settings.test_ranges.RangeTests.test_together",
+    "window_max_bytes": "core.test_credit.GrowthTests.test_a_fast_reader",
+    "window_pool_peer_bytes": "core.test_credit.LoanTests.test_the_second_waits_for_the_first",
+    "window_pool_node_bytes": "core.test_credit.LoanTests.test_another_session_is_woken",
+    "inflated_peer_bytes": "core.test_hands.HandsTests.test_the_limit_is_exact",
+    "queue_pause_bytes": "core.test_channel.MessageTests.test_a_full_session_refuses_more",
+    "queue_error_bytes": "core.test_channel.StreamTests.test_a_writer_that_goes_on_is_stopped",
+    "ch_open_rate": "core.test_incoming.BudgetTests.test_openings",
+    "control_frame_rate": "core.test_incoming.BudgetTests.test_a_burst",
+    "flood_seconds": "core.test_incoming.BudgetTests.test_an_excess_of_five_seconds",
+    "sessions": "node.test_node.RefusedTests.test_too_many_sessions",
+    "sessions_per_identity": "node.test_peers.WaitingTests.test_reconnects_never_hold_more_than_the_limit",
+    "half_open": "net.test_intake.HalfOpenTests.test_whole_node",
+    "half_open_prefix": "net.test_intake.HalfOpenTests.test_per_prefix",
+    "half_open_bytes": "net.test_intake.HalfOpenTests.test_mceliece_flights_count_by_their_size",
+    "accepts_per_window": "net.test_intake.RateTests.test_accepts_of_one_address",
+    "accepts_window_seconds": "net.test_intake.RateTests.test_accepts_of_one_address",
+    "drain_sockets":
+        "net.test_intake.DrainTests."
+        "test_over_the_global_cap_one_of_the_fullest_prefix_goes_within_ten_seconds",
+    "drain_prefix": "net.test_intake.DrainTests.test_a_prefix_over_its_share_is_closed_at_accept",
+    "drain_rate_bytes": "node.test_node.DrainTests.test_garbage_is_drained_slowly_and_counted_until_the_drawn_time",
+    "cpu_share": "node.test_node.RefusedTests.test_the_budget_of_answers_ends_and_a_named_setting_switches_it_off",
+    "msg1_seconds": "core.handshake.test_responder.DeadlineTests.test_the_first_flight_has_ten_seconds",
+    "handshake_seconds": "core.handshake.test_responder.DeadlineTests.test_the_third_message_has_thirty_from_accept",
+    "retry_seconds": "core.handshake.test_responder.DeadlineTests.test_a_retry_adds_twenty_to_both_timers",
+    "dial_seconds": "core.handshake.test_initiator.WordsTests.test_no_answer",
+    "session_seconds": "core.test_session.BeginningTests.test_ten_seconds_for_a_session_block",
+    "drain_seconds": "core.test_connection.HandshakeTests.test_a_responder_that_fails_says_nothing_and_reads_on",
+    "drain_evict_seconds":
+        "net.test_intake.DrainTests."
+        "test_over_the_global_cap_one_of_the_fullest_prefix_goes_within_ten_seconds",
+    "clock_ahead_seconds": "core.test_replay.ReplayTests.test_edges_of_time",
+    "clock_window_seconds": "core.test_replay.ReplayTests.test_edges_of_time",
+    "clock_warn_seconds": "node.test_node.RefusedTests.test_the_clock_is_named_when_peers_say_so",
+    "progress_rate_bytes":
+        "attacks.test_row_16_slow.Row16HandshakeTests."
+        "test_a_body_has_ten_seconds_and_one_more_for_each_kib",
+    "dead_seconds": "core.test_connection.DeadTests.test_until_a_drawn_moment",
+    "accept_seconds": "core.test_session.EndTests.test_unanswered_opens_end_after_thirty_seconds",
+    "stall_seconds": "core.test_connection.BytesOutTests.test_a_stall_to_the_moment",
+    "close_drain_seconds": "core.test_state.TableTests.test_a_drain_ends_in_time_and_says_why",
+    "close_answer_seconds": "core.test_session.EndTests.test_five_seconds_for_an_answer",
+    "ping_after_seconds": "core.test_liveness.SilenceTests.test_the_time_is_drawn_anew",
+    "ping_seconds": "core.test_liveness.SilenceTests.test_ping_after_silence_and_lost_without_an_answer",
+    "ping_urgent_seconds": "core.test_liveness.AskedTests.test_urgent_is_sooner",
+    "clock_jump_seconds": "node.test_clockwatch.ClockWatchTests.test_a_jump_either_way_is_told_once",
+    "idle_seconds": "core.test_liveness.IdleTests.test_closed_after_the_idle_time",
+    "redial_min_seconds":
+        "node.test_keeper_delays.DelayTests."
+        "test_a_second_at_first_then_doubling_to_a_minute_with_jitter",
+    "redial_max_seconds":
+        "node.test_keeper_delays.DelayTests."
+        "test_a_second_at_first_then_doubling_to_a_minute_with_jitter",
+    "rekey_seconds": "core.test_rekey.WhenTests.test_by_time_to_the_moment",
+    "rekey_volume_bytes": "core.test_rekey.WhenTests.test_by_volume_both_ways_to_the_record",
+    "rekey_idle_max_seconds": "core.test_rekey.WhenTests.test_an_hour_at_most",
+    "rekey_stop_seconds": "attacks.test_row_20_rekey.Row20HardStopTests.test_a_response_that_is_withheld",
+    "rekey_floor_seconds": "attacks.test_row_20_rekey.Row20AskingTests.test_too_soon",
+    "rekey_floor_bytes": "attacks.test_row_20_rekey.Row20AskingTests.test_too_soon",
+    "key_records_max": "attacks.test_row_20_rekey.Row20HardStopTests.test_records_under_one_key",
+    "key_bytes_max": "attacks.test_row_20_rekey.Row20HardStopTests.test_bytes_under_one_key",
+}
+"""Which test goes up to the limit, and where it can beyond it. A size that everything is made of is its own bound."""
+
+
+def names() -> set[str]:
+    """All of them."""
+    constants = {name for name in vars(limits) if name.isupper()} - UNITS_OF_MEASURE
+    return constants | {field.name for field in fields(limits.Limits)}
+
+
+class ReachedTests(SynchronousTestCase):
+    maxDiff = None
+
+    def test_each_has_its_test_or_its_reason(self) -> None:
+        self.assertEqual(set(REACHED) & set(NOT_BUILT), set())
+        self.assertEqual(sorted(names() - set(REACHED) - set(NOT_BUILT)), [], "name the test that reaches it")
+        self.assertEqual(sorted((set(REACHED) | set(NOT_BUILT)) - names()), [], "no such limit any more")
+
+    def test_each_test_is_there(self) -> None:
+        for name, path in REACHED.items():
+            module, case, test = path.rsplit(".", 2)
+            found = getattr(getattr(import_module(f"tests.{module}"), case), test)
+            self.assertTrue(callable(found) and test.startswith("test_"), name)
+
+    def test_what_is_not_built_is_read_by_nobody(self) -> None:
+        sources = [path for path in (ROOT / "quantumgate").rglob("*.py") if path.name != "limits.py"]
+        code = [re.sub(r'"[^"\n]*"', "", path.read_text(encoding="utf-8")) for path in sources]
+        for name in NOT_BUILT:
+            self.assertEqual([text for text in code if re.search(rf"\b{name}\b", text)], [], name)
+
+
+class HereTests(SynchronousTestCase):
+    """What is reached nowhere else."""
+
+    def test_the_longest_list_of_versions(self) -> None:
+        for more in (0, 1):
+            versions = tuple(range(1, limits.VERSION_LIST_IDS + 1 + more))
+            data = replace(INIT, versions=versions).encode(0)
+            if more:
+                self.assertRaises(MalformedError, Init.parse, data)
+            else:
+                self.assertEqual(Init.parse(data).versions, versions)
