@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from twisted.internet.task import Clock
@@ -13,6 +14,7 @@ from quantumgate.core.padding import cell_body_bytes
 from quantumgate.core.relay.link import Link, splice
 from quantumgate.core.session_settings import SessionSettings
 from quantumgate.net.linkpump import LinkPump
+from quantumgate.node.connections import circuit_limits
 from quantumgate.wire.codes import LinkCode
 from quantumgate.wire.limits import LINK_LAYER_BYTES
 from tests.core.handshake.duel import SeededRandom
@@ -48,7 +50,7 @@ class PumpTests(SynchronousTestCase):
         self.tower = Tower()
         self.clock.advance(self.tower.near.now)
         near, far = self.links()
-        settings = PLAIN.in_cells(1)
+        settings = replace(PLAIN, limits=circuit_limits(PLAIN.limits)).in_cells(1)
         self.ours, self.theirs = Owner(), Owner()
         self.here = self.pump(near, self.ours, True, settings)
         self.there = self.pump(far, self.theirs, False, settings)
@@ -138,10 +140,13 @@ class PumpTests(SynchronousTestCase):
         self.assertEqual((self.ours.lost, self.theirs.lost), (1, 1))
 
     def test_timers_of_the_inner_session_run(self) -> None:
+        """Circuits are asked for life after 60 to 120 s of silence."""
         self.session(self.here).keep = True
-        for _ in range(70):
+        for second in range(121):
             self.clock.advance(1)
             self.turn(3)
+            if second < 59:
+                self.assertIsNone(self.session(self.here).rtt_seconds)
         self.assertIsNotNone(self.session(self.here).rtt_seconds)
 
     def test_abort(self) -> None:

@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
+from quantumgate.core.relay.link import Link
+from quantumgate.errors import ConnectFailed
+from quantumgate.wire.limits import DEFAULT_LIMITS
+from quantumgate.wire.link_frames import RelayTerms
 from tests.node.circuits import AWAY, HOME, CircuitCase
 from tests.node.world import as_json
 
@@ -52,6 +59,13 @@ class ReachTests(CircuitCase):
         roles = [contact.session.role for contact in self.gates[1]._parts.desk.contacts]  # type: ignore[union-attr]
         self.assertEqual((roles.count(2), roles.count(3)), (2, 2))
 
+    def test_a_relay_tells_its_terms(self) -> None:
+        told: list[object] = []
+        answered = Link.answered
+        self.patch(Link, "answered", lambda link, code, terms: (told.append(terms), answered(link, code, terms))[1])
+        self.connect(1)
+        self.assertEqual(told, [RelayTerms(0, DEFAULT_LIMITS.link_volume_prefix_bytes, 86_400)])
+
     def test_a_large_message_both_ways(self) -> None:
         peer = self.connect(3)
         message = bytes(range(256)) * 3000
@@ -61,6 +75,22 @@ class ReachTests(CircuitCase):
 
 
 class LossTests(CircuitCase):
+    def test_a_gateway_that_says_nothing(self) -> None:
+        """The client waits 30 s for each step, and 60 s for the whole."""
+        gate = self.gates[0]
+        gate._parts.desk.relays = _Mute()  # type: ignore[union-attr]
+        connecting = self.client.connect(self.address(self.end, AWAY), via=gate.uuid)
+        self.pass_time(29)
+        self.assertNoResult(connecting)
+        self.assertEqual(self.failed(connecting, ConnectFailed, 2).reason, "no-answer")
+        self.assertEqual(len(self.client._parts.circuits._entries), 1)  # type: ignore[union-attr]
+        circuits = self.client._parts.circuits  # type: ignore[union-attr]
+        circuits._limits = replace(circuits._limits, link_connect_seconds=100)
+        connecting = self.client.connect(self.address(self.end, AWAY), via=gate.uuid)
+        self.pass_time(59)
+        self.assertNoResult(connecting)
+        self.assertEqual(self.failed(connecting, ConnectFailed, 2).reason, "no-answer")
+
     def test_a_gateway_that_stops(self) -> None:
         peer = self.connect(3)
         self.gate_of(peer.path[1]).stopService()
@@ -99,3 +129,15 @@ class LossTests(CircuitCase):
         self.pass_time(3)
         self.assertEqual((self.client.peers, self.end.peers, self.end_guest.got), ((), (), []))
         self.assertEqual(len(self.guest.left), 1)
+
+
+class _Mute:
+    """A relay that takes everything and answers nothing."""
+
+    enabled = accepting = True
+
+    def session_ready(self, contact: Any) -> None:
+        """Nothing."""
+
+    def asked(self, contact: Any, link: Any, target: Any) -> None:
+        """Nothing."""

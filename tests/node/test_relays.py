@@ -66,3 +66,26 @@ class RefusalTests(CircuitCase):
         relays = self.gates[0]._parts.relays  # type: ignore[union-attr]
         self.assertEqual((relays.quota.refused["links_prefix_rate"], relays.quota.carried), (1, 8))
         self.assertEqual(self.gates[0].status().relay.links, 8)
+
+    def test_carriers_to_one_target(self) -> None:
+        settings = with_relay(node_settings(relay=True, limits={"carriers_per_pair": 1, "links_carrier": 1}))
+        gate = self.node("19.9.0.1", settings=settings)
+        self.client._parts.circuits.gateways.append(Gateway(gate.uuid, (("19.9.0.1", 9999),)))  # type: ignore[union-attr]
+        self.connect(via=gate.uuid)
+        error = self.failed(self.client.connect(self.address(self.end, AWAY), via=gate.uuid), ConnectFailed, 14)
+        self.assertEqual(error.reason, "unreachable")
+        self.assertEqual(gate._parts.relays.refused["limit"], 1)  # type: ignore[union-attr]
+
+    def test_handshakes_over_links(self) -> None:
+        """They have a budget of their own, for each carrier and for the node."""
+        relays = self.end._parts.relays  # type: ignore[union-attr]
+        via = self.gates[1].uuid
+        self.connect(via=via)
+        contacts = self.end._parts.desk.contacts  # type: ignore[union-attr]
+        carrier = next(id(one) for one in contacts if one.session.role == 3)
+        for where, already in ((0, 64), (carrier, 16)):
+            relays.half_open(where, already)
+            error = self.failed(self.client.connect(self.address(self.end, AWAY), via=via), ConnectFailed, 1)
+            self.assertIn(error.reason, ("lost", "path-lost"))
+            relays.half_open(where, -already)
+        self.connect(via=via)

@@ -19,6 +19,9 @@ from tests.wire.test_messages import INIT
 
 UNITS_OF_MEASURE = frozenset({"KIB", "MIB", "GIB", "DEFAULT_LIMITS"})
 NOT_BUILT = {
+    "link_idle_seconds": "links without data are not ended yet; the sessions around them are, by PING",
+    "link_grace_seconds": "frames for ended links are ignored for as long as the session lives",
+    "circuit_lifetime_seconds": "circuits have no successors yet",
     "FUTURE_SALT_ENTRIES": "salts from too far ahead are refused and not remembered",
     "CONTROL_RATE_BYTES": "control is coalesced within its budgets: nothing to cap (ADR 0011)",
     "transport_sealed_bytes": "one record is sealed ahead, and the socket's own mark bounds the rest",
@@ -154,6 +157,33 @@ REACHED = {
     "rekey_floor_bytes": "attacks.test_row_20_rekey.Row20AskingTests.test_too_soon",
     "key_records_max": "attacks.test_row_20_rekey.Row20HardStopTests.test_records_under_one_key",
     "key_bytes_max": "attacks.test_row_20_rekey.Row20HardStopTests.test_bytes_under_one_key",
+    "LINK_ID_MAX": "core.relay.test_links.RulesTests.test_ids_end",
+    "LINK_ENDPOINTS_MAX": "wire.test_link_frames.TargetTests.test_what_is_no_target",
+    "LINK_NAME_BYTES": "wire.test_link_frames.TargetTests.test_names_that_are_none",
+    "CELL_WIRE_BYTES": "net.test_linkpump.PumpTests.test_every_record_on_the_outer_wire_is_a_cell",
+    "LINK_LAYER_BYTES": "net.test_linkpump.DeeperTests.test_cells_of_each_depth_nest",
+    "CIRCUIT_HOPS_MAX": "core.relay.test_path.ChoiceTests.test_every_length",
+    "links_client": "core.relay.test_links.RulesTests.test_more_links_than_allowed_are_refused",
+    "links_node": "core.relay.test_quota.QuotaTests.test_loopback_is_exempt_from_prefixes_not_from_the_node",
+    "links_carrier": "core.relay.test_links.RulesTests.test_more_links_than_a_carrier_has",
+    "link_window_bytes": "core.relay.test_link.CreditTests.test_an_overrun_is_a_violation",
+    "link_window_max_bytes": "core.relay.test_link.CarriedTests.test_windows_grow_to_their_bound_and_loans_come_back",
+    "link_pool_client_bytes": "core.relay.test_link.CreditTests.test_windows_grow_as_far_as_the_pools_lend",
+    "link_pool_egress_bytes": "core.relay.test_link.CreditTests.test_windows_grow_as_far_as_the_pools_lend",
+    "link_pool_node_bytes": "core.relay.test_link.CreditTests.test_windows_grow_as_far_as_the_pools_lend",
+    "link_create_rate": "core.relay.test_links.RulesTests.test_floods",
+    "links_prefix_rate": "core.relay.test_quota.QuotaTests.test_links_of_a_prefix",
+    "links_carrier_rate": "core.relay.test_links.RulesTests.test_floods",
+    "link_new_addresses_rate": "core.relay.test_quota.QuotaTests.test_new_addresses",
+    "link_volume_prefix_bytes": "core.relay.test_quota.QuotaTests.test_volume_of_a_day",
+    "carriers_per_pair": "node.test_relays.RefusalTests.test_carriers_to_one_target",
+    "half_open_carrier": "node.test_relays.RefusalTests.test_handshakes_over_links",
+    "half_open_links": "node.test_relays.RefusalTests.test_handshakes_over_links",
+    "link_connect_seconds": "node.test_circuits.LossTests.test_a_gateway_that_says_nothing",
+    "link_fail_seconds": "node.test_relays.RefusalTests.test_unreachable_and_wrong_look_alike_and_take_their_time",
+    "circuit_seconds": "node.test_circuits.LossTests.test_a_gateway_that_says_nothing",
+    "circuit_end_seconds": "node.test_circuits.ReachTests.test_a_relay_tells_its_terms",
+    "circuit_ping_after_seconds": "net.test_linkpump.PumpTests.test_timers_of_the_inner_session_run",
 }
 """Which test goes up to the limit, and where it can beyond it. A size that everything is made of is its own bound."""
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from twisted.trial.unittest import SynchronousTestCase
 
+from quantumgate.core.credit import CreditPool
 from quantumgate.wire import frames, link_frames
 from quantumgate.wire.codes import CloseCode, LinkCode
 from quantumgate.wire.limits import DEFAULT_LIMITS, KIB, MIB
-from tests.core.relay.tower import TARGET, TERMS, Outlet, Tower, brought
+from tests.core.relay.tower import CELLS, TARGET, TERMS, Outlet, Tower, brought
+from tests.core.sessions import tuned
 
 WINDOW = DEFAULT_LIMITS.link_window_bytes
 
@@ -98,6 +102,26 @@ class CreditTests(SynchronousTestCase):
         self.assertIsNone(mallory.side.end)
         mallory.say(frames.frame(link_frames.LINK_DATA, b"x", link.id))
         self.assertEqual(mallory.side.end.code if mallory.side.end else None, CloseCode.VIOLATION)
+
+    def test_windows_grow_as_far_as_the_pools_lend(self) -> None:
+        """A client's session, a carrier and the node each lend no more than their pool holds."""
+        most = DEFAULT_LIMITS.link_window_max_bytes
+        for name in ("link_pool_client_bytes", "link_pool_egress_bytes"):
+            tower = Tower(tuned(CELLS, **{name: most}))
+            for ours, theirs in [tower.ask(), tower.ask()]:
+                ours.say(bytes(MIB))
+                theirs.say(bytes(MIB))
+            tower.pump(2000)
+            carried = tower.gate_near if "client" in name else tower.gate_far
+            pool = carried.session.all_links.pool
+            self.assertEqual((pool.size_bytes, pool.grown_bytes), (most, most))
+        shared = CreditPool(most, growth_share=1)
+        tower = Tower(replace(CELLS, link_pool=shared))
+        ours, theirs = tower.ask()
+        ours.say(bytes(MIB))
+        theirs.say(bytes(MIB))
+        tower.pump(2000)
+        self.assertEqual(shared.grown_bytes, most)
 
     def test_small_cells_of_credit_do_not_stall(self) -> None:
         """A piece that is larger than what credit is left waits for more, and more comes."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from quantumgate.errors import LocalError, SessionClosed
+from quantumgate.errors import LimitError, LocalError, SessionClosed
 from quantumgate.wire import frames, link_frames
 from quantumgate.wire.codes import CloseCode, LinkCode
-from quantumgate.wire.limits import DEFAULT_LIMITS
+from quantumgate.wire.limits import DEFAULT_LIMITS, LINK_ID_MAX
 from tests.core.relay.tower import CELLS, TARGET, brought
 from tests.core.sessions import PLAIN, Mallory, Pair, tuned
 
@@ -108,6 +108,12 @@ class RulesTests(SynchronousTestCase):
         self.assertRaises(LocalError, client.alice.session.open_channel, TARGET.uuid, stream=True)
         client.alice.connection.close(now=client.now)
         self.assertRaises(SessionClosed, client.alice.session.all_links.ask, TARGET)
+
+    def test_ids_end(self) -> None:
+        links = Pair(CELLS, CELLS, role=2).alice.session.all_links
+        links._next_id = LINK_ID_MAX
+        links.ask(TARGET)
+        self.assertRaises(LimitError, links.ask, TARGET)
 
     def test_a_session_without_links_has_none_of_it(self) -> None:
         pair = Pair(PLAIN, PLAIN)
