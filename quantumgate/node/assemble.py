@@ -37,7 +37,7 @@ from quantumgate.node.keeper import Keeper
 from quantumgate.node.pins import Pins
 from quantumgate.node.state import State
 from quantumgate.node.world import World
-from quantumgate.settings.loader import read_shared_secret
+from quantumgate.settings.loader import read_identity_passphrase, read_shared_secret
 from quantumgate.settings.resolve import Resolved, resolve
 from quantumgate.settings.schema import Settings
 from quantumgate.wire.limits import ANSWERS_PER_SECOND, DEFAULT_LIMITS, FIRST_FLIGHT_BYTES, Limits
@@ -74,6 +74,7 @@ class Plan:
 
     resolved: Resolved
     psk: Secret | None
+    key_passphrase: Secret | None
     endpoints: tuple[IStreamServerEndpoint, ...]
     registrations: tuple[Registration, ...]
 
@@ -92,7 +93,9 @@ def plan(settings: Settings, file: str, world: World, registry: Registry | None 
     shared = read_shared_secret(settings, file)
     network_id = settings.node.network.encode()
     psk = stretch_passphrase(shared, network_id) if isinstance(shared, str) else Secret(shared) if shared else None
-    return Plan(resolved, psk, endpoints, registrations)
+    words = read_identity_passphrase(settings, file)
+    key_passphrase = None if words is None else Secret(words.encode())
+    return Plan(resolved, psk, key_passphrase, endpoints, registrations)
 
 
 def _server(world: World, file: str, number: int, text: str) -> IStreamServerEndpoint:
@@ -111,7 +114,8 @@ def assemble(plan: Plan, directory: DataDirectory, world: World, landlord: Any) 
     ``landlord`` is the node: what the guests' floor asks of it (``extender.doors.Landlord``), and ``clock_jumped``.
     """
     resolved, limits = plan.resolved, plan.resolved.limits
-    identity = directory.identity(resolved.identity_kind)
+    words = plan.key_passphrase
+    identity = directory.identity(resolved.identity_kind, None if words is None else words.reveal().decode())
     landlord.uuid = own = identity.public.uuid
     state = State.load(directory.file(STATE_FILE), world.elsewhere)
     pins, node = Pins(state), resolved.settings.node
