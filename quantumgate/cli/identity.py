@@ -40,7 +40,8 @@ def init(where: Place, kind: str | None, config_file: str | None) -> None:
     directory = _directory(where)
     directory.lock()
     try:
-        identity = directory.identity(kind or _kind_of(config))
+        default_kind, passphrase = _by_configuration(config)
+        identity = directory.identity(kind or default_kind, passphrase)
     finally:
         directory.unlock()
     if kind and identity.public.kind_name != kind:
@@ -75,11 +76,13 @@ def _config(config_file: str | None) -> tuple[Path, bool]:
     return path, True
 
 
-def _kind_of(config: Path) -> str:
-    from quantumgate.settings.loader import load
+def _by_configuration(config: Path) -> tuple[str, str | None]:
+    """The kind of a new identity, and the passphrase that its file is sealed under, if any."""
+    from quantumgate.settings.loader import load, read_identity_passphrase
     from quantumgate.settings.resolve import resolve
 
-    return resolve(load(config), str(config)).identity_kind
+    settings = load(config)
+    return resolve(settings, str(config)).identity_kind, read_identity_passphrase(settings, str(config))
 
 
 def _directory(where: Place) -> DataDirectory:
@@ -134,9 +137,10 @@ def export_(where: Place, file: str, passphrase_file: str | None, no_passphrase:
 @id_.command("import", short_help="Take an identity from a file.")
 @click.argument("file")
 @click.option("--passphrase-file", metavar="FILE", help="Read the passphrase from a file instead of asking.")
+@click.option("--sealed", is_flag=True, help="Keep it sealed; node.identity_passphrase_file then opens it.")
 @place.options
 @place.passed
-def import_(where: Place, file: str, passphrase_file: str | None) -> None:
+def import_(where: Place, file: str, passphrase_file: str | None, sealed: bool) -> None:
     """Put the identity in FILE into the data directory, which must not hold one and must not be in use.
 
     \b
@@ -147,6 +151,8 @@ def import_(where: Place, file: str, passphrase_file: str | None) -> None:
     from quantumgate.node.data_directory import write_atomically
 
     data = Path(file).read_bytes()
+    if sealed and not needs_passphrase(data):
+        raise LocalError(f"{file}: this key file is not sealed", advice="qgate id export seals a copy")
     identity = Identity.from_file_bytes(
         data, _passphrase(passphrase_file, confirm=False) if needs_passphrase(data) else None)
     directory = _directory(where)
@@ -156,7 +162,7 @@ def import_(where: Place, file: str, passphrase_file: str | None) -> None:
         if target.exists():
             raise LocalError(f"{target}: there is an identity already",
                              advice="export and remove it first, or use another data directory with --data")
-        write_atomically(target, identity.to_file_bytes())
+        write_atomically(target, data if sealed else identity.to_file_bytes())
     finally:
         directory.unlock()
     _report_move(where, identity.public, "now in", str(where.data))
@@ -185,10 +191,11 @@ def _key_name() -> str:
 
 
 def _read(path: Path) -> Identity:
-    from quantumgate.crypto.identity import Identity
+    from quantumgate.crypto.identity import Identity, needs_passphrase
 
     try:
-        return Identity.from_file_bytes(path.read_bytes())
+        data = path.read_bytes()
+        return Identity.from_file_bytes(data, _passphrase(None, confirm=False) if needs_passphrase(data) else None)
     except FileNotFoundError:
         raise LocalError(f"{path}: there is no identity yet", advice="qgate init makes one") from None
 

@@ -569,11 +569,11 @@ class Channel:
         if self.closed:
             return
         session = self._session
-        if not self._grown:
+        most = session.limits.window_max_bytes
+        if self.window_bytes < most:
             quick = max(GROW_WITHIN_SECONDS, 2 * (session.rtt_seconds or 0))
-            if session.now - self._renewed_at <= quick and session.pool.grow(session.limits.window_max_bytes):
-                self._grown = True
-                self.window_bytes = max(self.window_bytes, session.limits.window_max_bytes)
+            if session.now - self._renewed_at <= quick and session.pool.grow(most):
+                self._grown, self.window_bytes = True, most
             self._renewed_at = session.now
         limit = self.consumed_bytes + self.window_bytes
         if limit > self.receive_limit:

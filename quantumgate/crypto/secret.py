@@ -115,6 +115,7 @@ def _lock_memory(chunk: mmap.mmap) -> str:
 
 
 _ARENA = _Arena()
+_CHUNKS, _take, _give = _ARENA.chunks, _ARENA.take, _ARENA.give
 os.register_at_fork(after_in_child=_ARENA.protect_again)
 
 
@@ -136,35 +137,29 @@ class Secret:
         self._size = size = len(data)
         if not size:
             raise LocalError("a secret cannot be empty")
-        self._at = at = _ARENA.take(size)
+        self._at = at = _take(size)
         start = at & _OFFSET_MASK
-        _ARENA.chunks[at >> _CHUNK_BITS][start : start + size] = data
+        _CHUNKS[at >> _CHUNK_BITS][start : start + size] = data
 
     @classmethod
     def blank(cls, size: int) -> Secret:
         """A secret of ``size`` zero bytes, to be filled through ``fill_view``."""
         made = cls.__new__(cls)
         made._size = size
-        made._at = _ARENA.take(size)
+        made._at = _take(size)
         return made
 
     @classmethod
     def join(cls, parts: Iterable[bytes | Secret]) -> Secret:
         """The concatenation, made inside locked memory."""
         kept = list(parts)  # a secret that only the iterable held must live until it is copied
-        views = [part._view() if isinstance(part, Secret) else part for part in kept]
+        views = [part.fill_view() if isinstance(part, Secret) else part for part in kept]
         whole = cls.blank(sum(len(view) for view in views))
-        target, at = whole._view(), 0
+        target, at = whole.fill_view(), 0
         for view in views:
             target[at : at + len(view)] = view
             at += len(view)
         return whole
-
-    def _view(self) -> memoryview:
-        if self._at < 0:
-            raise BugError(_USED_AFTER_WIPE)
-        start = self._at & _OFFSET_MASK
-        return memoryview(_ARENA.chunks[self._at >> _CHUNK_BITS])[start : start + self._size]
 
     def reveal(self) -> bytes:
         """A copy in ordinary memory. Named so that a search finds every place where a secret leaves its lock."""
@@ -179,17 +174,21 @@ class Secret:
         if at < 0:
             raise BugError(_USED_AFTER_WIPE)
         start = at & _OFFSET_MASK
-        return memoryview(_ARENA.chunks[at >> _CHUNK_BITS])[start : start + self._size].toreadonly()
+        return memoryview(_CHUNKS[at >> _CHUNK_BITS])[start : start + self._size].toreadonly()
 
     def fill_view(self) -> memoryview:
         """The locked bytes, writable, for a library that can write its result in place. Never keep it."""
-        return self._view()
+        at = self._at
+        if at < 0:
+            raise BugError(_USED_AFTER_WIPE)
+        start = at & _OFFSET_MASK
+        return memoryview(_CHUNKS[at >> _CHUNK_BITS])[start : start + self._size]
 
     def wipe(self) -> None:
         """Zero the bytes and give the slot back. Using the secret afterwards is a bug; wiping again is nothing."""
         at, self._at = self._at, _WIPED
         if at >= 0:
-            _ARENA.give(at, self._size)
+            _give(at, self._size)
 
     def __del__(self) -> None:
         if self._at >= 0:
@@ -201,7 +200,7 @@ class Secret:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Secret):
             return NotImplemented
-        return hmac.compare_digest(self._view(), other._view())
+        return hmac.compare_digest(self.fill_view(), other.fill_view())
 
     __hash__ = None  # type: ignore[assignment]
 

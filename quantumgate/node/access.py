@@ -45,13 +45,13 @@ class Access:
 
     def decide(self, uuid: PeerUUID, *, dialled: bool) -> Decision:
         """``dialled``: this node opened the connection and named the peer, which admits it unless a rule denies."""
-        if uuid in self._deny:
+        if self._deny and uuid in self._deny:
             return Decision(False, "access.deny names it")
-        if uuid in self._state.deny:
+        if self._state.deny and uuid in self._state.deny:
             return Decision(False, "denied by hand")
-        if uuid in self._allow:
+        if self._allow and uuid in self._allow:
             return Decision(True, "access.allow names it")
-        if uuid in self._state.allow:
+        if self._state.allow and uuid in self._state.allow:
             return Decision(True, "allowed by hand")
         if dialled:
             return Decision(True, "dialled by this node")

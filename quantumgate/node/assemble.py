@@ -41,7 +41,7 @@ from quantumgate.node.pins import Pins
 from quantumgate.node.relays import Relays
 from quantumgate.node.state import State
 from quantumgate.node.world import World
-from quantumgate.settings.loader import read_shared_secret
+from quantumgate.settings.loader import read_identity_passphrase, read_shared_secret
 from quantumgate.settings.resolve import Resolved, resolve
 from quantumgate.settings.schema import Settings
 from quantumgate.wire.limits import ANSWERS_PER_SECOND, DEFAULT_LIMITS, FIRST_FLIGHT_BYTES, Limits
@@ -80,6 +80,7 @@ class Plan:
 
     resolved: Resolved
     psk: Secret | None
+    key_passphrase: Secret | None
     endpoints: tuple[IStreamServerEndpoint, ...]
     gateways: tuple[Gateway, ...]
     registrations: tuple[Registration, ...]
@@ -99,10 +100,12 @@ def plan(settings: Settings, file: str, world: World, registry: Registry | None 
     shared = read_shared_secret(settings, file)
     network_id = settings.node.network.encode()
     psk = stretch_passphrase(shared, network_id) if isinstance(shared, str) else Secret(shared) if shared else None
+    words = read_identity_passphrase(settings, file)
+    key_passphrase = None if words is None else Secret(words.encode())
     gateways = tuple(
         _gateway(world, file, number, address) for number, address in enumerate(settings.relay.gateways)
     )
-    return Plan(resolved, psk, endpoints, gateways, registrations)
+    return Plan(resolved, psk, key_passphrase, endpoints, gateways, registrations)
 
 
 def _gateway(world: World, file: str, number: int, address: str) -> Gateway:
@@ -130,7 +133,8 @@ def assemble(plan: Plan, directory: DataDirectory, world: World, landlord: Any) 
     ``landlord`` is the node: what the guests' floor asks of it (``extender.doors.Landlord``), and ``clock_jumped``.
     """
     resolved, limits = plan.resolved, plan.resolved.limits
-    identity = directory.identity(resolved.identity_kind)
+    words = plan.key_passphrase
+    identity = directory.identity(resolved.identity_kind, None if words is None else words.reveal().decode())
     landlord.uuid = own = identity.public.uuid
     state = State.load(directory.file(STATE_FILE), world.elsewhere)
     pins, node = Pins(state), resolved.settings.node

@@ -9,13 +9,15 @@ import fcntl
 import os
 from pathlib import Path
 
-from quantumgate.crypto.identity import Identity
+from quantumgate.crypto.identity import Identity, needs_passphrase
 from quantumgate.errors import KeyFileError, LocalError
 
 IDENTITY_FILE = "identity.key"
 STATE_FILE = "state.json"
 LOCK_FILE = "node.lock"
 CONTROL_SOCKET = "control.sock"
+
+SEALED_ADVICE = "write its passphrase into a file and name that file in node.identity_passphrase_file"
 
 PRIVATE_FILE = 0o600
 PRIVATE_DIRECTORY = 0o700
@@ -91,32 +93,37 @@ class DataDirectory:
             os.close(self._lock)
             self._lock = None
 
-    def identity(self, kind: str) -> Identity:
-        """The identity in the key file; the first time, a new one of that kind. Raises KeyFileError.
+    def identity(self, kind: str, passphrase: str | None = None) -> Identity:
+        """The identity in the key file; the first time, a new one of that kind, sealed where there is a passphrase.
+
+        Raises KeyFileError, also for a sealed file without its passphrase.
 
         A data directory that was used before and has lost its key is an error: a new identity would be a stranger to
         every peer.
         """
         path = self.file(IDENTITY_FILE)
         if path.exists():
-            return _read_identity(path)
+            return _read_identity(path, passphrase)
         if self.file(STATE_FILE).exists():
             raise KeyFileError(
                 f"{path}: missing, but this data directory was used before",
                 advice=f"restore the key from a copy, or delete {self.file(STATE_FILE)} to start as a new identity",
             )
         made = Identity.generate(kind)
-        write_atomically(path, made.to_file_bytes())
+        write_atomically(path, made.to_file_bytes(passphrase))
         self.made_identity = True
         return made
 
 
-def _read_identity(path: Path) -> Identity:
+def _read_identity(path: Path, passphrase: str | None) -> Identity:
     mode = path.stat().st_mode & 0o777
     if mode & 0o077:
         raise KeyFileError(f"{path}: others can read this key (mode {mode:04o})", advice=f"chmod 600 {path}")
     try:
-        return Identity.from_file_bytes(path.read_bytes())
+        data = path.read_bytes()
+        if passphrase is None and needs_passphrase(data):
+            raise KeyFileError("the key file is sealed", advice=SEALED_ADVICE)
+        return Identity.from_file_bytes(data, passphrase)
     except KeyFileError as error:
         raise KeyFileError(f"{path}: {error}", advice=error.advice) from None
     except OSError as error:

@@ -25,7 +25,7 @@ MIN_SECRET_BYTES = 32
 MAX_SECRET_BYTES = 1024 * 1024
 _AT = re.compile(r"(?s)(.*) \(at (?:line (\d+), column (\d+)|end of document)\)")
 _KEY_TUPLE = re.compile(r"\((?:'[^']*',? ?)+\)")
-_RELATIVE = ("shared_secret_file", "shared_passphrase_file", "control")
+_RELATIVE = ("shared_secret_file", "shared_passphrase_file", "identity_passphrase_file", "control")
 
 
 def load(path: Path, *, extenders: Collection[str] | None = None, offerable: Offerable | None = None) -> Settings:
@@ -86,6 +86,17 @@ def read_shared_secret(settings: Settings, file: str = "settings") -> bytes | st
         except Problem as problem:
             raise problem.error(file) from None
     return None
+
+
+def read_identity_passphrase(settings: Settings, file: str = "settings") -> str | None:
+    """The passphrase of this node's key file, None where the configuration names none. Raises ConfigurationError."""
+    name = "identity_passphrase_file"
+    if not settings.node.identity_passphrase_file:
+        return None
+    try:
+        return _passphrase(("node", name), _secret_bytes(("node", name), Path(settings.node.identity_passphrase_file)))
+    except Problem as problem:
+        raise problem.error(file) from None
 
 
 def _text_of(path: Path) -> str:

@@ -68,6 +68,10 @@ class NodeTable(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     shared_passphrase_file: Annotated[
         str, key("a path", "instead of a secret: UTF-8 text, one final newline dropped, stretched; both set = error")
     ] = ""
+    identity_passphrase_file: Annotated[
+        str, key("a path", "the passphrase of a sealed key file, as UTF-8 text; mode 0600. A new identity is sealed "
+                 "under it, too")
+    ] = ""
     handshake_budget: Annotated[
         bool,
         key("true or false", "answer dials with at most limits.cpu_share of a core; false answers every good one, "

@@ -41,6 +41,7 @@ CELLS = 2
 
 _TLV = struct.Struct(">I")
 _FOUR_NUMBERS = struct.Struct(">8I")
+_TWO_BYTES = struct.Struct(">IBIB")
 _U32 = (MAX_RECORD, INITIAL_WINDOW, MAX_CHANNELS, MAX_MESSAGE)
 _FIXED = {**dict.fromkeys(_U32, 4), PADDING: 1, VERSION: 1, RELAY: 1, CLOCK: 8, INSTANCE: 8, REPLACES: 32, TOKEN: 48}
 
@@ -72,8 +73,7 @@ class SessionBlock:
                 MAX_CHANNELS << 24 | 4, self.max_channels, MAX_MESSAGE << 24 | 4, self.max_message,
             ),
             _tlv(COMPRESSION, _u16_list(self.compression)),
-            _tlv(PADDING, bytes([self.padding])),
-            _tlv(VERSION, bytes([self.version])),
+            _TWO_BYTES.pack(PADDING << 24 | 1, self.padding, VERSION << 24 | 1, self.version),
             _tlv(FEATURES, _u16_list(self.features)),
         ]
         if self.extenders:

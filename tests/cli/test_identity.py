@@ -91,6 +91,30 @@ class MoveTests(InitCase):
         self.assertEqual(report["uuid"], self.uuid)
         self.assertEqual(self.qgate("id", "--json").json["uuid"], self.uuid)
 
+    def test_kept_sealed(self) -> None:
+        self.qgate("id", "export", str(self.backup), "--passphrase-file", str(self.words))
+        self.data = self.folder / "elsewhere"
+        command = ("id", "import", str(self.backup), "--passphrase-file", str(self.words), "--sealed")
+        self.qgate(*command)
+        self.assertEqual((self.data / "identity.key").read_bytes(), self.backup.read_bytes())
+        self.words.chmod(0o600)
+        self.config.write_text('[node]\nidentity_passphrase_file = "words"\n')
+        self.assertEqual(self.init("--json").json["uuid"], self.uuid)
+
+    def test_only_a_sealed_one_can_be_kept_sealed(self) -> None:
+        self.qgate("id", "export", str(self.backup), "--no-passphrase")
+        self.data = self.folder / "elsewhere"
+        self.assertIn("is not sealed", self.qgate("id", "import", str(self.backup), "--sealed", code=1).err)
+        self.assertFalse((self.data / "identity.key").exists())
+
+    def test_init_seals_under_the_configured_passphrase(self) -> None:
+        self.words.chmod(0o600)
+        self.data = self.folder / "fresh"
+        self.config.write_text('[node]\nidentity_passphrase_file = "words"\n')
+        made = self.init("--json").json["uuid"]
+        self.assertEqual((self.data / "identity.key").read_bytes()[1], 1)
+        self.assertEqual(self.init("--json").json["uuid"], made)
+
     def test_wrong_passphrase(self) -> None:
         self.qgate("id", "export", str(self.backup), "--passphrase-file", str(self.words))
         self.words.write_text("wrong\n")

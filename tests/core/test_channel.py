@@ -373,6 +373,16 @@ class StreamTests(Case):
         pair.pump()
         self.assertEqual(pair.alice.rooms, 1)
 
+    def test_no_word_of_room_to_one_that_has_ended(self) -> None:
+        """Two are to hear of it; the first that does resets the other."""
+        pair = Pair()
+        channels, told = [self.both(pair)[0] for _ in range(2)], []
+        for mine, other in (channels, channels[::-1]):
+            mine.on_room = lambda mine=mine, other=other: (told.append(mine), other.reset())  # type: ignore[misc]
+        pair.alice.session.outgoing.roomy += channels
+        pair.pump()
+        self.assertEqual((len(told), [channel.closed for channel in channels].count(True)), (1, 1))
+
     def test_an_empty_write_asks_for_nothing(self) -> None:
         """With the session full, but nothing of this stream waiting: no word of room would ever come."""
         pair = Pair(tuned(queue_pause_bytes=100_000))

@@ -99,6 +99,12 @@ class GrowthTests(SynchronousTestCase):
         self.reading(pair, channel, 1)
         self.assertGreater(pair.bob.offered[0].window_bytes, WINDOW)
 
+    def test_a_window_that_is_large_already_takes_nothing_from_the_pool(self) -> None:
+        pair = Pair(bob=tuned(window_max_bytes=WINDOW))
+        channel = pair.alice.open(stream=True)
+        self.reading(pair, channel)
+        self.assertEqual((pair.bob.session.pool.grown_bytes, pair.bob.offered[0].window_bytes), (0, WINDOW))
+
     def test_the_third_has_to_do_with_what_there_is(self) -> None:
         pair = Pair()
         channels = [pair.alice.open(stream=True) for _ in range(3)]

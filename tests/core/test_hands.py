@@ -129,6 +129,34 @@ class HandsTests(Case):
         late.release()
         self.assertEqual(self.got[2:], [(7, 11)])
 
+    def test_accepted_while_all_hands_are_full(self) -> None:
+        """What came before the word waits on, then goes in its order, fin last."""
+        self.mallory.side.accepting = False
+        self.mallory.open(7)
+        late = self.channel(7)
+        late.on_message = self.keeping(late)
+        self.say(7, 10)
+        self.mallory.say(frames.frame(frames.MSG, b"", 7, frames.FIN))
+        self.say(1, HANDS - 1)
+        self.say(3, 1)
+        late.accept()
+        self.assertEqual(self.got, [(1, HANDS - 1), (3, 1)])
+        self.channel(3).release()
+        self.assertEqual(self.got[2:], [(7, 10)])
+        late.release()
+        self.assertTrue(late.closed)
+
+    def test_only_as_many_as_there_are_hands(self) -> None:
+        """One message goes, two channels wait: the first of them takes all that came free."""
+        self.say(1, HANDS)
+        self.say(3, HANDS)
+        self.say(5, 5)
+        self.channel(1).release()
+        self.assertEqual(self.got[1:], [(3, HANDS)])
+        self.say(1, 1)
+        self.channel(3).release()
+        self.assertEqual(self.got[2:], [(5, 5), (1, 1)])
+
     def test_release_without_a_message(self) -> None:
         channel = self.channel(1)
         channel.release()

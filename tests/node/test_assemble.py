@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from quantumgate.crypto.kdf import stretch_passphrase
-from quantumgate.errors import ConfigurationError
+from quantumgate.errors import ConfigurationError, KeyFileError
 from quantumgate.node.assemble import Parts, plan
 from quantumgate.node.data_directory import STATE_FILE
 from quantumgate.node.node import Node
@@ -77,6 +77,26 @@ class SecretTests(NodeCase):
         self.assertEqual(self.psk(shared_secret_file=self.file(b"k" * 32 + b"\n")), b"k" * 32 + b"\n")
         stretched = self.psk(shared_passphrase_file=self.file(b"correct horse\n"))
         self.assertEqual(stretched, stretch_passphrase("correct horse", b"QuantumGate").reveal())
+
+
+    def test_a_node_with_a_sealed_key(self) -> None:
+        words = self.file("pässphrase\n".encode())
+        first = self.node(HOME, identity_passphrase_file=words)
+        self.done(first.stopService(), 1)
+        again = self.node(HOME, data=first.data_directory, identity_passphrase_file=words)
+        self.assertEqual(again.uuid, first.uuid)
+        self.done(again.stopService(), 1)
+        locked = self.node(HOME, data=first.data_directory, start=False)
+        error = self.assertRaises(KeyFileError, locked.startService)
+        self.assertIn("node.identity_passphrase_file", error.advice)
+        self.assertEqual(locked.status().phase, "failed")
+
+    def test_a_passphrase_that_others_can_read_is_a_configuration_error(self) -> None:
+        words = Path(self.file(b"x"))
+        words.chmod(0o644)
+        error = self.assertRaises(ConfigurationError, self.node, HOME, identity_passphrase_file=str(words))
+        words_expected = "settings: node.identity_passphrase_file: expected a file that only its owner can read"
+        self.assertIn(words_expected, str(error))
 
 
 class RefusedTests(NodeCase):

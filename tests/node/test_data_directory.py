@@ -108,3 +108,15 @@ class IdentityTests(DirectoryCase):
         with self.assertRaises(KeyFileError) as caught:
             DataDirectory(self.path).identity("ed25519")
         self.assertIn(str(file), str(caught.exception))
+
+    def test_a_sealed_key_opens_with_its_passphrase_alone(self) -> None:
+        made = DataDirectory(self.path).identity("ed25519", "correct horse")
+        data = (self.path / IDENTITY_FILE).read_bytes()
+        self.assertEqual(data[1], 1)
+        self.assertEqual(DataDirectory(self.path).identity("ed25519", "correct horse").public, made.public)
+        for passphrase, words in (("wrong", "a wrong passphrase"), (None, "the key file is sealed")):
+            with self.assertRaises(KeyFileError) as caught:
+                DataDirectory(self.path).identity("ed25519", passphrase)
+            self.assertTrue(str(caught.exception).startswith(f"{self.path / IDENTITY_FILE}: {words}"))
+        self.assertIn("node.identity_passphrase_file", caught.exception.advice)
+        self.assertEqual((self.path / IDENTITY_FILE).read_bytes(), data)

@@ -13,7 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from quantumgate.errors import MalformedError
 from quantumgate.wire import limits
-from quantumgate.wire.messages import Init
+from quantumgate.wire.messages import Init, Lists
 from tests.house import ROOT
 from tests.wire.test_messages import INIT
 
@@ -44,7 +44,7 @@ REACHED = {
     "RETRIES_PER_CONNECTION": "attacks.test_rows_01_13_identity.Row13Tests.test_a_second_retry",
     "ANSWERS_PER_SECOND": "core.test_replay.BudgetTests.test_a_burst_then_the_rate",
     "SALT_ENTRIES": "core.test_replay.ReplayTests.test_capacity_covers_twelve_minutes_of_the_budget",
-    "OFFER_LIST_IDS": "wire.test_messages.FieldTests.test_lists",
+    "OFFER_LIST_IDS": "wire.test_limits_reached.HereTests.test_the_longest_offer",
     "VERSION_LIST_IDS": "wire.test_limits_reached.HereTests.test_the_longest_list_of_versions",
     "TOKEN_BYTES": "wire.test_messages.FieldTests.test_token_and_versions",
     "EARLY_RECORDS_BYTES": "core.handshake.test_responder.KeepingTests.test_records_before_the_verdict_are_bounded",
@@ -116,7 +116,7 @@ REACHED = {
         "net.test_intake.DrainTests."
         "test_over_the_global_cap_one_of_the_fullest_prefix_goes_within_ten_seconds",
     "drain_prefix": "net.test_intake.DrainTests.test_a_prefix_over_its_share_is_closed_at_accept",
-    "drain_rate_bytes": "node.test_node.DrainTests.test_garbage_is_drained_slowly_and_counted_until_the_drawn_time",
+    "drain_rate_bytes": "net.test_protocol.SlowTests.test_reads_no_faster_than_told_and_keeps_nothing",
     "cpu_share": "node.test_node.RefusedTests.test_the_budget_of_answers_ends_and_a_named_setting_switches_it_off",
     "msg1_seconds": "core.handshake.test_responder.DeadlineTests.test_the_first_flight_has_ten_seconds",
     "handshake_seconds": "core.handshake.test_responder.DeadlineTests.test_the_third_message_has_thirty_from_accept",
@@ -217,6 +217,15 @@ class ReachedTests(SynchronousTestCase):
 
 class HereTests(SynchronousTestCase):
     """What is reached nowhere else."""
+
+    def test_the_longest_offer(self) -> None:
+        for more in (0, 1):
+            offered = Lists((1, *range(100, 99 + limits.OFFER_LIST_IDS + more)), (1,), (1,))
+            data = replace(INIT, lists=offered).encode(0)
+            if more:
+                self.assertRaises(MalformedError, Init.parse, data)
+            else:
+                self.assertEqual(Init.parse(data).lists, offered)
 
     def test_the_longest_list_of_versions(self) -> None:
         for more in (0, 1):
