@@ -73,6 +73,7 @@ class Node(Service):
         self._life = Phase.STOPPED
         self._blocker: tuple[str, str] = ("not started", "")
         self._since = 0.0
+        self._occasionally = logs.Occasionally(self._world.now)
         self._waiting_for_ready: list[Deferred[None]] = []
         self._start_error: Failure | None = None
 
@@ -356,9 +357,10 @@ class Node(Service):
         return self._directory.path
 
     def report(self, peer: Any, extender: str, offence: str) -> None:
-        """A guest did not understand what this peer sent."""
-        _log.warn("{peer} sent what the extender {extender} does not understand: {offence}", peer=logs.peer(peer.uuid),
-                  extender=extender, offence=offence)
+        """A guest did not understand what this peer sent. One line a second for each peer and guest."""
+        if self._occasionally.allows((extender, peer.uuid)):
+            _log.warn("{peer} sent what the extender {extender} does not understand: {offence}",
+                      peer=logs.peer(peer.uuid), extender=extender, offence=offence)
 
     def extenders_changed(self) -> None:
         """The list of running extenders changed: tell the peers."""
