@@ -78,7 +78,7 @@ def echo(a: Any, node: nodes.BenchNode, address: str) -> None:
 
 
 def handshakes(a: Any, node: nodes.BenchNode, address: str) -> None:
-    """d: dial, wait for the responder's first byte, close, again; closing, which is a CLOSE each way, is not counted."""
+    """d: dial, wait for the responder's first byte, close, again; closing (a CLOSE each way) is not counted."""
     times: list[float] = []
     end = time.perf_counter() + 5
     start = 0.0
