@@ -32,7 +32,7 @@ from tests.core.two_cores import ECHOED, REFUSED, TwoCores
 RUNS = int(os.environ.get("QG_TWO_CORES", "0"))
 IGNORED = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
 SHORT = settings(
-    derandomize=True, database=None, deadline=None, max_examples=12, stateful_step_count=30,
+    derandomize=True, database=None, deadline=None, max_examples=16, stateful_step_count=30,
     suppress_health_check=IGNORED, print_blob=False, phases=(Phase.generate,),
 )  # fmt: skip
 LONG = settings(
