@@ -69,7 +69,7 @@ class NearLine(Line):
     def _answer(self, body: bytes) -> None:
         code, bound = parse_answer(body)
         asker = self._asker
-        if not self._answers_due or asker is None:
+        if asker is None:
             raise MalformedLine("an answer that nobody waits for")
         self._answers_due -= 1
         if code is Code.GRANTED:

@@ -121,6 +121,46 @@ class ConnectTests(NearCase):
             self.assertEqual(line.hears(), [(Kind.END, b"")])
         self.assertEqual((len(near.exits["right"].lines), self.status()["lines_opened"]), (1, 1))
 
+    def test_both_halves_ended(self) -> None:
+        """The second end closes the program's connection, whoever says it."""
+        near = self.stage()
+        program, line = self.joined()
+        line.says(Kind.END)
+        near.nodes.settle()
+        program.transport.loseWriteConnection()
+        near.nodes.settle()
+        self.assertEqual(self.status()["connections"], 0)
+
+    def test_a_line_that_was_paused_is_read_again(self) -> None:
+        """The end came while the program could take no more: the next call on the line must not stand still."""
+        near = self.stage()
+        program, line = self.joined()
+        program.transport.loseWriteConnection()
+        near.nodes.settle()
+        (inner,) = [connection.line for connection in near.near.near._connections]
+        inner.transport.pauseProducing()
+        inner.dataReceived(wire.frame(Kind.END))
+        near.nodes.settle()
+        second, again = self.joined()
+        again.says(Kind.DATA, b"heard")
+        near.nodes.settle()
+        self.assertEqual((again is line, bytes(second.data)), (True, b"heard"))
+
+    def test_early_end_of_one_who_waits_for_a_line(self) -> None:
+        near = self.stage(lines_per_exit=1)
+        first, line = self.joined()
+        second = near.program()
+        near.asks(second, NAME)
+        second.transport.write(b"early")
+        second.transport.loseWriteConnection()
+        near.nodes.settle()
+        line.says(Kind.END)
+        first.transport.loseConnection()
+        near.nodes.settle()
+        self.assertEqual(
+            line.hears(), [(Kind.END, b""), (Kind.CONNECT, NAME.encode()), (Kind.DATA, b"early"), (Kind.END, b"")]
+        )
+
     def test_breaks_are_passed_on(self) -> None:
         near = self.stage()
         program, line = self.joined()
