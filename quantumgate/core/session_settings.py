@@ -30,7 +30,9 @@ class SessionSettings:
     replaces: bytes = b""
     cell_depth: int = 0
     relayed: bool = False
-    link_pool: CreditPool = field(default_factory=lambda: CreditPool(DEFAULT_LIMITS.link_pool_node_bytes))
+    link_pool: CreditPool = field(
+        default_factory=lambda: CreditPool(DEFAULT_LIMITS.link_pool_node_bytes, growth_share=1)
+    )
     node_pool: CreditPool = field(default_factory=lambda: CreditPool(DEFAULT_LIMITS.window_pool_node_bytes))
 
     def in_cells(self, depth: int) -> SessionSettings:

@@ -215,6 +215,7 @@ def session_settings(resolved: Resolved, world: World) -> SessionSettings:
         compression=resolved.compression,
         padding=resolved.padding,
         node_pool=CreditPool(resolved.limits.window_pool_node_bytes),
+        link_pool=CreditPool(resolved.limits.link_pool_node_bytes, growth_share=1),
     )
 
 

@@ -5,8 +5,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
+from quantumgate.core.credit import CreditPool
 from quantumgate.core.events import LinkArrived, LinkAsked
 from quantumgate.core.relay.link import Link, Pipe, splice
 from quantumgate.core.session_settings import SessionSettings
@@ -60,6 +62,8 @@ class Tower:
     """``near`` is alice and the gate, ``far`` the gate and dora. ``ask`` brings a link all the way."""
 
     def __init__(self, settings: SessionSettings = CELLS, *, near_role: int = 2, far_role: int = 3) -> None:
+        if settings.link_pool is CELLS.link_pool:  # one gate, one pool: what a test leaves lent is no other's
+            settings = replace(settings, link_pool=CreditPool(settings.limits.link_pool_node_bytes, growth_share=1))
         self.near = Pair(settings, settings, role=near_role)
         self.far = Pair(settings, settings, role=far_role)
         self.alice, self.gate_near = self.near.sides
