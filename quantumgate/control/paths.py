@@ -48,10 +48,12 @@ def write_pointer(data: Path, path: Path) -> None:
 
 
 def find_control(data: Path) -> Path:
-    """Where qgate looks for the node on this data directory, whether or not one runs."""
+    """Where qgate looks for the node on this data directory, whether or not one runs. LocalError for a foreign one."""
     try:
         with (data / POINTER_NAME).open("rb") as opened:
             return Path(os.fsdecode(opened.read(MAX_POINTER_BYTES)))
+    except PermissionError:
+        raise LocalError(f"{data}: permission denied", advice="use qgate as the user that runs the node") from None
     except OSError:
         return data / SOCKET_NAME
 

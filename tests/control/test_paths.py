@@ -55,3 +55,16 @@ class PathTests(SynchronousTestCase):
 
     def test_no_data_directory(self) -> None:
         self.assertEqual(find_control(Path("/nonexistent")), Path("/nonexistent/control.sock"))
+
+    def test_a_data_directory_of_somebody_else(self) -> None:
+        """Root may read everything, so that the refusal is played."""
+        error = self.assertRaises(LocalError, find_control, Foreign(self.data))
+        self.assertEqual(str(error), f"{self.data}: permission denied")
+        self.assertIn("as the user that runs the node", error.advice)
+
+
+class Foreign(type(Path())):  # type: ignore[misc]
+    """A path that we may not read."""
+
+    def open(self, *arguments: object, **more: object) -> object:
+        raise PermissionError(13, "Permission denied")
