@@ -65,5 +65,7 @@ def make(clone: Path, target: str) -> subprocess.CompletedProcess[str]:
 
 
 def failures(said: str) -> list[str]:
-    """The names of tests that trial prints below each error."""
-    return sorted(set(re.findall(r"^tests\.[\w.]+$", said, re.MULTILINE)))
+    """The tests below trial's failures and errors; skips are listed in the same way."""
+    sections = re.split(r"^={70,}$", said, flags=re.MULTILINE)
+    broken = [section for section in sections if section.lstrip().startswith(("[FAIL]", "[ERROR]"))]
+    return sorted({name for section in broken for name in re.findall(r"^tests\.[\w.]+$", section, re.MULTILINE)})
