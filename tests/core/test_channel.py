@@ -126,10 +126,19 @@ class MessageTests(Case):
         self.assertLess(channel.queued_bytes, 1000)
         channel.send(text, compress=False)
         self.assertGreater(channel.queued_bytes, len(text))
-        for _ in range(HEADS_KEPT):
-            channel.send(b"")
         pair.pump()
-        self.assertEqual(pair.bob.messages[:2], [text, text])
+        self.assertEqual(pair.bob.messages, [text, text])
+
+    def test_every_size_once(self) -> None:
+        """More sizes than heads are kept for."""
+        pair = Pair()
+        channel, _ = self.both(pair, stream=False)
+        for size in range(HEADS_KEPT + 10):
+            while not channel.send(bytes(size)):
+                pair.pump()
+        pair.pump()
+        self.assertEqual([len(message) for message in pair.bob.messages], list(range(HEADS_KEPT + 10)))
+        self.assertLessEqual(len(channel._heads), HEADS_KEPT)
 
     def test_larger_ones_compressed_in_parts(self) -> None:
         pair = Pair(replace(PLAIN, compression=True), replace(PLAIN, compression=True))
