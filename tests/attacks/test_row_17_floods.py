@@ -268,6 +268,20 @@ class Row17FloodTests(SessionReactionTestCase):
         seconds = self.sustained(lambda n: PING, 100)
         self.assertTrue(15 <= seconds <= 16, seconds)  # the burst lasts ten seconds at twice the rate, then five more
 
+    def test_silence_saves_up_one_burst_and_no_more(self) -> None:
+        """A quarter of an hour of good behaviour is no licence for a flood."""
+        for opens in (False, True):
+            rate, burst = DEFAULT_LIMITS.ch_open_rate if opens else DEFAULT_LIMITS.control_frame_rate
+            mallory = Mallory()
+            mallory.say(opening(1) + reset(1) if opens else PING)
+            mallory.wait(800)
+            self.assertGreater(800 * rate, 3 * burst)
+            for number in range(2 * int(burst)):
+                mallory.say(opening(2 * number + 3) + reset(2 * number + 3) if opens else PING)
+                self.assertIsNone(mallory.side.end, number)
+            mallory.say(opening(9999) if opens else PING)
+            self.closed(mallory, CloseCode.FLOOD)
+
     def test_windows_that_raise_much_are_free(self) -> None:
         def step(number: int) -> bytes:
             return frames.frame(frames.WINDOW, frames.U64.pack(WINDOW + number * 16_384), 1)
