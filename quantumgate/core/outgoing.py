@@ -390,8 +390,12 @@ def _take_stream(channel: Channel, parts: list[Piece], room: int) -> int:
         entry = outbox[0]
         start = channel.head_sent
         piece = min(len(entry) - start, budget - size)
-        whole = piece == len(entry)
-        parts.append(entry if whole else memoryview(entry)[start : start + piece])
+        if piece == len(entry):
+            parts.append(entry)
+        elif type(entry) is bytearray:  # a view of it would forbid to gather more, and another's hook may write now
+            parts.append(bytes(entry[start : start + piece]))
+        else:
+            parts.append(memoryview(entry)[start : start + piece])
         size += piece
         if start + piece == len(entry):
             outbox.popleft()

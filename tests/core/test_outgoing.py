@@ -7,7 +7,7 @@ from uuid import UUID
 from twisted.trial.unittest import SynchronousTestCase
 
 from quantumgate.core.channel import Channel
-from quantumgate.core.outgoing import CONTROL_PIECE_BYTES, MOST_CONTROL_FRAMES, QUANTUM_BYTES
+from quantumgate.core.outgoing import CONTROL_PIECE_BYTES, MOST_CONTROL_FRAMES, QUANTUM_BYTES, Piece
 from quantumgate.errors import LimitError, LocalError
 from quantumgate.wire import frames
 from quantumgate.wire.codes import ResetCode
@@ -105,6 +105,18 @@ class ClassTests(Case):
         self.assertEqual(self.shares(mallory.next_record()), {stuck.id: 70_000 - 65_536})
         mallory.say(frames.frame(frames.WINDOW, frames.U64.pack(100_000), stuck.id))
         self.assertEqual(stuck.send_limit, 200_000)
+
+    def test_what_is_half_in_a_record_can_still_be_written_to(self) -> None:
+        """Filling a record may call others, who write: a link asks the connection that it carries."""
+        mallory = self.mallory(initial_window=65_536)
+        channel = self.stream(mallory)
+        channel.write(bytes(65_536 - 10))
+        mallory.listen()
+        channel.write(b"gathered " * 3)
+        parts: list[Piece] = []
+        mallory.side.session.outgoing._fill_data(parts, ROOM)
+        channel.write(b"more")
+        self.assertEqual((b"".join(parts)[FRAME_HEADER_BYTES:], channel.queued_bytes), (b"gathered g", 21))
 
     def test_a_record_has_not_too_many_frames(self) -> None:
         mallory = self.mallory()
