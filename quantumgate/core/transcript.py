@@ -28,8 +28,9 @@ class Transcript:
 
     def add_all(self, tags: Iterable[bytes], values: Iterable[bytes]) -> None:
         """Hash several values, one tag each."""
-        for tag, value in zip(tags, values, strict=True):
-            self.add(tag, value)
+        pairs = zip(tags, values, strict=True)
+        self._hash.update(b"".join([b"%b%b%b" % (_head(tag), len(value).to_bytes(4, "big"), value)
+                                    for tag, value in pairs]))
 
     def digest(self) -> bytes:
         """64 bytes: TH after what was added so far."""

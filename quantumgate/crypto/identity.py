@@ -21,7 +21,7 @@ from quantumgate.crypto import labels
 from quantumgate.crypto.aead import AES_256_GCM, AeadKey
 from quantumgate.crypto.random import RandomSource, SystemRandom
 from quantumgate.crypto.secret import Secret
-from quantumgate.crypto.signatures import KINDS, Kind, check_bundle, kind_named, signature_input
+from quantumgate.crypto.signatures import BUNDLES_REMEMBERED, KINDS, Kind, check_bundle, kind_named, signature_input
 from quantumgate.errors import AuthenticationError, BugError, KeyFileError
 from quantumgate.ids import PeerUUID
 
@@ -63,9 +63,8 @@ class PeerIdentity:
 
     @classmethod
     def from_bundle(cls, bundle: bytes) -> PeerIdentity:
-        """Raises BadKeyError for a bundle that must not be used."""
-        check_bundle(bundle)
-        return cls(uuid_of(bundle), bundle[0], bundle, fingerprint_of(bundle))
+        """Raises BadKeyError for a bundle that must not be used. One value for a bundle while it is remembered."""
+        return _identity_of(bundle)
 
     @property
     def kind_name(self) -> str:
@@ -76,6 +75,12 @@ class PeerIdentity:
     def fingerprint_text(self) -> str:
         """Base32, lowercase, no padding: 52 characters."""
         return fingerprint_text(self.fingerprint)
+
+
+@lru_cache(BUNDLES_REMEMBERED)
+def _identity_of(bundle: bytes) -> PeerIdentity:
+    check_bundle(bundle)
+    return PeerIdentity(uuid_of(bundle), bundle[0], bundle, fingerprint_of(bundle))
 
 
 @lru_cache(TEXTS_REMEMBERED)

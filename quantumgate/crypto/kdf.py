@@ -31,7 +31,8 @@ def lp(data: bytes) -> bytes:
 
 def extract(salt: bytes | Secret, ikm: bytes | Secret) -> Secret:
     """HKDF-Extract: 64 bytes from input key material of any length."""
-    return Secret(hmac.digest(_readable(salt), _readable(ikm), "sha512"))
+    key = salt.borrow() if isinstance(salt, Secret) else salt  # the name ``salt`` keeps the secret itself alive
+    return Secret(hmac.digest(key, ikm.borrow() if isinstance(ikm, Secret) else ikm, "sha512"))
 
 
 def expand(prk: Secret, info: bytes, length: int = HASH_BYTES) -> Secret:
@@ -66,7 +67,3 @@ def stretch_passphrase(passphrase: str, network_id: bytes) -> Secret:
     salt = hashlib.sha512(labels.PASSPHRASE_SALT + lp(network_id)).digest()[:32]
     text = unicodedata.normalize("NFC", passphrase).encode()
     return Secret(Scrypt(salt=salt, length=HASH_BYTES, n=SCRYPT_COST, r=8, p=1).derive(text))
-
-
-def _readable(value: bytes | Secret) -> bytes | memoryview:
-    return value.borrow() if isinstance(value, Secret) else value

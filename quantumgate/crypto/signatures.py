@@ -7,6 +7,8 @@ Hybrids verify only if both halves do. Not for: private keys (``identity.py``). 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import ed448, ed25519, mldsa
@@ -21,6 +23,10 @@ _ORDER_8_Y = 0x7A03AC9277FDC74EC6CC392CFA53202A0F67100D760B3CBA4FD84D3D706A17C7
 """y of four of the eight points of small order of Ed25519; the other four have -y, 0, 1 and -1."""
 _SMALL_ORDER_25519 = frozenset((0, 1, _P25519 - 1, _ORDER_8_Y, _P25519 - _ORDER_8_Y))
 _SMALL_ORDER_448 = frozenset((0, 1, _P448 - 1))
+
+
+BUNDLES_REMEMBERED = 128
+"""Bundles that were looked at lately are not checked, hashed and loaded anew: a peer that comes back is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,17 +100,29 @@ def verify(bundle: bytes, name: str, content_hash: bytes, signature: bytes) -> N
     content_hash: SHA-512 of the content, or the transcript hash. Both halves of a hybrid must verify. Raises
     BadKeyError for a bundle that ``check_bundle`` refuses.
     """
-    check_bundle(bundle)
-    kind = KINDS[bundle[0]]
+    kind, edwards, mldsa_key = _public_keys(bundle)
     if len(signature) != kind.signature_bytes:
         raise AuthenticationError(f"a {kind.name} signature has {kind.signature_bytes} bytes, not {len(signature)}")
     message = signature_input(kind.id, name, content_hash)
-    edwards_end, cut = 1 + kind.edwards_public_bytes, kind.edwards_signature_bytes
+    cut = kind.edwards_signature_bytes
     try:
-        kind.edwards.from_public_bytes(bundle[1:edwards_end]).verify(signature[:cut], message)
-        if kind.mldsa is not None:
-            kind.mldsa.from_public_bytes(bundle[edwards_end:]).verify(signature[cut:], message, labels.PROTOCOL)
+        edwards.verify(signature[:cut], message)
+        if mldsa_key is not None:
+            mldsa_key.verify(signature[cut:], message, labels.PROTOCOL)
     except (InvalidSignature, ValueError):
+        raise AuthenticationError("a signature does not verify") from None
+
+
+@lru_cache(BUNDLES_REMEMBERED)
+def _public_keys(bundle: bytes) -> tuple[Kind, Any, Any]:
+    """(kind, Edwards key, ML-DSA key or None) of a bundle that may be used. Raises BadKeyError for any other."""
+    check_bundle(bundle)
+    kind = KINDS[bundle[0]]
+    end = 1 + kind.edwards_public_bytes
+    try:
+        second = kind.mldsa.from_public_bytes(bundle[end:]) if kind.mldsa is not None else None
+        return kind, kind.edwards.from_public_bytes(bundle[1:end]), second
+    except ValueError:
         raise AuthenticationError("a signature does not verify") from None
 
 

@@ -58,6 +58,7 @@ class Tlv(IntEnum):
     PAD = 0x80
 
 
+_TYPES = {int(kind): kind for kind in MessageType}
 FIRST_IGNORED_TLV = 0x80
 IN_INIT = frozenset(
     {Tlv.PRIMARIES, Tlv.SECONDARIES, Tlv.AEADS, Tlv.KE_PRIMARY, Tlv.KE_SECONDARY, Tlv.TOKEN, Tlv.VERSIONS}
@@ -99,7 +100,7 @@ class Header:
             raise MalformedError("undefined header bits")
         if a and kind > MessageType.RESP:
             raise MalformedError("undefined header field")
-        return cls(MessageType(kind), body_bytes, a, flags, version)
+        return cls(_TYPES[kind], body_bytes, a, flags, version)
 
 
 # -- TLVs ----------------------------------------------------------------------------------------------------------

@@ -44,6 +44,7 @@ _FOUR_NUMBERS = struct.Struct(">8I")
 _TWO_BYTES = struct.Struct(">IBIB")
 _U32 = (MAX_RECORD, INITIAL_WINDOW, MAX_CHANNELS, MAX_MESSAGE)
 _FIXED = {**dict.fromkeys(_U32, 4), PADDING: 1, VERSION: 1, RELAY: 1, CLOCK: 8, INSTANCE: 8, REPLACES: 32, TOKEN: 48}
+_NUMBERS = frozenset({*_U32, PADDING, VERSION, RELAY, CLOCK, INSTANCE})
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,21 +95,22 @@ class SessionBlock:
     def decode(cls, data: bytes) -> SessionBlock:
         """Raises MalformedError on torn, repeated, descending or out-of-range entries."""
         found = _split(data)
+        number = {kind: int.from_bytes(value, "big") for kind, value in found.items() if kind in _NUMBERS}.get
         default = _DEFAULT
         block = cls(
-            max_record=_number(found, MAX_RECORD, default.max_record),
-            initial_window=_number(found, INITIAL_WINDOW, default.initial_window),
-            max_channels=_number(found, MAX_CHANNELS, default.max_channels),
-            max_message=_number(found, MAX_MESSAGE, default.max_message),
+            max_record=number(MAX_RECORD, default.max_record),
+            initial_window=number(INITIAL_WINDOW, default.initial_window),
+            max_channels=number(MAX_CHANNELS, default.max_channels),
+            max_message=number(MAX_MESSAGE, default.max_message),
             compression=_numbers(found.get(COMPRESSION, b"")),
-            padding=_number(found, PADDING, 0),
-            version=_number(found, VERSION, VERSION_NUMBER),
+            padding=number(PADDING, 0),
+            version=number(VERSION, VERSION_NUMBER),
             features=_numbers(found.get(FEATURES, b"")),
             extenders=frames.decode_extenders(found.get(EXTENDERS, b"")),
             endpoints=_texts(found.get(ENDPOINTS, b"")),
-            relay=_number(found, RELAY, 0) == 1,
-            clock_ms=_number(found, CLOCK, 0) if CLOCK in found else None,
-            instance=_number(found, INSTANCE, 0) if INSTANCE in found else None,
+            relay=number(RELAY, 0) == 1,
+            clock_ms=number(CLOCK),
+            instance=number(INSTANCE),
             replaces=found.get(REPLACES, b""),
         )
         _check_range(block)
@@ -151,10 +153,6 @@ def _split(data: bytes) -> dict[int, bytes]:
 
 def _tlv(kind: int, value: bytes) -> bytes:
     return _TLV.pack(kind << 24 | len(value)) + value
-
-
-def _number(found: dict[int, bytes], kind: int, default: int) -> int:
-    return int.from_bytes(found[kind], "big") if kind in found else default
 
 
 def _u16_list(values: tuple[int, ...]) -> bytes:

@@ -7,10 +7,10 @@ import hashlib
 from cryptography.hazmat.primitives.asymmetric import ed448, ed25519, mldsa
 from twisted.trial.unittest import SynchronousTestCase
 
-from quantumgate.crypto import labels
+from quantumgate.crypto import labels, signatures
 from quantumgate.crypto.identity import Identity
 from quantumgate.crypto.random import FixedRandom
-from quantumgate.crypto.signatures import KINDS, check_bundle, kind_named, signature_input, verify
+from quantumgate.crypto.signatures import BUNDLES_REMEMBERED, KINDS, check_bundle, kind_named, signature_input, verify
 from quantumgate.errors import AuthenticationError, BadKeyError, BugError, LocalError
 from tests.crypto.curves import D448, D25519, L25519, P448, P25519, edwards_add, encode448, encode25519, torsion25519
 
@@ -85,6 +85,21 @@ class VerifyTests(SynchronousTestCase):
                 self.refuse(ours.public.bundle, good[:cut] + bad[cut:])
                 self.refuse(ours.public.bundle, bad[:cut] + good[cut:])
             self.refuse(ours.public.bundle, good[:cut] + bytes(len(good) - cut))
+
+    def test_what_is_remembered_decides_nothing(self) -> None:
+        """The keys of a bundle are kept for a while; every signature is still verified, every bad bundle refused."""
+        identity, other = IDENTITIES[1], IDENTITIES[2]
+        for bundle, signer in ((identity.public.bundle, identity), (other.public.bundle, other)) * 2:
+            signature = signer.sign(NAME, HASH)
+            verify(bundle, NAME, HASH, signature)
+            self.refuse(bundle, signature[:-1] + bytes((signature[-1] ^ 1,)))
+            self.refuse(bundle, signature, content=hashlib.sha512(b"other").digest())
+        for _ in range(2):
+            self.assertRaises(BadKeyError, verify, b"\x01" + bytes(32), NAME, HASH, bytes(64))
+        for seed in range(BUNDLES_REMEMBERED + 9):
+            passing = Identity.generate(1, FixedRandom(bytes((seed,))))
+            verify(passing.public.bundle, NAME, HASH, passing.sign(NAME, HASH))
+        self.assertLessEqual(signatures._public_keys.cache_info().currsize, BUNDLES_REMEMBERED)
 
     def test_no_kind_passes_for_another(self) -> None:
         """The Edwards half of a hybrid does not verify as the plain kind with the same key, nor the other way round."""

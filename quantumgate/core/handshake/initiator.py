@@ -54,6 +54,7 @@ from quantumgate.wire.messages import (
     Refuse,
     Retry,
     Select,
+    pad,
     role_tlv,
 )
 
@@ -321,8 +322,9 @@ class Initiator(Party):
         keys, suite = present(self._keys), present(self._suite)
         bundle, signature, confirm = self._prove(keys)
         fin = Fin(self._role, bundle, signature, confirm, self._session)
-        least = HEADER_BOX_BYTES + len(fin.encode(NO_PAD)) + TAG_BYTES
-        body = fin.encode(pad_value_bytes(least, draw(self._random, MSG3_TOTAL_BYTES)))
+        bare = fin.encode(NO_PAD)
+        least = HEADER_BOX_BYTES + len(bare) + TAG_BYTES
+        body = bare + pad(pad_value_bytes(least, draw(self._random, MSG3_TOTAL_BYTES)))
         self._out += seal_pair(keys.hi, b"", Header(MessageType.FIN, len(body)).encode(), body)
         secrets = schedule.session_secrets(keys.prk1, self._transcript.digest())
         established = Established(
