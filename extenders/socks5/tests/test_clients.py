@@ -510,8 +510,22 @@ class UdpTests(LoopbackCase):
         second.line.close()
 
 
-class ResolverTests(LoopbackCase):
-    """The world of an exit, for names that need no network."""
+class WorldTests(LoopbackCase):
+    """The world of both sides, for what needs no network."""
+
+    async def test_defaults_of_listening(self) -> None:
+        """What an endpoint string does not say; what it says stands."""
+        from quantumgate_socks5.world import World
+        from twisted.internet.testing import MemoryReactor
+
+        for text, backlog in (("tcp:1080:interface=127.0.0.1", 1024), ("tcp:1080:backlog=7:interface=127.0.0.1", 7)):
+            reactor = MemoryReactor()
+            World(reactor).listen(text, Targets())
+            self.assertEqual(reactor.tcpServers[0][2:], (backlog, "127.0.0.1"))
+        for text, mode in (("unix:/s", 0o600), ("unix:/s:mode=660", 0o660)):
+            reactor = MemoryReactor()
+            World(reactor).listen(text, Targets())
+            self.assertEqual(reactor.unixServers[0][2:4], (1024, mode))
 
     async def test_names_of_this_machine(self) -> None:
         """Addresses come each once; a name that is an address is one; nonsense has none."""
