@@ -7,16 +7,24 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Sequence
+from uuid import UUID
 
-from quantumgate.wire import frames
+from quantumgate.ids import PeerUUID
+from quantumgate.wire import frames, link_frames
 from quantumgate.wire.compressed import deflate
+from quantumgate.wire.link_frames import LinkEndpoint, LinkTarget
 from tests.fuzz.script import MAX_STEPS, Kind, Option, Script, Step
 
 ODD_NUMBERS = (0, 1, 2, 3, 4, 7, 8, 15, 16, 63, 64, 65, 127, 128, 255, 256, 1000, 4096, 16_348, 16_384, 65_535, 65_536)
-FRAME_TYPES = (0, 1, 2, 3, 4, 0x10, 0x11, 0x12, 0x13, 0x14, 0x20, 0x21, 0x22, 0x30, 0x31, 0x40, 0x42, 0x7F, 0xFE)
+FRAME_TYPES = (0, 1, 2, 3, 4, 0x10, 0x11, 0x12, 0x13, 0x14, 0x20, 0x21, 0x22, 0x30, 0x31, 0x7F, 0xFE)
+FRAME_TYPES += (0x40, 0x41, 0x42, 0x42, 0x43, 0x44, 0x47)
 COMMON_TYPES = (0x10, 0x13, 0x13, 0x13, 0x14, 0x11, 0x12)
 EXTENDERS = tuple(bytes([n]) * 16 for n in range(4))
 ZEROS = bytes(70_000)
+LINK_TARGET = LinkTarget(
+    PeerUUID(UUID("00000000-0000-8000-8000-000000000001")),
+    (LinkEndpoint("192.0.2.1", 4711), LinkEndpoint("2001:db8::1", 80), LinkEndpoint("relay.example", 443)),
+).encode()
 SPLIT_MOST = 100
 """A body of padding is not taken apart into thousands of empty frames."""
 
@@ -49,7 +57,7 @@ class Mutator:
     def _options(self) -> int:
         """The common ones at random, the rare ones one at a time."""
         luck = self.luck
-        rare = luck.choice((0, 0, 0, 1 << luck.randrange(6, 11)))
+        rare = luck.choice((0, 0, 0, 1 << luck.randrange(6, 14)))
         return luck.getrandbits(6) | rare | (rare >> 6 & 1)
 
     def _aim(self, options: Step) -> None:
@@ -178,8 +186,23 @@ class Mutator:
         kind = luck.choice(FRAME_TYPES if luck.random() < 0.3 else COMMON_TYPES)
         if kind in (0x13, 0x10, 0x11, 0x12, 0x14):
             return frames.frame(kind, *self.channel_frame(kind))
+        if kind in link_frames.LINK_TYPES:
+            flags = frames.WHOLE if kind == link_frames.LINK_CREATE and luck.random() < 0.9 else 0
+            return frames.frame(kind, self.link_data(kind), self.channel(), flags)
         flags = 3 if kind in frames.LONG_TYPES else 0
         return frames.frame(kind, self.control_data(kind), 0, flags)
+
+    def link_data(self, kind: int) -> bytes:
+        luck = self.luck
+        if kind == link_frames.LINK_CREATE:
+            return LINK_TARGET if luck.random() < 0.7 else self.bytes_changed(LINK_TARGET)
+        if kind == link_frames.LINK_STATUS:
+            return link_frames.encode_status(luck.choice((1, 1, 1, 2, 5, 77))) + luck.choice((b"", b"", b"", b"x"))
+        if kind == link_frames.LINK_DATA:
+            return ZEROS[: luck.choice((0, 1, 100, 5000, 16_000, 40_000))]
+        if kind == link_frames.LINK_WINDOW:
+            return luck.choice((0, 1, 70_000, 1 << 20, 1 << 22, 1 << 62)).to_bytes(8, "big")
+        return bytes((luck.randrange(12),)) * (kind == link_frames.LINK_CLOSE) * luck.choice((1, 1, 1, 2))
 
     def channel_frame(self, kind: int) -> tuple[bytes, int, int]:
         luck, channel = self.luck, self.channel()

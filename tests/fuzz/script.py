@@ -32,7 +32,7 @@ class Kind(IntEnum):
     FINISH = 13
     RESET = 14
     CONSUME = 15  # a = which channel, b = bytes; a message channel: release
-    MANNERS = 16  # of the guest: a & 1 busy, & 2 does not accept, & 4 resets in its hooks, & 8 sends in its hooks
+    MANNERS = 16  # of the guest: a & 1 busy, & 2 does not accept, & 4 resets, & 8 sends in its hooks; more: linked.py
     PING = 17  # a odd: urgently
     REKEY = 18
     CLOSE = 19  # a odd = graceful, b = code
@@ -41,6 +41,10 @@ class Kind(IntEnum):
     PONG = 22  # the true answer to the last PING
     KEEP = 23  # a odd = an idle session is held open
     EXPORT = 24  # a = bytes
+    LINK = 25  # a odd = ask for one, else bring one
+    LINK_FEED = 26  # a = which link, b = bytes to send on it
+    LINK_END = 27  # a = which, b odd = after what is queued, & 2 = at once, else answered
+    LINK_JOIN = 28  # a, b = which two
 
 
 class Option(IntFlag):
@@ -57,6 +61,9 @@ class Option(IntFlag):
     RICH = 256  # all optional fields stand in the own SESSION
     LARGE = 512  # a node's pool from which windows grow and messages are lent
     STRICT = 1024  # a few seconds are all that anything takes; no opening of channels waits
+    CLIENT = 2048  # the initiator comes as a relay's client
+    CARRIER = 4096  # the initiator comes as a relay that brings links
+    CELLS = 8192  # it runs in cells, over a link
 
 
 class Step(NamedTuple):

@@ -7,10 +7,19 @@ from __future__ import annotations
 
 from quantumgate.wire import frames
 from quantumgate.wire.compressed import deflate
+from quantumgate.wire.link_frames import (
+    LINK_CLOSE,
+    LINK_CREATE,
+    LINK_DATA,
+    LINK_INCOMING,
+    LINK_STATUS,
+    LINK_WINDOW,
+    encode_status,
+)
 from quantumgate.wire.session_tlvs import SessionBlock
 from quantumgate.wire.writer import tlv
 from tests.fuzz.handshake import Act, Setup
-from tests.fuzz.mutation import EXTENDERS
+from tests.fuzz.mutation import EXTENDERS, LINK_TARGET
 from tests.fuzz.peer import EXTRA
 from tests.fuzz.script import Kind, Script, Step
 from tests.fuzz.script import Option as O
@@ -83,7 +92,7 @@ def handshake_seeds() -> list[Script]:
 
 
 def session_seeds() -> list[Script]:
-    return [*flow(), *time(), *buffers(), *control()]
+    return [*flow(), *time(), *buffers(), *control(), *links()]
 
 
 def flow() -> list[Script]:
@@ -193,9 +202,9 @@ def control() -> list[Script]:
     blocks = (rich, rich.replace("é".encode(), b"\xff\xff"), old, rich[:-40], none)
     torn = bytes((0x49, 0, 0, 3, 0, 1, 0)), b"\x4c\0\0\x02\x05a", b"\x4c\0\0\x09" + bytes(9)
     small = SessionBlock(max_message=100).encode()
-    blocks = (*blocks, *torn, small)
     begin = options(O.INITIATOR | O.OPENING)
-    said = [[begin, record(frames.frame(frames.SESSION, block, flags=frames.WHOLE))] for block in blocks]
+    every = (*blocks, *torn, small)
+    said = [[begin, record(frames.frame(frames.SESSION, block, flags=frames.WHOLE))] for block in every]
     late = [record(opened(1, MESSAGES)), Step(Kind.RESET, 0), *(record(whole(1, b"x")) for _ in range(40))]
     counted = [record(opened(1, MESSAGES)), Step(Kind.RESET, 0), *([record(credit(1, 1 << 20))] * 10)]
     mean = [*said[-1], Step(Kind.OPEN, 0, 1), Step(Kind.SEND, 0, 500)]
@@ -211,4 +220,58 @@ def control() -> list[Script]:
         [Step(Kind.OPEN, 0, n) for n in range(40)] + [Step(Kind.TIME, 1000)],
         [record(opened(2, STREAM))], [record(opened(3, STREAM)), record(opened(1, STREAM))],
         [options(O.TIGHT), Step(Kind.HOLD_OUTPUT, 1), *([record(frames.frame(frames.PING, bytes(8)))] * 38)],
+    ]  # fmt: skip
+
+
+def links() -> list[Script]:
+    """Asked for, brought, joined, fed, and ended from either side."""
+
+    def link(kind: int, channel: int, data: bytes = b"", flags: int = 0) -> bytes:
+        return frames.frame(kind, data, channel, flags)
+
+    create = record(link(LINK_CREATE, 1, LINK_TARGET, frames.WHOLE))
+    start = link(LINK_CREATE, 1, LINK_TARGET[:20], frames.FIRST)
+    pieces, mixed = (record(start, link(LINK_CREATE, n, LINK_TARGET[20:], frames.LAST)) for n in (1, 3))
+    bring = record(link(LINK_INCOMING, 3))
+    connected = record(link(LINK_STATUS, 2, encode_status(1)))
+    data = [record(link(LINK_DATA, n, bytes(9000))) for n in (1, 3) * 12]
+    window = record(*(link(LINK_WINDOW, n, (1 << 40).to_bytes(8, "big")) for n in (1, 2, 3)))
+    close = [record(link(LINK_CLOSE, n, b"\x03")) for n in (1, 3)]
+    feed = [Step(Kind.LINK_FEED, n, 69_999) for n in (0, 1)]
+    ask = [Step(Kind.LINK, 1), connected]
+    join = Step(Kind.LINK_JOIN, 0, 1)
+    pings = Step(Kind.TIME, 1000, 1)
+    return [
+        [create, *feed, *data[::2], window, *feed, *close],
+        [pieces, *close],
+        [mixed],
+        [create, bring, join, *data, window, *data],
+        [create, bring, join, *data[:4], Step(Kind.LINK_END, 0, 1), window, Step(Kind.EOF)],
+        [create, bring, join, *data, Step(Kind.CLOSE, 1)],
+        [*ask, *feed, window, *feed, Step(Kind.LINK_END, 0, 1)],
+        [Step(Kind.LINK, 1), record(link(LINK_STATUS, 2, b"\x02"))],
+        [*ask, connected],
+        [Step(Kind.LINK, 0), *feed, record(link(LINK_CLOSE, 2, b"\x01")), record(link(LINK_DATA, 2, b"x"))],
+        [busy(16), create], [busy(32), create, data[0]], [busy(32), create, Step(Kind.LINK_END, 0, 4), *data[:2]],
+        [busy(64), create, *data, *data],
+        [create, *data, *data, *data],
+        [options(O.CARRIER), create],
+        [options(O.CARRIER), bring, *data[1::2]],
+        [options(O.CLIENT), bring],
+        [options(O.CLIENT), create, record(opened(1, STREAM))],
+        [options(O.CLIENT | O.INITIATOR), Step(Kind.LINK, 1)],
+        [options(O.CARRIER | O.INITIATOR), Step(Kind.LINK, 0), Step(Kind.LINK, 1), *feed, window],
+        [record(link(LINK_DATA, 9, b"x"))],
+        [options(O.CELLS), create, *feed, window], [options(O.CELLS | O.CARRIER), bring, *feed, window, *data[1::2]],
+        [record(*(link(LINK_CREATE, n, LINK_TARGET, frames.WHOLE) for n in range(1, 80, 2)))] * 2,
+        [options(O.CARRIER), *(record(*(link(LINK_INCOMING, n) for n in range(at, at + 400, 2))) for at in (1, 401))],
+        [create, Step(Kind.LINK_END, 0, 2), data[0], record(link(LINK_WINDOW, 1, bytes(8)))],
+        [create, *([window, pings] * 3)],
+        [record(link(LINK_CREATE, 1, b"\x02" + LINK_TARGET[1:], frames.WHOLE))],
+        [create, record(link(LINK_DATA, 1, b""))],
+        [record(link(LINK_CREATE, 1, LINK_TARGET[:17], frames.WHOLE))], [record(link(LINK_INCOMING, 3, b"x"))],
+        [record(link(LINK_CREATE, 1, LINK_TARGET + LINK_TARGET[17:] * 5, frames.WHOLE))],
+        [record(link(LINK_DATA, 1, b"x", 3))],
+        [Step(Kind.LINK, 1), Step(Kind.LINK_END, 0, 1), Step(Kind.LINK, 0), Step(Kind.LINK_END, 1, 2)],
+        [Step(Kind.CLOSE), Step(Kind.LINK, 1)],
     ]  # fmt: skip

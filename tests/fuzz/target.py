@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import replace
 from functools import cache
 from typing import Any
@@ -18,7 +17,7 @@ from quantumgate.core import schedule
 from quantumgate.core.buffers import BufferPool
 from quantumgate.core.connection import SHARED_BUFFERS, Connection
 from quantumgate.core.credit import CreditPool
-from quantumgate.core.events import ChannelOffered, Closed, Ready
+from quantumgate.core.events import ChannelOffered, Closed, LinkArrived, LinkAsked, Ready
 from quantumgate.core.handshake.outcome import Established
 from quantumgate.core.records import RecordOpener, RecordSealer
 from quantumgate.core.requests import Verdict
@@ -27,12 +26,14 @@ from quantumgate.crypto import kem, labels
 from quantumgate.crypto.identity import Identity
 from quantumgate.crypto.secret import Secret
 from quantumgate.crypto.suites import Suite
-from quantumgate.errors import ChannelReset, LocalError, QuantumGateError, RemoteProtocolError, SessionClosed
+from quantumgate.errors import QuantumGateError, RemoteProtocolError
 from quantumgate.wire import frames
 from quantumgate.wire.limits import DEFAULT_LIMITS, RECORD_OVERHEAD_BYTES
 from quantumgate.wire.rekey_messages import RekeyRequest, RekeyResponse, signed_content
 from quantumgate.wire.session_tlvs import SessionBlock
+from tests.fuzz.guest import Guest
 from tests.fuzz.known_keys import known_primary, known_secondary
+from tests.fuzz.linked import Links
 from tests.fuzz.mutation import EXTENDERS, ZEROS
 from tests.fuzz.script import Kind, Option, Script, Step
 
@@ -108,51 +109,6 @@ class FinishedHandshake:
         return b""
 
 
-class Guest:
-    """The owner of the session's channels: keeps books, and behaves as the script's MANNERS say."""
-
-    def __init__(self) -> None:
-        self.channels: list[Any] = []
-        self.ends: dict[int, int] = {}
-        self.manners = 0
-        self.unread: dict[int, int] = {}
-
-    def own(self, channel: Any) -> None:
-        if channel.closed:
-            return
-        number = len(self.channels)
-        self.channels.append(channel)
-        self.ends[number] = self.unread[number] = 0
-        channel.on_message = lambda message: self._message(channel)
-        channel.on_data = lambda data: self._data(number, channel, len(data))
-        channel.on_closed = lambda reason: self._closed(number)
-        if not channel.ours and not self.manners & 2:
-            channel.accept()
-
-    def _message(self, channel: Any) -> bool:
-        self._rude(channel)
-        return not self.manners & 1
-
-    def _data(self, number: int, channel: Any, size: int) -> None:
-        self._rude(channel)
-        if self.manners & 1:
-            self.unread[number] += size
-        else:
-            channel.consumed(size)
-
-    def _rude(self, channel: Any) -> None:
-        """What it asks for in its hooks may fail, which is for the guest to catch."""
-        if self.manners & 4:
-            channel.reset(0x8001, "rude")
-        if self.manners & 8:
-            for other in self.channels[:3]:
-                with suppress(LocalError, ChannelReset, SessionClosed):
-                    other.write(b"more") if other.stream else other.ours and other.send(b"more")
-
-    def _closed(self, number: int) -> None:
-        self.ends[number] += 1
-
-
 @cache
 def _block(options: int) -> SessionBlock:
     rich = bool(options & Option.RICH)
@@ -162,10 +118,13 @@ def _block(options: int) -> SessionBlock:
 
 def _settings(options: int, pool: CreditPool) -> SessionSettings:
     limits = STRICT if options & Option.STRICT else TIGHT if options & Option.TIGHT else LIMITS
-    more: dict[str, Any] = RICH if options & Option.RICH else {}
+    more: dict[str, Any] = dict(RICH) if options & Option.RICH else {}
+    if options & Option.CELLS:
+        more |= {"relayed": True, "cell_depth": 1}
     return SessionSettings(
         limits=limits, extenders=NAMES, compression=not options & Option.UNCOMPRESSED,
-        padding="off" if options & Option.UNPADDED else "padme", node_pool=pool, **more,
+        padding="cells" if options & Option.CELLS else "off" if options & Option.UNPADDED else "padme",
+        node_pool=pool, link_pool=CreditPool(1 << 22), **more,
     )  # fmt: skip
 
 
@@ -203,7 +162,7 @@ class Run:
         self.switched = self.blind = self.spoilt = False
         self.requested: tuple[bytes, Any, Any] | None = None
         self.asked = self.pinged = b""
-        self.partial = bytearray()
+        self.partial, self.links = bytearray(), Links(self.peer.public.uuid)
         self._begin(options)
 
     def _begin(self, options: int) -> None:
@@ -213,8 +172,9 @@ class Run:
         self.opener = RecordOpener(i2r if self.initiator else r2i)
         ours = _block(options & ~PERSONAL)
         peer_hidden, me_hidden = self.anonymous and not self.initiator, self.anonymous and self.initiator
+        role = 3 if options & Option.CARRIER else 2 if options & Option.CLIENT else 1
         established = Established(
-            initiator=self.initiator, role=1, peer=None if peer_hidden else self.peer.public,
+            initiator=self.initiator, role=role, peer=None if peer_hidden else self.peer.public,
             local=None if me_hidden else self.me.public, signer=None if me_hidden else self.me, suite=self.suite,
             root=Secret(ROOT), sid=SID, exporter=self.root, peer_session=THEIRS_BYTES, leftover=b"",
             shared_secret=False, verdict=Verdict(True), retried=False,
@@ -241,6 +201,8 @@ class Run:
         while (event := self.connection.next_event()) is not None:
             if isinstance(event, ChannelOffered):
                 self.locally(lambda channel=event.channel: self.guest.own(channel))
+            elif isinstance(event, LinkAsked | LinkArrived):
+                self.locally(lambda event=event: self.links.met(event))
             elif isinstance(event, Closed):
                 self.closed_events += 1
             elif isinstance(event, Ready):
@@ -272,8 +234,11 @@ class Run:
         if session is None or not session.over:
             return
         held = (session.queued_bytes, session.in_hands_bytes, len(session.channels), session.pool.lent_bytes)
-        more = (session.pool.grown_bytes, self.pool.lent_bytes, self.pool.grown_bytes)
-        if any(held) or any(more):
+        more = [session.pool.grown_bytes, self.pool.lent_bytes, self.pool.grown_bytes]
+        if session.links is not None:
+            pool = self.settings.link_pool
+            more += [len(session.links.by_id), session.links.pool.grown_bytes, pool.grown_bytes, pool.lent_bytes]
+        if any(held) or any(more) or any(ends != 1 for ends in self.links.ends.values()):
             raise Broken(f"a session that is over holds queued, in hands, channels, lent: {held}, grown: {more}")
         if self.closed_events != 1 or any(ends != 1 for ends in self.guest.ends.values()):
             raise Broken(f"{self.closed_events} Closed events, channels ended {list(self.guest.ends.values())} times")
@@ -526,8 +491,16 @@ def _accept(run: Run) -> None:
             run.locally(channel.accept)
 
 
+def _on_links(act: Callable[[Links, Step], object]) -> Callable[[Run, Step], None]:
+    def step_on_links(run: Run, step: Step) -> None:
+        if run.links.every:
+            run.locally(lambda: act(run.links, step))
+
+    return step_on_links
+
+
 def _manners(run: Run, step: Step) -> None:
-    run.guest.manners = step.a
+    run.guest.manners = run.links.manners = step.a
     if not step.a & 2:
         _accept(run)
 
@@ -580,6 +553,10 @@ STEPS: dict[int, Callable[[Run, Step], None]] = {
     Kind.CONSUME: _on_channel(_consume), Kind.MANNERS: _manners, Kind.PING: _on_session(_ping),
     Kind.REKEY: _on_session(lambda run, session, _: session.rekey.request(run.now)), Kind.PONG: _pong,
     Kind.KEEP: _on_session(_keep), Kind.EXPORT: _on_session(_export),
+    Kind.LINK: _on_session(lambda run, session, step: run.links.ask(session, step.a)),
+    Kind.LINK_FEED: _on_links(lambda links, step: links.feed(step.a, ZEROS[: step.b % 70_000])),
+    Kind.LINK_END: _on_links(lambda links, step: links.end(step.a, step.b)),
+    Kind.LINK_JOIN: _on_links(lambda links, step: links.join(step.a, step.b)),
     Kind.CLOSE: _close, Kind.EXTENDERS: _extenders, Kind.OPTIONS: _options,
 }  # fmt: skip
 

@@ -1,0 +1,119 @@
+"""The fuzzed side's links: it answers, feeds, joins and ends them as the script says, and keeps books of their ends.
+
+Not for: channels (``target.py``), what a link is (``quantumgate.core.relay``). Spec: docs/spec/relays.md.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from quantumgate.core.events import LinkArrived, LinkAsked
+from quantumgate.core.relay.link import Link, splice
+from quantumgate.ids import PeerUUID
+from quantumgate.wire.link_frames import LinkEndpoint, LinkTarget, RelayTerms
+
+REFUSES, SILENT, KEEPS = 16, 32, 64
+"""Bits of MANNERS: links are refused, not answered at all, or what comes on them is not taken."""
+MOST = 20
+ENDPOINTS = (LinkEndpoint("192.0.2.1", 4711), LinkEndpoint("2001:db8::1", 80), LinkEndpoint("relay.example", 443))
+CONNECTED = 1
+
+
+class Spring:
+    """Bytes for a link, as a Connection would have them."""
+
+    def __init__(self) -> None:
+        self.data = bytearray()
+
+    def data_to_send(self, now: float) -> memoryview | None:
+        return memoryview(bytes(self.data[:5000])) if self.data else None
+
+    def taken(self, count: int, now: float) -> None:
+        del self.data[:count]
+
+
+class Links:
+    """All links of one run; ``ends`` counts how often each ended."""
+
+    def __init__(self, target: PeerUUID) -> None:
+        self.target = LinkTarget(target, ENDPOINTS)
+        self.every: list[Link] = []
+        self.ends: dict[int, int] = {}
+        self.springs: dict[int, Spring] = {}
+        self.joined: set[int] = set()
+        self.unread: dict[int, int] = {}
+        self.manners = 0
+
+    def met(self, event: LinkAsked | LinkArrived) -> None:
+        link = event.link
+        self.own(link)
+        if isinstance(event, LinkAsked) and not self.manners & SILENT:
+            refused = bool(self.manners & REFUSES)
+            link.answer(2 if refused else CONNECTED, None if refused else RelayTerms(1000, 1 << 30, 60))
+
+    def own(self, link: Link) -> None:
+        """A link that ended in the record that brought it has no owner any more."""
+        if link.closed:
+            return
+        number = len(self.every)
+        self.every.append(link)
+        self.ends[number] = self.unread[number] = 0
+        link.on_data = lambda data: self._data(number, len(data))
+        link.on_closed = lambda code: self._ended(number)
+
+    def _data(self, number: int, size: int) -> None:
+        self.unread[number] += size
+        if not self.manners & KEEPS:
+            self.take(number)
+
+    def take(self, number: int) -> None:
+        size, self.unread[number] = self.unread[number], 0
+        if size:
+            self.every[number].consumed(size)
+
+    def _ended(self, number: int) -> None:
+        self.ends[number] += 1
+
+    # -- steps ---------------------------------------------------------------------------------------------------
+
+    def ask(self, session: Any, a: int) -> None:
+        if len(self.every) < MOST:
+            self.own(session.all_links.ask(self.target) if a & 1 else session.all_links.bring())
+
+    def feed(self, a: int, data: bytes) -> None:
+        number = a % len(self.every)
+        link = self.every[number]
+        if not link.closed and number not in self.joined:
+            spring = self.springs.setdefault(number, Spring())
+            spring.data += data
+            link.feed(spring)
+            self.take(number)
+
+    def end(self, a: int, b: int) -> None:
+        link = self.every[a % len(self.every)]
+        if b & 1:
+            link.finish(b % 10)
+        elif b & 2 or link.ours or link.connected:
+            link.close(b % 10)
+        elif not link.closed:
+            link.answer(b % 10)
+
+    def join(self, a: int, b: int) -> None:
+        """Two of them become one path, as at a relay."""
+        one, other = a % len(self.every), b % len(self.every)
+        pair = self.every[one], self.every[other]
+        if one == other or {one, other} & self.joined or not all(link.connected for link in pair):
+            return
+        self.joined |= {one, other}
+        splice(*pair)
+        for number, link in ((one, pair[0]), (other, pair[1])):
+            self._count_again(number, link)
+
+    def _count_again(self, number: int, link: Link) -> None:
+        passed_on = link.on_closed
+
+        def ended(code: int) -> None:
+            self._ended(number)
+            passed_on(code)
+
+        link.on_closed = ended
