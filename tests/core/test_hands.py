@@ -129,6 +129,16 @@ class HandsTests(Case):
         late.release()
         self.assertEqual(self.got[2:], [(7, 11)])
 
+    def test_nothing_is_held_for_a_channel_that_ended_inside(self) -> None:
+        for parts in (1, 2):
+            self.setUp()
+            channel = self.channel(1)
+            channel.on_message = lambda message, channel=channel: bool(channel.reset())  # type: ignore[misc]
+            self.say(1, HANDS, parts)
+            self.assertEqual((channel.closed, self.held), (True, 0))
+            self.say(3, 7)
+            self.assertEqual(self.got, [(3, 7)])
+
     def test_accepted_while_all_hands_are_full(self) -> None:
         """What came before the word waits on, then goes in its order, fin last."""
         self.mallory.side.accepting = False

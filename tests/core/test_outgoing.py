@@ -6,7 +6,7 @@ from uuid import UUID
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from quantumgate.core.channel import Channel
+from quantumgate.core.channel import QUEUE_MARK_BYTES, Channel
 from quantumgate.core.outgoing import CONTROL_PIECE_BYTES, MOST_CONTROL_FRAMES, QUANTUM_BYTES, Piece
 from quantumgate.errors import LimitError, LocalError
 from quantumgate.wire import frames
@@ -134,6 +134,28 @@ class ClassTests(Case):
         self.assertLessEqual(max(told), MAX_FRAMES_PER_RECORD)
         self.assertGreater(max(told), MAX_FRAMES_PER_RECORD // 2)
         self.assertEqual(sum(told), 600 + 9000 + 300)
+
+    def test_nor_where_many_channels_have_little(self) -> None:
+        mallory = self.mallory()
+        channels = [mallory.side.open() for _ in range(700)]
+        mallory.listen()
+        for channel in channels:
+            for _ in range(12):
+                channel.send(b"")
+        told = []
+        while said := mallory.next_record():
+            told.append(len(said))
+        self.assertEqual((sum(told), max(told) <= MAX_FRAMES_PER_RECORD), (8400, True))
+
+    def test_room_is_told_at_half_of_the_mark(self) -> None:
+        mallory = self.mallory(initial_window=65_536)
+        channel = self.stream(mallory)
+        channel.write(bytes(QUEUE_MARK_BYTES + 65_536))
+        for left, rooms in ((QUEUE_MARK_BYTES // 2 + 1, 0), (QUEUE_MARK_BYTES // 2, 1), (0, 1)):
+            limit = frames.U64.pack(QUEUE_MARK_BYTES + 65_536 - left)
+            mallory.say(frames.frame(frames.WINDOW, limit, channel.id))
+            mallory.listen()
+            self.assertEqual((channel.queued_bytes, mallory.side.rooms), (left, rooms))
 
     def test_a_stream_of_bytes_written_singly_is_one_frame(self) -> None:
         mallory = self.mallory()

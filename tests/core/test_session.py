@@ -180,6 +180,13 @@ class EndTests(SynchronousTestCase):
         self.assertTrue(mallory.side.connection.finished)
         self.assertEqual(len(mallory.side.of(Closed)), 1)
 
+    def test_nothing_to_wait_for_when_it_is_over(self) -> None:
+        mallory = Mallory()
+        mallory.say(frames.frame(frames.CLOSE, bytes(2)))
+        self.assertEqual(mallory.side.connection.deadline(), float("inf"))
+        mallory.side.connection.expire(mallory.now + 1000)
+        self.assertEqual([kind for kind, *_ in mallory.listen()], [frames.CLOSE])
+
     def test_a_peer_that_cuts_instead_of_answering(self) -> None:
         mallory = Mallory()
         mallory.side.connection.close(now=mallory.now)
