@@ -89,6 +89,13 @@ class DeadlineTests(SynchronousTestCase):
         duel.responder.answer(request, Verdict(True), START + 31)
         self.assertIsInstance(duel.responder.outcome, Failed)
 
+    def test_a_verdict_has_until_the_end_however_slowly_its_message_came(self) -> None:
+        duel, fin = with_fin()
+        duel.responder.receive(fin[:32], START + 1)
+        self.assertEqual(duel.responder.deadline(), START + 11)
+        duel.responder.receive(fin[32:], START + 2)
+        self.assertEqual((len(duel.responder.requests), duel.responder.deadline()), (1, START + 30))
+
     def test_the_end_of_the_peer(self) -> None:
         duel, fin = with_fin()
         duel.responder.receive(fin, START)
