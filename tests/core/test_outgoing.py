@@ -141,7 +141,7 @@ class ClassTests(Case):
         mallory.listen()
         for channel in channels:
             for _ in range(12):
-                channel.send(b"")
+                channel.send(b"x")
         told = []
         while said := mallory.next_record():
             told.append(len(said))
