@@ -83,6 +83,8 @@ class Relays:
 
     def asked(self, contact: Contact, link: Link, target: LinkTarget) -> None:
         """LINK_CREATE in one of our sessions."""
+        if link.closed:  # in the record that asked for it: nobody would tell us of its end any more
+            return
         now = self._world.now()
         if not self.enabled or target.uuid == self._own:
             self._refuse(link, LinkCode.POLICY, "not a relay" if not self.enabled else "leads to ourselves")
@@ -196,6 +198,8 @@ class Relays:
 
     def arrived(self, contact: Contact, link: Link) -> None:
         """LINK_INCOMING: somebody's session with us, through relays."""
+        if link.closed:  # see ``asked``
+            return
         if not self.accepting:
             link.close(LinkCode.POLICY)
             return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from quantumgate.core.relay.path import Gateway
 from quantumgate.errors import ConfigurationError, ConnectFailed
+from quantumgate.wire.link_frames import LinkEndpoint, LinkTarget
 from tests.node.circuits import AWAY, CircuitCase, with_relay
 from tests.node.world import node_settings
 
@@ -66,6 +67,29 @@ class RefusalTests(CircuitCase):
         relays = self.gates[0]._parts.relays  # type: ignore[union-attr]
         self.assertEqual((relays.quota.refused["links_prefix_rate"], relays.quota.carried), (1, 8))
         self.assertEqual(self.gates[0].status().relay.links, 8)
+
+    def test_a_link_that_ends_in_the_record_that_asked_for_it_is_not_counted(self) -> None:
+        """Found by fuzzing: its owner would never hear of the end, and the relay's count never come down."""
+        via = self.gates[0].uuid
+        self.connect(via=via)
+        relays = self.gates[0]._parts.relays  # type: ignore[union-attr]
+        contacts = self.client._parts.desk.contacts  # type: ignore[union-attr]
+        contact = next(one for one in contacts if one.session.role == 2 and one.session.peer.uuid == via)
+        target = LinkTarget(self.end.uuid, (LinkEndpoint(AWAY, 9999),))
+        contact.session.all_links.ask(target).close()
+        contact.protocol.wake()
+        self.pass_time(1)
+        self.assertEqual((relays.quota.carried, len(relays.carried)), (1, 1))
+
+    def test_a_link_that_ends_in_the_record_that_brought_it_has_no_handshake(self) -> None:
+        self.connect(via=self.gates[0].uuid)
+        relays = self.end._parts.relays  # type: ignore[union-attr]
+        contacts = self.gates[0]._parts.desk.contacts  # type: ignore[union-attr]
+        carrier = next(one for one in contacts if one.session.role == 3)
+        carrier.session.all_links.bring().close()
+        carrier.protocol.wake()
+        self.pass_time(1)
+        self.assertEqual((relays._half_open, len(self.end._parts.desk.contacts)), (0, 2))  # type: ignore[union-attr]
 
     def test_carriers_to_one_target(self) -> None:
         settings = with_relay(node_settings(relay=True, limits={"carriers_per_pair": 1, "links_carrier": 1}))
