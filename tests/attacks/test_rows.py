@@ -42,7 +42,7 @@ ROWS: dict[int, tuple[str, ...]] = {
     20: tuple(f"{REKEY}.Row20{part}Tests" for part in ("Asking", "Switch", "Crossing", "HardStop")),
 }
 LATER = frozenset(range(21, 26))
-"""Relays, paths, peer records, delegation: not built, so nothing of them can be attacked yet."""
+"""Relays and paths are new, peer records and delegation are not built: an attacker who plays these is to come."""
 
 
 class RowsTests(SynchronousTestCase):
