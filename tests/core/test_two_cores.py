@@ -33,11 +33,12 @@ RUNS = int(os.environ.get("QG_TWO_CORES", "0"))
 IGNORED = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
 SHORT = settings(
     derandomize=True, database=None, deadline=None, max_examples=16, stateful_step_count=30,
-    suppress_health_check=IGNORED, print_blob=False, phases=(Phase.generate,),
+    suppress_health_check=IGNORED, print_blob=False, phases=(Phase.generate,), report_multiple_bugs=False,
 )  # fmt: skip
 LONG = settings(
-    database=None, deadline=None, max_examples=RUNS or 1, stateful_step_count=80, suppress_health_check=IGNORED
-)
+    database=None, deadline=None, max_examples=RUNS or 1, stateful_step_count=80, suppress_health_check=IGNORED,
+    print_blob=False, report_multiple_bugs=False,
+)  # fmt: skip
 SIDES = some.integers(0, 1)
 SIZES = some.sampled_from([0, 1, 5, 100, 127, 128, 1000, 16_000, 16_384, 16_385, 64_000, 65_408, 65_536, 100_000])
 LENGTHS = some.one_of(some.integers(1, 100), some.sampled_from([500, 5000, 20_000, 200_000, 1 << 30]))
@@ -315,8 +316,12 @@ class TamperedFromTheFirstByte(Tampered):
 
 
 def run_machine(machine: type[Honest], profile: settings) -> None:
-    """Raises what the machine found."""
-    run_state_machine_as_test(machine, settings=profile)  # type: ignore[no-untyped-call]
+    """Raises what the machine found, with the steps that led there: trial shows no notes of an exception."""
+    try:
+        run_state_machine_as_test(machine, settings=profile)  # type: ignore[no-untyped-call]
+    except Exception as found:
+        steps = "\n".join(getattr(found, "__notes__", ()))
+        raise AssertionError(f"{type(found).__name__}: {found}\n{steps}") from found
 
 
 class TwoCoresTests(SynchronousTestCase):
