@@ -124,7 +124,7 @@ def _settings(options: int, pool: CreditPool) -> SessionSettings:
     return SessionSettings(
         limits=limits, extenders=NAMES, compression=not options & Option.UNCOMPRESSED,
         padding="cells" if options & Option.CELLS else "off" if options & Option.UNPADDED else "padme",
-        node_pool=pool, link_pool=CreditPool(1 << 22), **more,
+        node_pool=pool, link_pool=CreditPool(1 << 23, growth_share=1), **more,
     )  # fmt: skip
 
 

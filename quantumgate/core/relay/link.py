@@ -45,6 +45,7 @@ class Link:
         "_answered",
         "_ending",
         "_grown",
+        "_lent",
         "_links",
         "_pooled",
         "_renewed_at",
@@ -80,7 +81,7 @@ class Link:
         self.active = self.closed = self.starved = False
         self.queued_bytes = self.sent_bytes = self.received_bytes = self.consumed_bytes = 0
         self.window_bytes = self.send_limit = self.receive_limit = links.session.limits.link_window_bytes
-        self._grown = False
+        self._grown = self._lent = False
         self._pooled = False
         self.moved_at = self._renewed_at = links.session.now
         self.on_answer: Callable[[int, link_frames.RelayTerms | None], None] = _ignore
@@ -198,7 +199,7 @@ class Link:
             quick = max(GROW_WITHIN_SECONDS, 2 * (session.rtt_seconds or 0))
             most = session.limits.link_window_max_bytes
             if session.now - self._renewed_at <= quick and (not self._pooled or self._links.pool.grow(most)):
-                self._grown, self.window_bytes = True, most
+                self._grown, self._lent, self.window_bytes = True, self._pooled, most
             self._renewed_at = session.now
         self.receive_limit = self.consumed_bytes + self.window_bytes
         session.outgoing.window_due(self)
@@ -229,7 +230,7 @@ class Link:
         self._source = None
         session = self._links.session
         session.outgoing.forget(self)
-        if self._grown and self._pooled:
+        if self._lent:
             self._links.pool.shrink(session.limits.link_window_max_bytes)
         self._links.ended(self)
         self.on_closed(code)

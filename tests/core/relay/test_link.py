@@ -59,6 +59,18 @@ class CarriedTests(SynchronousTestCase):
         self.assertEqual(pool.grown_bytes, 0)
         self.assertEqual(theirs.ends, [LinkCode.RESET])
 
+    def test_a_window_that_grew_without_a_loan_gives_none_back(self) -> None:
+        """Found by fuzzing: an end that became a part of a splice later took from the pool what it had not lent."""
+        tower = Tower()
+        ours, theirs = tower.ask()
+        ours.say(bytes(8 * MIB))
+        tower.pump(4000)
+        self.assertEqual(theirs.link.window_bytes, DEFAULT_LIMITS.link_window_max_bytes)
+        theirs.link.feed(theirs, pooled=True)
+        pool = theirs.link._links.pool
+        theirs.link.close()
+        self.assertEqual(pool.grown_bytes, 0)
+
     def test_cells_inside_cells_stay_whole(self) -> None:
         """An inner cell of the next depth fills one LINK_DATA frame of a full outer record."""
         inner = 16_384 - 44
