@@ -123,6 +123,7 @@ class _Pipe:
             self.bytes_under_way -= len(data)
             if end is not None:
                 reader.heard_end(end)
+                self._writer.drained()
                 return
             rewrite = self._network.weather.rewrite
             reader.arrived(rewrite(data) if rewrite is not None else data)

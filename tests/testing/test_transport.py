@@ -98,6 +98,14 @@ class HalfCloseTests(SynchronousTestCase):
         self.clock.pump([0.1] * 4)
         self.assertIsInstance(self.one.reasons[-1], ConnectionDone)
 
+    def test_closing_behind_what_is_under_way(self) -> None:
+        """Who closes with bytes under way hears of the end when they have arrived, though the other half stays open."""
+        self.one.transport.write(b"last words")
+        self.one.transport.loseConnection()
+        self.clock.pump([0.1] * 3)
+        self.assertEqual((self.other.data, self.other.reasons), (b"last words", ["read"]))
+        self.assertIsInstance(self.one.reasons[-1], ConnectionDone)
+
     def test_who_knows_no_halves_is_closed(self) -> None:
         simple = Keeper(self.clock)
         self.network.join(self.one, simple)
