@@ -6,14 +6,19 @@ Not for: channels (``target.py``), what a link is (``quantumgate.core.relay``). 
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
 from quantumgate.core.events import LinkArrived, LinkAsked
 from quantumgate.core.relay.link import Link, splice
+from quantumgate.core.relay.path import Gateway, PathWish, choose, network_of
+from quantumgate.core.relay.quota import Quota, may_lead_to
 from quantumgate.ids import PeerUUID
+from quantumgate.wire.limits import Limits
 from quantumgate.wire.link_frames import LinkEndpoint, LinkTarget, RelayTerms
 
-REFUSES, SILENT, KEEPS = 16, 32, 64
-"""Bits of MANNERS: links are refused, not answered at all, or what comes on them is not taken."""
+REFUSES, SILENT, KEEPS, PRIVATE = 16, 32, 64, 128
+"""Bits of MANNERS: links are refused, not answered at all, what comes on them is not taken, any address will do."""
+OWN = frozenset({"192.0.2.77"})
 MOST = 20
 ENDPOINTS = (LinkEndpoint("192.0.2.1", 4711), LinkEndpoint("2001:db8::1", 80), LinkEndpoint("relay.example", 443))
 CONNECTED = 1
@@ -35,7 +40,7 @@ class Spring:
 class Links:
     """All links of one run; ``ends`` counts how often each ended."""
 
-    def __init__(self, target: PeerUUID) -> None:
+    def __init__(self, target: PeerUUID, limits: Limits) -> None:
         self.target = LinkTarget(target, ENDPOINTS)
         self.every: list[Link] = []
         self.ends: dict[int, int] = {}
@@ -43,13 +48,30 @@ class Links:
         self.joined: set[int] = set()
         self.unread: dict[int, int] = {}
         self.manners = 0
+        self.quota, self.counted, self.now = Quota(limits), dict[int, str](), 0.0
+        self.hosts: list[tuple[str, int]] = []
 
-    def met(self, event: LinkAsked | LinkArrived) -> None:
+    def met(self, event: LinkAsked | LinkArrived, now: float) -> None:
         link = event.link
+        if link.closed:
+            return
         self.own(link)
-        if isinstance(event, LinkAsked) and not self.manners & SILENT:
-            refused = bool(self.manners & REFUSES)
-            link.answer(2 if refused else CONNECTED, None if refused else RelayTerms(1000, 1 << 30, 60))
+        if isinstance(event, LinkAsked):
+            self._judge(len(self.every) - 1, event.target, now)
+
+    def _judge(self, number: int, target: LinkTarget, now: float) -> None:
+        """As a relay does: where it leads, how many there are, then an answer."""
+        link, private = self.every[number], bool(self.manners & PRIVATE)
+        hosts = [(one.host, one.port) for one in target.endpoints]
+        self.hosts += [pair for pair in hosts if may_lead_to(*pair, allow_private=private, own=OWN)]
+        code = self.quota.refusal(hosts[0][0], now, exempt=private)
+        if code is None:
+            self.counted[number] = hosts[0][0]
+            self.quota.new_address(hosts[0][0], now)
+        if not self.manners & SILENT:
+            refused = code or (2 if self.manners & REFUSES else 0)
+            link.answer(refused or CONNECTED, None if refused else RelayTerms(1000, 1 << 30, 60))
+        self.now = now
 
     def own(self, link: Link) -> None:
         """A link that ended in the record that brought it has no owner any more."""
@@ -73,6 +95,8 @@ class Links:
 
     def _ended(self, number: int) -> None:
         self.ends[number] += 1
+        if number in self.counted:
+            self.quota.ended(self.counted.pop(number), 1 << 30, self.now)
 
     # -- steps ---------------------------------------------------------------------------------------------------
 
@@ -108,6 +132,19 @@ class Links:
         splice(*pair)
         for number, link in ((one, pair[0]), (other, pair[1])):
             self._count_again(number, link)
+
+    def path(self, a: int, b: int, luck: Any) -> object:
+        """Choose hops among places that the peer named and some that are known."""
+        known = [(f"{n + 1}.{n % 3}.0.1", 1) for n in range(8)]
+        family = ("", "", "one")
+        gateways = [
+            Gateway(PeerUUID(UUID(int=n << 100 | 8 << 76 | 2 << 62)), (place,), family=family[n % 3])
+            for n, place in enumerate([*known, *self.hosts[-8:]])
+        ]
+        names = tuple(one.uuid for one in gateways)
+        avoid = frozenset({network_of(known[0][0])}) if b & 1 else frozenset[str]()
+        bad, guards = frozenset(names[:2] if b & 2 else ()), names[3:4] if b & 4 else ()
+        return choose(PathWish(a % 10, names[-1], avoid, bad, guards, diverse=not b & 8), gateways, luck)
 
     def _count_again(self, number: int, link: Link) -> None:
         passed_on = link.on_closed

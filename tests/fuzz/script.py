@@ -45,6 +45,7 @@ class Kind(IntEnum):
     LINK_FEED = 26  # a = which link, b = bytes to send on it
     LINK_END = 27  # a = which, b odd = after what is queued, & 2 = at once, else answered
     LINK_JOIN = 28  # a, b = which two
+    PATH = 29  # choose a hops; b = bits of what is wished
 
 
 class Option(IntFlag):

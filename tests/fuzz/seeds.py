@@ -14,6 +14,7 @@ from quantumgate.wire.link_frames import (
     LINK_INCOMING,
     LINK_STATUS,
     LINK_WINDOW,
+    LinkEndpoint,
     encode_status,
 )
 from quantumgate.wire.session_tlvs import SessionBlock
@@ -239,6 +240,15 @@ def links() -> list[Script]:
     close = [record(link(LINK_CLOSE, n, b"\x03")) for n in (1, 3)]
     feed = [Step(Kind.LINK_FEED, n, 69_999) for n in (0, 1)]
     ask = [Step(Kind.LINK, 1), connected]
+    paths = [Step(Kind.PATH, hops, wish) for hops in (0, 1, 2, 3, 8) for wish in (0, 3, 4, 8, 13)]
+
+    def leads(*places: tuple[str, int]) -> Step:
+        target = LINK_TARGET[:17] + b"".join(LinkEndpoint(*place).encode() for place in places)
+        return record(link(LINK_CREATE, 1, target, frames.WHOLE))
+
+    far = ("8.8.8.8", 4711), ("2606:4700::1", 4711), ("::ffff:8.8.4.4", 4711), ("224.0.0.1", 9999)
+    near = ("127.0.0.1", 9), ("::1", 9), ("64:ff9b::a00:1", 9), ("2002::1", 2000)
+    many = [record(*(link(LINK_CREATE, n, LINK_TARGET, frames.WHOLE) for n in range(1, 18, 2)))]
     join = Step(Kind.LINK_JOIN, 0, 1)
     pings = Step(Kind.TIME, 1000, 1)
     return [
@@ -252,6 +262,15 @@ def links() -> list[Script]:
         [Step(Kind.LINK, 1), record(link(LINK_STATUS, 2, b"\x02"))],
         [*ask, connected],
         [Step(Kind.LINK, 0), *feed, record(link(LINK_CLOSE, 2, b"\x01")), record(link(LINK_DATA, 2, b"x"))],
+        [leads(*far), *paths],
+        [busy(128), leads(*far), *paths],
+        [leads(*near)],
+        [busy(128), leads(*near)],
+        [options(O.TIGHT), *many],
+        [options(O.TIGHT), busy(128), *many],
+        [options(O.TIGHT), create, *close, record(link(LINK_CREATE, 3, LINK_TARGET, frames.WHOLE))],
+        [options(O.TIGHT), create, *close, Step(Kind.TIME, 90_000_000),
+         record(link(LINK_CREATE, 3, LINK_TARGET, frames.WHOLE))],
         [busy(16), create], [busy(32), create, data[0]], [busy(32), create, Step(Kind.LINK_END, 0, 4), *data[:2]],
         [busy(64), create, *data, *data],
         [create, *data, *data, *data],

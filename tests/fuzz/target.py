@@ -43,6 +43,8 @@ ROOT = bytes(range(64))
 LIMITS = replace(DEFAULT_LIMITS, rekey_floor_seconds=0.5, rekey_seconds=(30.0, 60.0))
 TIGHT = replace(
     LIMITS,
+    links_node=6,
+    link_volume_prefix_bytes=1 << 30,
     max_record_bytes=16_384,
     max_message_bytes=20_000,
     max_channels=32,
@@ -97,6 +99,9 @@ class FixedLuck:
 
     def below(self, n: int) -> int:
         return n // 2
+
+
+LUCK = FixedLuck()
 
 
 class FinishedHandshake:
@@ -162,7 +167,7 @@ class Run:
         self.switched = self.blind = self.spoilt = False
         self.requested: tuple[bytes, Any, Any] | None = None
         self.asked = self.pinged = b""
-        self.partial, self.links = bytearray(), Links(self.peer.public.uuid)
+        self.partial, self.links = bytearray(), Links(self.peer.public.uuid, self.settings.limits)
         self._begin(options)
 
     def _begin(self, options: int) -> None:
@@ -202,7 +207,7 @@ class Run:
             if isinstance(event, ChannelOffered):
                 self.locally(lambda channel=event.channel: self.guest.own(channel))
             elif isinstance(event, LinkAsked | LinkArrived):
-                self.locally(lambda event=event: self.links.met(event))
+                self.locally(lambda event=event: self.links.met(event, self.now))
             elif isinstance(event, Closed):
                 self.closed_events += 1
             elif isinstance(event, Ready):
@@ -556,6 +561,7 @@ STEPS: dict[int, Callable[[Run, Step], None]] = {
     Kind.LINK: _on_session(lambda run, session, step: run.links.ask(session, step.a)),
     Kind.LINK_FEED: _on_links(lambda links, step: links.feed(step.a, ZEROS[: step.b % 70_000])),
     Kind.LINK_END: _on_links(lambda links, step: links.end(step.a, step.b)),
+    Kind.PATH: lambda run, step: run.locally(lambda: run.links.path(step.a, step.b, LUCK)),
     Kind.LINK_JOIN: _on_links(lambda links, step: links.join(step.a, step.b)),
     Kind.CLOSE: _close, Kind.EXTENDERS: _extenders, Kind.OPTIONS: _options,
 }  # fmt: skip
