@@ -40,10 +40,13 @@ class LinkPump:
 
     def start(self) -> None:
         """Both ends of the link stand: say what the connection wants to say first."""
+        if self.link.closed:
+            self._ended(LinkCode.RESET)
+            return
         self.connection.on_output = self.wake
-        self.link.on_data = self._arrived
         self.link.on_closed = self._ended
         self.link.feed(self)
+        self.link.hear(self._arrived)
         self._look()
 
     # -- bytes ---------------------------------------------------------------------------------------------------

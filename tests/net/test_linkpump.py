@@ -134,7 +134,7 @@ class PumpTests(SynchronousTestCase):
 
     def test_a_dead_circuit_is_closed_at_once(self) -> None:
         """A flipped byte: the next honest end says nothing more and gives the link up, without a drain. [A30]"""
-        self.there.link.on_data(memoryview(bytes(2000)))
+        self.there.link.receive(memoryview(bytes(2000)))
         self.turn()
         self.assertEqual(self.theirs.of(Closed)[0].reason, "damaged")
         self.assertEqual((self.ours.lost, self.theirs.lost), (1, 1))

@@ -124,7 +124,7 @@ class LossTests(CircuitCase):
         (carried,) = last._parts.relays.carried  # type: ignore[union-attr]
         pipe = carried.pipes[0]
         arrived = pipe._arrived
-        pipe._from.on_data = lambda data: arrived(memoryview(bytes(data[:50]) + bytes((data[50] ^ 1,)) + data[51:]))
+        pipe._from.hear(lambda data: arrived(memoryview(bytes(data[:50]) + bytes((data[50] ^ 1,)) + data[51:])))
         self.done(self.guest.host.send(peer, b"never read"), 1)
         self.pass_time(3)
         self.assertEqual((self.client.peers, self.end.peers, self.end_guest.got), ((), (), []))

@@ -37,16 +37,18 @@ def _ignore(*_: object) -> None:
 class Link:
     """``ours`` = its id was chosen by this side. Byte counts are data of LINK_DATA, as credit counts it.
 
-    Hooks, set by the owner: ``on_answer(code, terms)`` once, for a link that we asked for; ``on_data(view)`` with a
-    view that is valid during the call; ``on_closed(code)`` once, whoever ended it. They must not raise.
+    Hooks, set by the owner: ``on_answer(code, terms)`` once, for a link that we asked for; ``on_closed(code)`` once,
+    whoever ended it; and by ``hear`` one that gets each piece of data. They must not raise.
     """
 
     __slots__ = (
         "_answered",
+        "_early",
         "_ending",
         "_grown",
         "_lent",
         "_links",
+        "_on_data",
         "_pooled",
         "_renewed_at",
         "_source",
@@ -57,7 +59,6 @@ class Link:
         "moved_at",
         "on_answer",
         "on_closed",
-        "on_data",
         "ours",
         "queued_bytes",
         "receive_limit",
@@ -85,7 +86,8 @@ class Link:
         self._pooled = False
         self.moved_at = self._renewed_at = links.session.now
         self.on_answer: Callable[[int, link_frames.RelayTerms | None], None] = _ignore
-        self.on_data: Callable[[memoryview], None] = _ignore
+        self._on_data: Callable[[memoryview], None] | None = None
+        self._early = b""
         self.on_closed: Callable[[int], None] = _ignore
 
     # -- the relay's answer --------------------------------------------------------------------------------------
@@ -185,7 +187,17 @@ class Link:
             raise ViolationError(f"link overrun: {received} bytes of {self.receive_limit}")
         self.received_bytes = received
         self.moved_at = self._links.session.now
-        self.on_data(data)
+        if self._on_data is None:
+            self._early += data  # at most a window: nothing was consumed yet
+        else:
+            self._on_data(data)
+
+    def hear(self, on_data: Callable[[memoryview], None]) -> None:
+        """Who gets the data, as a view that is valid during the call: at once what came before anybody listened."""
+        self._on_data = on_data
+        early, self._early = self._early, b""
+        if early:
+            on_data(memoryview(early))
 
     def consumed(self, size: int) -> None:
         """``size`` bytes went on: an end's Connection took them, or the next hop's record did. Credit for as many."""
@@ -257,8 +269,8 @@ class Pipe:
         self._queue: deque[bytes] = deque()
         self._sent = 0
         self.moved_bytes = 0
-        from_link.on_data = self._arrived
         to_link.feed(self, pooled=True)
+        from_link.hear(self._arrived)
 
     def _arrived(self, data: memoryview) -> None:
         self._queue.append(bytes(data))

@@ -7,11 +7,12 @@ from dataclasses import replace
 from twisted.trial.unittest import SynchronousTestCase
 
 from quantumgate.core.credit import CreditPool
+from quantumgate.core.events import LinkArrived
 from quantumgate.wire import frames, link_frames
 from quantumgate.wire.codes import CloseCode, LinkCode
 from quantumgate.wire.limits import DEFAULT_LIMITS, KIB, MIB
 from tests.core.relay.tower import CELLS, TARGET, TERMS, Outlet, Tower, brought
-from tests.core.sessions import tuned
+from tests.core.sessions import Mallory, tuned
 
 WINDOW = DEFAULT_LIMITS.link_window_bytes
 
@@ -143,6 +144,17 @@ class CreditTests(SynchronousTestCase):
             ours.say(bytes(size))
         tower.pump(500)
         self.assertEqual(len(theirs.received), 6 * 16_340 + 988)
+
+
+    def test_data_that_came_before_anybody_listened(self) -> None:
+        """LINK_INCOMING and data in one record: the owner hears of the link when all of it has been read."""
+        mallory = Mallory(settings=CELLS, role=3)
+        mallory.say(frames.frame(link_frames.LINK_INCOMING, b"", 1),
+                    frames.frame(link_frames.LINK_DATA, b"early", 1), frames.frame(link_frames.LINK_DATA, b" bird", 1))
+        outlet = Outlet(mallory.side.of(LinkArrived)[0].link)
+        self.assertEqual(bytes(outlet.received), b"early bird")
+        mallory.say(frames.frame(link_frames.LINK_DATA, b"!", 1))
+        self.assertEqual((bytes(outlet.received), outlet.link.consumed_bytes), (b"early bird!", 11))
 
 
 class EndsTests(SynchronousTestCase):

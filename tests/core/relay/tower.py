@@ -35,10 +35,10 @@ class Outlet:
         self.ends: list[int] = []
         self.answers: list[tuple[int, RelayTerms | None]] = []
         self.holding = False
-        link.on_data = self._data
         link.on_closed = self.ends.append
         link.on_answer = lambda code, terms: self.answers.append((code, terms))
         link.feed(self)
+        link.hear(self._data)
 
     def say(self, data: bytes) -> None:
         self.pieces.append(data)
