@@ -1,6 +1,6 @@
 """The proxy as people use it: curl through two processes, many short connections, stuck readers, a dying exit.
 
-One hop: near node, exit, target, all on loopback. Needs curl (``apt install curl``). Spec: extenders/socks5/docs/WIRE.md.
+One hop: near node, exit, target, all on loopback. Needs curl (``apt install curl``).
 """
 
 from __future__ import annotations
