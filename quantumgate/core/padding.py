@@ -34,6 +34,9 @@ def cell_body_bytes(depth: int) -> tuple[int, int]:
     return small, large
 
 
+WIRE_CELLS = cell_body_bytes(0)
+
+
 def cell_of(cells: tuple[int, int], body_bytes: int) -> int:
     """The cell that ``body_bytes`` of frames go into."""
     return cells[0] if body_bytes <= cells[0] else cells[1]

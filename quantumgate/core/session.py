@@ -63,7 +63,6 @@ class Session:
 
     __slots__ = (
         "_buffers",
-        "_cells",
         "_close_reason",
         "_closed_told",
         "_ids_missed",
@@ -81,6 +80,7 @@ class Session:
         "block",
         "bytes_received",
         "bytes_sent",
+        "cells",
         "channels",
         "compressing",
         "events",
@@ -162,7 +162,7 @@ class Session:
         self.hands = Hands(self)
         self.links: Links | None = None
         self._record_room = FIRST_RECORD_BYTES
-        self._cells = cell_body_bytes(settings.cell_depth) if settings.padding == "cells" else None
+        self.cells = cell_body_bytes(settings.cell_depth) if settings.padding == "cells" else None
         self._slow = False
         self._rate_since, self._rate_bytes = now, 0
         self.rekey_mark_bytes = 0
@@ -237,7 +237,7 @@ class Session:
         self.peer_extenders = peer.extenders
         self._record_room = min(peer.max_record, self.limits.max_record_bytes)
         if not self.initiator and (self.role != PEER or self.settings.relayed):
-            self._cells = wanted_cells(peer.padding - CELLS)
+            self.cells = wanted_cells(peer.padding - CELLS)
         self.compressing = bool(self.block.compression) and bool(set(peer.compression) & set(self.block.compression))
         self._change(Change.AGREE)
         self.emit(Ready(self))
@@ -403,8 +403,8 @@ class Session:
         if self.over and not outgoing.has_control:
             return 0
         most = (FIRST_RECORD_BYTES if self._slow else self._record_room) - RECORD_OVERHEAD_BYTES
-        if self._cells:
-            most = self._cells[1]
+        if self.cells:
+            most = self.cells[1]
         view = buffer[RECORD_HEADER_BYTES : RECORD_HEADER_BYTES + most]
         used = outgoing.fill(view, most, now)
         if not used:
@@ -429,8 +429,8 @@ class Session:
             channel.tell()
 
     def _pad(self, view: memoryview, used: int, most: int) -> int:
-        if self._cells:
-            size = cell_of(self._cells, used)
+        if self.cells:
+            size = cell_of(self.cells, used)
         elif self.settings.padding == "off":
             return used
         else:

@@ -12,6 +12,7 @@ from quantumgate.core.connection import Connection
 from quantumgate.core.events import ChannelOffered, Closed, LinkArrived, LinkAsked, Ready
 from quantumgate.core.padding import cell_body_bytes
 from quantumgate.core.relay.link import Link, splice
+from quantumgate.core.session import Session
 from quantumgate.core.session_settings import SessionSettings
 from quantumgate.net.linkpump import LinkPump
 from quantumgate.node.connections import circuit_limits
@@ -100,22 +101,40 @@ class PumpTests(SynchronousTestCase):
 
     def test_every_record_on_the_outer_wire_is_a_cell(self) -> None:
         sizes: set[int] = set()
-        connection = self.tower.alice.connection
-        ask = Connection.data_to_send
+        outer, seal = self.tower.alice.session, Session.seal_next
 
-        def watched(it: Connection, now: float) -> memoryview | None:
-            data = ask(it, now)
-            if data is not None and it is connection:
-                sizes.add(len(data))
-            return data
+        def watched(session: Session, buffer: memoryview, now: float) -> int:
+            size = seal(session, buffer, now)
+            if session is outer and size:
+                sizes.add(size)
+            return size
 
-        self.patch(Connection, "data_to_send", watched)
+        self.patch(Session, "seal_next", watched)
         channel = self.session(self.here).open_channel(ECHO, stream=True)
         for size in (1, 900, 1000, 5000, 100_000):
             channel.write(bytes(size))
             self.turn()
         self.assertEqual(sizes, {1024, 16_384})
         self.assertEqual(len(self.theirs.received), 106_901)
+
+    def test_cells_go_out_several_at_a_time_but_never_more_than_may_wait(self) -> None:
+        connection, sizes = self.tower.alice.connection, []
+        ask = Connection.data_to_send
+
+        def watched(it: Connection, now: float) -> memoryview | None:
+            data = ask(it, now)
+            if data is not None and it is connection:
+                sizes.append(len(data))
+            return data
+
+        self.patch(Connection, "data_to_send", watched)
+        channel = self.session(self.here).open_channel(ECHO, stream=True)
+        self.turn()
+        for _ in range(6):
+            channel.write(bytes(100_000))
+        self.turn()
+        self.assertEqual(len(self.theirs.received), 600_000)
+        self.assertTrue(16_384 < max(sizes) <= 128 * 1024, sizes)
 
     def test_close_reaches_the_other_end_then_the_link_goes(self) -> None:
         self.here.connection.close(now=self.clock.seconds())
