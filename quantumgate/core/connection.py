@@ -302,22 +302,12 @@ class Connection:
             size = session.seal_next(view, now)
             if size:
                 if session.cells == WIRE_CELLS:
-                    size += self._seal_more(session, view[size:], now)
+                    size = _seal_more(session, view, size, now)
                 self._out, self._out_start, self._out_end = buffer, 0, size
             else:
                 self._buffers.give_back(buffer)
         session.drained(now)
         self._finish_if_said()
-
-    def _seal_more(self, session: Session, view: memoryview, now: float) -> int:
-        """Cells are small for a system call each: as many as may wait in the transport go in one piece."""
-        end = 0
-        while session.outgoing.waiting and end + CELL_WIRE_BYTES[1] <= SEALED_AHEAD_BYTES:
-            size = session.seal_next(view[end:], now)
-            if not size:
-                break
-            end += size
-        return end
 
     def _finish_if_said(self) -> None:
         session = self.session
@@ -412,3 +402,13 @@ class Connection:
             self.events.append(Closed("cancelled", "closed by this side during the handshake"))
             self._finish()
         self._wake()
+
+
+def _seal_more(session: Session, view: memoryview, end: int, now: float) -> int:
+    """Cells are small for a system call each: as many as may wait in the transport go in one piece. Its new end."""
+    while session.outgoing.waiting and end + CELL_WIRE_BYTES[1] <= SEALED_AHEAD_BYTES:
+        size = session.seal_next(view[end:], now)
+        if not size:
+            break
+        end += size
+    return end
