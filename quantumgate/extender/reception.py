@@ -10,7 +10,7 @@ from typing import Any
 from twisted.internet.interfaces import IProtocol
 from twisted.python.failure import Failure
 
-from quantumgate.errors import QuantumGateError
+from quantumgate.errors import ChannelReset, QuantumGateError
 from quantumgate.extender.answers import as_deferred
 from quantumgate.extender.delivery import deliver_messages
 from quantumgate.extender.doors import ChannelDoor, SessionDoor
@@ -86,6 +86,10 @@ def _answer(guest: Guest, transport: StreamTransport, channel: ChannelDoor, prot
 
 
 def _fail_stream(guest: Guest, transport: StreamTransport, error: BaseException) -> None:
+    """A ChannelReset is a refusal with that code, anything else a fault (docs/adr/0115)."""
+    if isinstance(error, ChannelReset):
+        transport.refuse(error.code, str(error))
+        return
     transport.refuse(ResetCode.GUEST_FAILED)
     guest.fault("stream_opened", error)
 
