@@ -73,8 +73,9 @@ class ServicesCase(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.events: list[Any] = []
-        globalLogPublisher.addObserver(self.events.append)
-        self.addCleanup(globalLogPublisher.removeObserver, self.events.append)
+        observer: Any = self.events.append
+        globalLogPublisher.addObserver(observer)
+        self.addCleanup(globalLogPublisher.removeObserver, observer)
         self.near, self.far = Services(), Services()
         self.nodes = MemoryNodes(makers_of={"left": [self.near.maker()], "right": [self.far.maker()]})
         self.addCleanup(self.nodes.stop)
