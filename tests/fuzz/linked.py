@@ -80,8 +80,8 @@ class Links:
         number = len(self.every)
         self.every.append(link)
         self.ends[number] = self.unread[number] = 0
-        link.on_data = lambda data: self._data(number, len(data))
         link.on_closed = lambda code: self._ended(number)
+        link.hear(lambda data: self._data(number, len(data)))
 
     def _data(self, number: int, size: int) -> None:
         self.unread[number] += size
