@@ -71,8 +71,11 @@ class IExtenderHost(Interface):
     def peers(query=None):  # type: ignore[no-untyped-def]
         """Live peers that run this extender; ``query`` is a callable IPeer -> bool, or None for all."""
 
-    def connect(address, hops=0, via=None):  # type: ignore[no-untyped-def]
-        """Deferred of the IPeer at ``address`` (qg address or Twisted endpoint string). Fails with ConnectFailed."""
+    def connect(address, hops=None, via=None):  # type: ignore[no-untyped-def]
+        """Deferred of the IPeer at ``address`` (qg address or Twisted endpoint string). Fails with ConnectFailed.
+
+        ``hops`` relays between, None = what the operator configured; ``via`` names them: UUIDs, or text with commas.
+        """
 
     def disconnect(peer):  # type: ignore[no-untyped-def]
         """Close the session with this peer gracefully. Deferred."""

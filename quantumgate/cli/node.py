@@ -1,4 +1,4 @@
-"""The commands that speak to a running node: status, peers, connect, disconnect, ping, access, extenders.
+"""The commands that speak to a running node: status, peers, connect, disconnect, ping, access, extenders, relays.
 
 Not for: what is done without one (``identity.py``, ``check.py``, ``doctor.py``). Spec: docs/guide/operating.md.
 """
@@ -15,6 +15,7 @@ from quantumgate.cli.place import Place
 from quantumgate.errors import LocalError
 
 PING_RELAYED, PING_UNREACHABLE = 1, 2
+ONE_RELAY = "with one relay, that relay sees the address of both ends"
 
 
 class PeerName(click.ParamType):  # type: ignore[type-arg]  # generic in stubs alone
@@ -61,11 +62,18 @@ def status(where: Place) -> None:
         "up": output.duration_text(report["uptime_seconds"]),
         "listening": ", ".join(report["listening"]) or "no (dial only)",
         "peers": str(report["peers"]),
+        "relay": _relay_text(report["relay"]),
         "extenders": ", ".join(f"{one['name']} ({one['state']})" for one in report["extenders"]) or "none enabled",
     })
     for notice in report.get("notices", ()):
         click.echo(f"note: {output.printable(notice)}")
     _show_dials(report.get("connecting", ()))
+
+
+def _relay_text(relay: dict[str, Any]) -> str:
+    if not relay["enabled"]:
+        return "no (carries nothing for others)"
+    return f"{relay['links']} links, {output.bytes_text(relay['bytes'])} carried, {relay.get('refused', 0)} refused"
 
 
 def _show_dials(dials: Any) -> None:
@@ -103,7 +111,7 @@ def _peer_row(peer: dict[str, Any]) -> tuple[str, ...]:
         peer["uuid"] or "anonymous",
         peer["endpoint"],
         peer["direction"],
-        f"via {', '.join(peer['path'])}" if peer["relayed"] else "direct",
+        _path_text(peer) + (f" ({peer['why']})" if peer.get("why") else ""),
         f"{used['primary']} + {used['secondary']}, {used['symmetric']}, {used['signature']}",
         "shared" if peer["shared_secret"] else "",
         output.milliseconds_text(peer["rtt_seconds"]),
@@ -113,25 +121,51 @@ def _peer_row(peer: dict[str, Any]) -> tuple[str, ...]:
     )
 
 
-@click.command(short_help="Connect to a peer.")
+def _path_text(peer: dict[str, Any]) -> str:
+    if not peer["relayed"]:
+        return "direct"
+    hops = f", {len(peer['path'])} relays" if len(peer["path"]) > 1 else ""
+    return f"via {', '.join(peer['path'])}{hops}" if peer["path"] else "relayed"
+
+
+class PeerNames(PeerName):
+    """Several of them, with commas between."""
+
+    name = "uuid[,uuid...]"
+
+    def convert(self, value: Any, parameter: click.Parameter | None, context: click.Context | None) -> str:
+        return ",".join(super(PeerNames, self).convert(one, parameter, context) for one in str(value).split(","))
+
+
+@click.command(short_help="Connect to a peer, directly or through relays.")
 @click.argument("address")
+@click.option("--hops", type=click.IntRange(0, 8), default=None,
+              help="Through so many relays; 0 = directly. Default: privacy.hops of the configuration.")
+@click.option("--via", type=PeerNames(), help="Through exactly these gateways, the nearest first.")
 @place.options
 @place.passed
-def connect(where: Place, address: str) -> None:
-    """Dial ADDRESS (a qg address, or the UUID of a peer that is named in the configuration) and hold the session.
+def connect(where: Place, address: str, hops: int | None, via: str | None) -> None:
+    """Dial ADDRESS (a qg address, or the UUID of a peer whose address is known) and hold the session.
+
+    Through relays (gateways of relay.gateways) no relay learns both ends, but one relay alone sees the address of both.
 
     \b
     Example:
-      qgate connect qg://0b51a0f2-3c4d-8100-8888-000000000001@192.0.2.7:9999
+      qgate connect qg://0b51a0f2-3c4d-8100-8888-000000000001@192.0.2.7:9999 --hops 3
     """
+    if via and hops not in (None, len(via.split(","))):
+        raise click.UsageError("--via names the relays: --hops would have to be their number")
     with where.node() as node:
-        peer = node.call("connect", address=address)
+        peer = node.call("connect", address=address, hops=hops, via=via.split(",") if via else [])
     if where.json:
         output.as_json(peer)
         return
     used = peer["algorithms"]
     click.echo(f"connected to {peer['uuid'] or 'an anonymous peer'} at {output.printable(peer['endpoint'])} "
-               f"({used['primary']} + {used['secondary']}, {used['symmetric']})")
+               f"({used['primary']} + {used['secondary']}, {used['symmetric']})"
+               + (f", {_path_text(peer)}" if peer["relayed"] else ""))
+    if peer["relayed"] and len(peer["path"]) == 1:
+        click.echo(f"note: {ONE_RELAY}")
 
 
 @click.command(short_help="End the session with a peer.")
@@ -193,9 +227,8 @@ def _show_reply(reply: dict[str, Any]) -> None:
     if "error" in reply:
         click.echo(f"{reply['sequence']}: no answer: {output.printable(reply['error']['message'])}")
     else:
-        path = f"via {', '.join(reply['path'])}" if reply["relayed"] else "direct"
         click.echo(f"{reply['sequence']}: {output.milliseconds_text(reply['rtt_seconds'])} from {reply['uuid']} at "
-                   f"{output.printable(reply['endpoint'])}, {path}")
+                   f"{output.printable(reply['endpoint'])}, {_path_text(reply)}")
     sys.stdout.flush()
 
 

@@ -17,9 +17,61 @@ if TYPE_CHECKING:
 
 
 class RelayReport(Struct, frozen=True, kw_only=True):
+    """The sums of ``RelaysReport``, for ``status``; ``refused`` counts links that were not carried."""
+
     enabled: bool = False
     links: int = 0
     bytes: int = 0
+    refused: int = 0
+
+
+class CarriedReport(Struct, frozen=True, kw_only=True):
+    """A link that this node carries for somebody: all that it knows of it.
+
+    ``client`` is the neighbour before us, an address or ``through UUID``; ``target`` the UUID of the one behind us and
+    ``endpoint`` its address, "" while it is being reached.
+    """
+
+    client: str
+    target: str
+    endpoint: str
+    state: Literal["reaching", "carrying"]
+    seconds: float
+    bytes: int
+
+
+class CircuitReport(Struct, frozen=True, kw_only=True):
+    """A circuit of our own; ``path`` are its relays, nearest first, ``endpoint`` the address of the nearest."""
+
+    peer: str
+    path: Sequence[str]
+    endpoint: str
+    why: str
+    seconds: float
+    rtt_seconds: float | None
+    bytes_sent: int
+    bytes_received: int
+
+
+class GatewayReport(Struct, frozen=True, kw_only=True):
+    """A gateway that circuits may take. One that failed lately is ``avoided`` for so many seconds, 0 = it is not."""
+
+    uuid: str
+    hosts: Sequence[str]
+    avoided_seconds: float
+
+
+class RelaysReport(Struct, frozen=True, kw_only=True):
+    """Links that are carried, circuits that were made, what was refused and failed, by reason; since the start."""
+
+    enabled: bool = False
+    accepting: bool = False
+    carried: Sequence[CarriedReport] = ()
+    carried_bytes: int = 0
+    refused: Mapping[str, int] = {}
+    circuits: Sequence[CircuitReport] = ()
+    failed: Mapping[str, int] = {}
+    gateways: Sequence[GatewayReport] = ()
 
 
 class ExtenderBrief(Struct, frozen=True, kw_only=True):
@@ -89,6 +141,7 @@ class PeerReport(Struct, frozen=True, kw_only=True):
     key_epoch: int
     streams: int
     fingerprint: str = ""
+    why: str = ""
 
 
 class ExtenderReport(Struct, frozen=True, kw_only=True):
@@ -170,7 +223,8 @@ class ControlledNode(Protocol):
     """The part of a Node that the control socket calls, always on the reactor thread.
 
     Errors are QuantumGateErrors; a ConnectFailed's ``reason`` and ``advice`` travel to the operator. Awaitables may be
-    Deferreds. ``connect`` takes a qg address, a bare UUID or an endpoint string and fires when the session is up.
+    Deferreds. ``connect`` takes a qg address, a bare UUID or an endpoint string and fires when the session is up;
+    ``hops`` None is the configured number, ``via`` names relays, ``keep`` makes it again when it is lost.
     ``disconnect`` raises LocalError where no such peer is connected. ``ping`` is one round trip and is called again for
     each of ``--count``: a peer that is not connected is dialled first; no answer is a ConnectFailed.
     """
@@ -180,6 +234,9 @@ class ControlledNode(Protocol):
     def status(self) -> StatusReport: ...
     def peers_snapshot(self) -> Sequence[PeerReport]: ...
     def extenders_snapshot(self) -> Sequence[ExtenderReport]: ...
-    def connect(self, address: str) -> Awaitable[ConnectedPeer]: ...
+    def relays_snapshot(self) -> RelaysReport: ...
+    def connect(
+        self, address: str, hops: int | None = None, via: Sequence[str] = (), *, keep: bool | None = None
+    ) -> Awaitable[ConnectedPeer]: ...
     def disconnect(self, uuid: UUID) -> Awaitable[object]: ...
     def ping(self, target: str) -> Awaitable[PingReport]: ...

@@ -26,8 +26,10 @@ class NoArguments(Struct, forbid_unknown_fields=True, frozen=True):
     pass
 
 
-class AddressArgument(Struct, forbid_unknown_fields=True, frozen=True):
+class ConnectArguments(Struct, forbid_unknown_fields=True, frozen=True):
     address: Annotated[str, Meta(min_length=1, max_length=4096)]
+    hops: Annotated[int, Meta(ge=0, le=8)] | None = None
+    via: Annotated[list[str], Meta(max_length=8)] = []
 
 
 class PeerArgument(Struct, forbid_unknown_fields=True, frozen=True):
@@ -63,9 +65,13 @@ async def extenders(errand: Errand, _: NoArguments) -> Any:
     return errand.node.extenders_snapshot()
 
 
-async def connect(errand: Errand, arguments: AddressArgument) -> Any:
-    """The peer's report; the newest of its sessions where it has several."""
-    peer = await errand.node.connect(arguments.address)
+async def relays(errand: Errand, _: NoArguments) -> Any:
+    return errand.node.relays_snapshot()
+
+
+async def connect(errand: Errand, arguments: ConnectArguments) -> Any:
+    """The peer's report; the newest of its sessions where it has several. It is kept until ``disconnect``."""
+    peer = await errand.node.connect(arguments.address, arguments.hops, arguments.via, keep=True)
     name = None if peer.uuid is None else str(peer.uuid)
     reports = [report for report in errand.node.peers_snapshot() if report.uuid == name]
     if not reports:
@@ -121,7 +127,8 @@ COMMANDS: dict[str, tuple[type[Struct], Callable[[Errand, Any], Coroutine[Any, A
     "status": (NoArguments, status),
     "peers": (NoArguments, peers),
     "extenders": (NoArguments, extenders),
-    "connect": (AddressArgument, connect),
+    "relays": (NoArguments, relays),
+    "connect": (ConnectArguments, connect),
     "disconnect": (PeerArgument, disconnect),
     "ping": (PingArguments, ping),
     "access.list": (NoArguments, access_list),

@@ -70,7 +70,7 @@ class Landlord(Protocol):
     def data_directory(self) -> Path:
         """The node's; guests live in ``extenders/NAME`` below it."""
 
-    def connect(self, address: str, hops: int, via: Any) -> Deferred[Any]:
+    def connect(self, address: str, hops: int | None, via: Any) -> Deferred[Any]:
         """The IPeer at ``address``, once its session is ready; fails with ConnectFailed."""
 
     def disconnect(self, peer: Any) -> Deferred[None]:

@@ -77,8 +77,8 @@ class GuestHost:
         """Live peers that run this extender, those for which ``query`` is true."""
         return [peer for peer in self._presences if query is None or query(peer)]
 
-    def connect(self, address: str, hops: int = 0, via: Any = None) -> Deferred[Any]:
-        """The IPeer at ``address``; fails with ConnectFailed."""
+    def connect(self, address: str, hops: int | None = None, via: Any = None) -> Deferred[Any]:
+        """The IPeer at ``address``; ``hops`` None = as the operator configured it. Fails with ConnectFailed."""
         if self._closed is not None:
             return fail(self._closed)
         return maybeDeferred(self._landlord.connect, address, hops, via)

@@ -158,7 +158,7 @@ def assemble(plan: Plan, directory: DataDirectory, world: World, landlord: Any) 
         own, world, limits, desk, connections, dialling.connect, pins, plan.gateways,
         diverse=not relaying.allow_private,
     )
-    keeper = Keeper(world, limits, dialling.connect)
+    keeper = Keeper(world, limits, circuits.reach)
     desk.guests, desk.keeper, desk.relays, desk.our_extenders = host, keeper, relays, host.uuids
     access.changed = desk.rules_changed
     intake = Intake(limits, world.clock, world.random, mceliece=handshakes.first_flight_bytes > FIRST_FLIGHT_BYTES)

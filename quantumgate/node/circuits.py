@@ -7,7 +7,9 @@ before it, up to the peer, with whom the handshake is the ordinary one. Not for:
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
@@ -16,6 +18,7 @@ from twisted.internet.defer import TimeoutError as DeferredTimeout
 from twisted.python.failure import Failure
 
 from quantumgate import logs
+from quantumgate.core.events import Closed
 from quantumgate.core.relay.link import Link
 from quantumgate.core.relay.links import PEER, RELAY_CLIENT
 from quantumgate.core.relay.path import Gateway, PathWish, choose, network_of
@@ -33,6 +36,9 @@ from quantumgate.wire.link_frames import LinkEndpoint, LinkTarget
 BAD_RELAY_SECONDS = 300.0
 """How long a relay that failed us is not chosen, where there are others."""
 
+ADDRESSES_REMEMBERED = 256
+"""Peers whose addresses we keep after a connection, so that a bare UUID is enough for the next one."""
+
 _log = logs.named("circuit")
 
 
@@ -41,6 +47,32 @@ def gateway_of(target: Target, hosts: tuple[tuple[str, int], ...]) -> Gateway:
     if target.uuid is None or not hosts:
         raise ConnectFailed("bad-address", f"a gateway is qg://UUID@host:port, not {target.address}")
     return Gateway(target.uuid, hosts, target.fingerprint)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Circuit:
+    """One that stands: its relays, and the sessions with them and, last, with the peer."""
+
+    path: tuple[Gateway, ...]
+    layers: tuple[Contact, ...]
+
+    @property
+    def contact(self) -> Contact:
+        """The peer's."""
+        return self.layers[-1]
+
+    def culprit(self) -> Gateway | None:
+        """The nearest relay whose session is over; None where all of them stand. Innermost sessions end first."""
+        over = (relay for relay, layer in zip(self.path, self.layers, strict=False) if not _stands(layer))
+        return next(over, None)
+
+    def explain(self, event: Closed) -> Closed:
+        """The end of the session with the peer, as who uses it should hear of it."""
+        culprit = self.culprit() if event.by == "transport" else None
+        if culprit is None:
+            return event
+        place = f"relay {self.path.index(culprit) + 1} of {len(self.path)}"
+        return replace(event, reason="relay-lost", text=f"{place} was lost: {culprit.uuid}")
 
 
 class Circuits:
@@ -64,35 +96,55 @@ class Circuits:
         self.gateways, self._diverse = list(gateways), diverse
         self._entries: dict[PeerUUID, Contact] = {}
         self._bad_until: dict[PeerUUID, float] = {}
+        self._hosts: dict[PeerUUID, tuple[tuple[str, int], ...]] = {}
+        self.standing: set[Circuit] = set()
+        self.failures: Counter[str] = Counter()
+        self._stopped = False
 
     # -- asking --------------------------------------------------------------------------------------------------
 
-    def connect(
-        self, target: Target, hosts: tuple[tuple[str, int], ...], *, hops: int, via: Sequence[PeerUUID], keep: bool
-    ) -> Deferred[Contact]:
-        """The contact with ``target`` through ``hops`` relays, or through exactly ``via``. Fails with ConnectFailed."""
+    def reach(self, target: Target, *, keep: bool) -> Deferred[Contact]:
+        """The contact with ``target`` by its route: the direct one, or one through relays. Fails with ConnectFailed."""
+        known = replace(target, hosts=target.hosts or self._known_hosts(target.uuid))
+        reached = self._dial(target, keep=keep) if target.route.direct else self._connect(known, keep)
+        return reached.addCallback(self._remember, known)
+
+    def _known_hosts(self, uuid: PeerUUID | None) -> tuple[tuple[str, int], ...]:
+        """Of a bare UUID: where it was reached before, or where it listens as a gateway."""
+        of_gateways = (one.hosts for one in self.gateways if one.uuid == uuid)
+        return () if uuid is None else self._hosts.get(uuid) or next(of_gateways, ())
+
+    def _remember(self, contact: Contact, target: Target) -> Contact:
+        if target.uuid is not None and target.hosts:
+            self._hosts.pop(target.uuid, None)
+            self._hosts[target.uuid] = target.hosts
+            if len(self._hosts) > ADDRESSES_REMEMBERED:
+                del self._hosts[next(iter(self._hosts))]
+        return contact
+
+    def _connect(self, target: Target, keep: bool) -> Deferred[Contact]:
         try:
-            path = self.path(target, hosts, hops=hops, via=via)
+            path = self.path(target)
         except ConnectFailed as error:
+            self.failures[error.reason] += 1
             return _failed(error)
-        building: Deferred[Contact] = self._build(target, hosts, path, keep)
+        building: Deferred[Contact] = self._build(target, path, keep)
         return building.addTimeout(self._limits.circuit_seconds, self._world.clock, _too_slow)
 
-    def path(
-        self, target: Target, hosts: tuple[tuple[str, int], ...], *, hops: int, via: Sequence[PeerUUID]
-    ) -> tuple[Gateway, ...]:
+    def path(self, target: Target) -> tuple[Gateway, ...]:
         """The relays that such a circuit would take. Raises ConnectFailed; never a shorter path than asked for."""
-        if target.uuid is None or not hosts:
-            raise ConnectFailed("no-address", "through relays a peer is reached by qg://UUID@host:port")
+        if target.uuid is None or not target.hosts:
+            raise ConnectFailed("no-address", f"{target.address}: through relays a peer is reached by its address",
+                                advice="give it as qg://UUID@host:port")
         if target.uuid == self._own:
             raise ConnectFailed("self", "this is me", advice="the address names this node itself")
-        if via:
-            return tuple(self._named(uuid) for uuid in via)
+        if target.route.via:
+            return tuple(self._named(uuid) for uuid in target.route.via)
         now = self._world.now()
         wish = PathWish(
-            hops=hops,
+            hops=target.route.hops,
             target=target.uuid,
-            avoid=frozenset(network for host, _ in hosts if (network := network_of(host))),
+            avoid=frozenset(network for host, _ in target.hosts if (network := network_of(host))),
             bad=frozenset(uuid for uuid, until in self._bad_until.items() if until > now),
             diverse=self._diverse,
         )
@@ -114,28 +166,49 @@ class Circuits:
     # -- building ------------------------------------------------------------------------------------------------
 
     @inlineCallbacks
-    def _build(self, target: Target, hosts: Any, path: tuple[Gateway, ...], keep: bool) -> Any:
+    def _build(self, target: Target, path: tuple[Gateway, ...], keep: bool) -> Any:
         hop, uuid = path[0], PeerUUID(target.uuid or self._own)
         made: list[Contact] = []
         try:
-            inside: Contact = yield self._entry(hop)
+            entry: Contact = yield self._entry(hop)
+            inside = entry
             for depth, hop in enumerate(path[1:], 1):
                 inside = yield self._extend(inside, hop.uuid, hop.fingerprint, hop.hosts, depth, RELAY_CLIENT)
                 made.append(inside)
             through = tuple(one.uuid for one in path)
             last: Contact = yield self._extend(
-                inside, uuid, target.fingerprint, hosts, len(path), PEER, path=through, dialled=target.address,
-                keep=keep,
+                inside, uuid, target.fingerprint, target.hosts, len(path), PEER, path=through,
+                dialled=target.address, keep=keep, why=target.route.why,
             )
         except QuantumGateError as error:
             self._failed(hop, made, error)
             raise
+        self._keep(Circuit(path, (entry, *made, last)))  # before _bind: who is to blame is seen while the rest stands
         _bind([*made, last])
         return last
+
+    def _keep(self, circuit: Circuit) -> None:
+        self.standing.add(circuit)
+        circuit.contact.explain = circuit.explain
+        circuit.contact.ended().addCallback(lambda _: self._lost(circuit))
+
+    def _lost(self, circuit: Circuit) -> None:
+        """It is over. A relay that is gone with it is left alone for a while."""
+        self.standing.discard(circuit)
+        culprit = circuit.culprit()
+        if culprit is not None and not self._stopped:
+            self.failures["relay-lost"] += 1
+            self._bad_until[culprit.uuid] = self._world.now() + BAD_RELAY_SECONDS
+            _log.info("a circuit was lost with its relay {relay}", relay=logs.peer(culprit.uuid))
+
+    def bad_seconds(self, uuid: PeerUUID) -> float:
+        """How long this gateway is still left alone, 0 = it is chosen."""
+        return max(0.0, self._bad_until.get(uuid, 0.0) - self._world.now())
 
     def _failed(self, hop: Gateway, made: list[Contact], error: QuantumGateError) -> None:
         """Take down what stands; the hop that failed is left alone for a while."""
         _log.debug("a circuit failed at {relay}: {why}", relay=logs.peer(hop.uuid), why=str(error))
+        self.failures[error.reason if isinstance(error, ConnectFailed) else "lost"] += 1
         self._bad_until[hop.uuid] = self._world.now() + BAD_RELAY_SECONDS
         for contact in reversed(made):
             contact.close(CloseCode.BYE, graceful=False)
@@ -158,7 +231,7 @@ class Circuits:
 
     def _has_room(self, contact: Contact) -> bool:
         session = contact.session
-        return not contact.over and not session.closing and (
+        return _stands(contact) and (
             session.links is None or len(session.links.by_id) < self._limits.links_client
         )
 
@@ -171,7 +244,7 @@ class Circuits:
         self, outer: Contact, uuid: PeerUUID, pin: bytes | None, hosts: Any, depth: int, role: int, **more: Any
     ) -> Any:
         """One layer more: a link in ``outer``'s session, and a session of its own over it."""
-        if outer.over:
+        if not _stands(outer):
             raise ConnectFailed("path-lost", "a relay on the way was lost")
         link = outer.session.all_links.ask(_link_target(uuid, hosts))
         _wake(outer)
@@ -202,8 +275,14 @@ class Circuits:
         return waiting.addTimeout(self._limits.link_connect_seconds, self._world.clock, _too_slow)
 
     def stop(self) -> None:
-        """The node stops: nothing is kept for the next circuit."""
+        """The node stops: nothing is kept for the next circuit, and no relay is to blame."""
         self._entries.clear()
+        self._stopped = True
+
+
+def _stands(contact: Contact) -> bool:
+    """Whether links can be made in it. A session is over a moment before its contact knows."""
+    return not (contact.over or contact.session.closing)
 
 
 def _bind(layers: list[Contact]) -> None:

@@ -72,6 +72,7 @@ class Contact:
     """``where`` is the address for people, ``dialled`` what was asked for; ``place`` counts an inbound one.
 
     ``path`` is None for a socket of our own; else the relays that the connection goes through, as far as we know them.
+    ``why`` says for people whose wish this path was.
     """
 
     __slots__ = (
@@ -82,6 +83,7 @@ class Contact:
         "connecting",
         "dialled",
         "ending",
+        "explain",
         "given_up",
         "keep",
         "outbound",
@@ -95,13 +97,15 @@ class Contact:
         "the_peer",
         "told_extenders",
         "where",
+        "why",
     )
 
     def __init__(
         self, desk: Desk, where: str, *, outbound: bool, dialled: str = "", keep: bool = False,
         place: Counted | None = None, role: int = ROLE_PEER, path: tuple[PeerUUID, ...] | None = None,
+        why: str = "",
     ) -> None:
-        self._desk = desk
+        self._desk, self.why = desk, why
         self.role, self.path = role, path
         self.where, self.outbound, self.dialled, self.keep, self.place = where, outbound, dialled, keep, place
         self.protocol: Pump | None = None
@@ -112,6 +116,7 @@ class Contact:
         self.told_extenders: frozenset[UUID] = frozenset()
         self.over = self.given_up = False
         self.ending = ""
+        self.explain: Callable[[Closed], Closed] | None = None
         self.result: Deferred[Contact] = Deferred(lambda _: self.give_up())
         self._pongs: list[Deferred[float]] = []
         self._ends: list[Deferred[None]] = []
@@ -260,6 +265,8 @@ class Contact:
 
     def _closed(self, event: Closed) -> None:
         self.over = True
+        if self.explain is not None:
+            event, self.explain = self.explain(event), None
         self.ending = event.text or event.reason.replace("-", " ")
         pongs, self._pongs = self._pongs, []
         for pong in pongs:

@@ -186,8 +186,7 @@ class FrontDesk:
         contact.session.keep = contact.session.keep or contact.keep
         standing = self.table.arrived(contact)
         if standing is contact:
-            if contact.path is None:
-                self.keeper.arrived(contact)
+            self.keeper.arrived(contact)
             self._tell_extenders(contact)
         if contact.outbound and not contact.result.called:
             contact.result.callback(standing)
@@ -270,7 +269,7 @@ class FrontDesk:
         if event.by == "handshake" or event.reason == "damaged":
             self._linger(contact)
         uuid = contact.the_peer.uuid if contact.the_peer is not None else None
-        if contact.path is None and contact.role == ROLE_PEER:
+        if contact.role == ROLE_PEER:
             self.keeper.gone(contact, uuid is not None and self.table.current(uuid) is not None)
 
     def _remember_lost(self, uuid: PeerUUID, sid: bytes) -> None:

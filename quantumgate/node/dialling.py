@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
+from uuid import UUID
 
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.interfaces import IStreamClientEndpoint
@@ -46,28 +47,62 @@ class Way:
 
 
 @dataclass(frozen=True, slots=True)
+class Route:
+    """How a peer is to be reached: through ``hops`` relays, or exactly those of ``via``. ``why``: whose wish it is."""
+
+    hops: int = 0
+    via: tuple[PeerUUID, ...] = ()
+    why: str = field(default="", compare=False)
+
+    @property
+    def direct(self) -> bool:
+        """No relays at all."""
+        return not self.hops and not self.via
+
+    def __str__(self) -> str:
+        return " via " + ",".join(map(str, self.via)) if self.via else f" through {self.hops}" if self.hops else ""
+
+
+DIRECT = Route()
+
+
+def route_of(hops: int | None, via: Any, default_hops: int) -> Route:
+    """What a caller asks for; ``hops`` None = the default. Raises LocalError for a ``via`` that names no peers."""
+    if via is not None and via != "":
+        several = via.split(",") if isinstance(via, str) else (via,) if isinstance(via, UUID) else tuple(via)
+        relays = tuple(parse_peer_uuid(str(one).strip()) for one in several)
+        return Route(len(relays), relays, "through the relays that were named")
+    if hops is not None:
+        return Route(hops, why=f"{hops} relay{'s' if hops > 1 else ''} asked for") if hops else DIRECT
+    return Route(default_hops, why=f"privacy.hops = {default_hops}") if default_hops else DIRECT
+
+
+@dataclass(frozen=True, slots=True)
 class Target:
-    """What an address names. ``uuid`` is None for an endpoint string."""
+    """What an address names. ``uuid`` is None for an endpoint string; ``hosts`` are those of a qg address."""
 
     address: str
     uuid: PeerUUID | None
     fingerprint: bytes | None
     ways: tuple[Way, ...]
+    hosts: tuple[tuple[str, int], ...] = ()
+    route: Route = DIRECT
     key: str = field(init=False)
-    """One dial at a time for each of these."""
+    """One dial at a time, and one connection that is kept, for each of these."""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "key", self.address if self.uuid is None else str(self.uuid))
+        named = self.address if self.uuid is None else str(self.uuid)
+        object.__setattr__(self, "key", f"{named}{self.route}")
 
 
-def parse_target(address: str, world: World) -> Target:
+def parse_target(address: str, world: World, route: Route = DIRECT) -> Target:
     """A qg address, a bare UUID or a Twisted endpoint string. Raises ConnectFailed for what is none of them."""
     named = _named(address)
     if named is None:
-        return Target(address, None, None, (Way(address, lambda: world.client(address)),))
+        return Target(address, None, None, (Way(address, lambda: world.client(address)),), route=route)
     fingerprint = parse_fingerprint(named.fingerprint) if named.fingerprint else None
     ways = tuple(Way(f"{host}:{port}", _host_maker(world, host, port)) for host, port in named.hosts)
-    return Target(address, named.uuid, fingerprint, ways)
+    return Target(address, named.uuid, fingerprint, ways, named.hosts, route)
 
 
 @lru_cache(ADDRESSES_REMEMBERED)

@@ -1,6 +1,8 @@
 """Keeps connections: those of ``[node] connect`` and those made by hand, until they are ended by hand. [A52]
 
-Not for: one dial (``dialling.py``) or the delays' arithmetic (``net/backoff.py``). Spec: docs/spec/liveness.md [A27].
+A direct one is kept up whoever dials; one through relays is kept by its own circuit, and a lost one is built anew,
+through other relays where it can be. Not for: one dial (``dialling.py``) or the delays' arithmetic
+(``net/backoff.py``). Spec: docs/spec/liveness.md [A27].
 """
 
 from __future__ import annotations
@@ -39,7 +41,12 @@ class Kept:
         self.timer: IDelayedCall | None = None
         self.dialling: Deferred[Any] | None = None
         self.error: BaseException | None = None
-        self.up = False
+        self.contact: Contact | None = None
+
+    @property
+    def up(self) -> bool:
+        """It is connected."""
+        return self.contact is not None
 
     def stop(self) -> None:
         """No retry, no dial."""
@@ -51,7 +58,7 @@ class Kept:
 
 
 class Keeper:
-    """One node's. ``connect(target, keep=True)`` is ``Dialling.connect``."""
+    """One node's. ``connect(target, keep=True)`` is ``Circuits.reach``: directly, or as the target's route says."""
 
     def __init__(self, world: World, limits: Limits, connect: Connect) -> None:
         self._world, self._limits, self._connect = world, limits, connect
@@ -74,7 +81,8 @@ class Keeper:
 
     def _entry(self, target: Target, contact: Contact | None) -> Kept | None:
         uuid = contact.peer.uuid if contact is not None else target.uuid
-        return self._kept.get(target.key) or (self._of(uuid) if uuid is not None else None)
+        direct = target.route.direct and uuid is not None
+        return self._kept.get(target.key) or (self._of(uuid) if direct else None)
 
     def forget(self, uuid: PeerUUID | None = None, address: str = "") -> bool:
         """No longer. Whether there was such a peer."""
@@ -84,26 +92,31 @@ class Keeper:
             self._kept.pop(key).stop()
         return bool(found)
 
-    def _of(self, uuid: PeerUUID) -> Kept | None:
-        return next((kept for kept in self._kept.values() if kept.uuid == uuid), None)
+    def let_go(self, contact: Contact) -> bool:
+        """This circuit alone is no longer kept. Whether it was."""
+        found = [key for key, kept in self._kept.items() if kept.contact is contact]
+        for key in found:
+            self._kept.pop(key).stop()
+        return bool(found)
+
+    def _of(self, uuid: PeerUUID | None) -> Kept | None:
+        return next((kept for kept in self._kept.values() if kept.uuid == uuid and kept.target.route.direct), None)
 
     # -- what happens --------------------------------------------------------------------------------------------
 
     def arrived(self, contact: Contact) -> None:
-        """A session stands, whoever dialled it."""
-        kept = self._of(contact.peer.uuid) if contact.peer.uuid is not None else None
+        """A session stands, whoever dialled it. One through relays is nobody's but its builder's."""
+        kept = self._of(contact.peer.uuid) if contact.peer.uuid is not None and contact.path is None else None
         if kept is not None:
             self._came_up(kept, contact)
 
     def gone(self, contact: Contact, still_connected: bool) -> None:
         """A session is over; ``still_connected`` = another one of the same peer stands."""
-        if contact.the_peer is None or still_connected:
+        if contact.the_peer is None:
             return
-        uuid = contact.the_peer.uuid
         for kept in self._kept.values():
-            ours = kept.uuid == uuid if uuid is not None else kept.target.address == contact.dialled
-            if ours and kept.up:
-                kept.up, kept.error = False, SessionClosed(f"the session ended: {contact.ending}")
+            if kept.up and _was_that(kept, contact) and (contact.path is not None or not still_connected):
+                kept.contact, kept.error = None, SessionClosed(f"the session ended: {contact.ending}")
                 if self._world.now() - contact.connected_at >= LASTING_SECONDS:
                     kept.backoff.reset()
                 self._later(kept)
@@ -132,7 +145,7 @@ class Keeper:
 
     def _came_up(self, kept: Kept, contact: Contact) -> None:
         kept.uuid = contact.peer.uuid or kept.uuid
-        kept.up, kept.error = True, None
+        kept.contact, kept.error = contact, None
         contact.session.keep = True
         kept.backoff.next_try = None
         if kept.timer is not None and kept.timer.active():
@@ -178,10 +191,18 @@ class Keeper:
         return [_report(kept, now) for kept in self._kept.values() if not kept.up]
 
 
+def _was_that(kept: Kept, contact: Contact) -> bool:
+    """Whether the contact that ended is the one that was kept; a direct one stands for all of its peer."""
+    if contact.path is not None or not kept.target.route.direct:
+        return kept.contact is contact
+    uuid = contact.peer.uuid
+    return kept.uuid == uuid if uuid is not None else kept.target.address == contact.dialled
+
+
 def _report(kept: Kept, now: float) -> DialReport:
     error, retry_seconds = kept.error, kept.backoff.seconds_left(now)
     return DialReport(
-        address=kept.target.address,
+        address=f"{kept.target.address}{kept.target.route}",
         phase="dialling" if kept.dialling is not None else "waiting",
         reason="no answer yet" if error is None else str(error),
         advice=error.advice if isinstance(error, QuantumGateError) else "",

@@ -21,19 +21,19 @@ from quantumgate.control.api import (
     ExtenderReport,
     PeerReport,
     PingReport,
-    RelayReport,
+    RelaysReport,
     StatusReport,
 )
 from quantumgate.errors import ConnectFailed, LocalError, QuantumGateError
 from quantumgate.extender.registry import Registry
-from quantumgate.ids import NOBODY, PeerUUID, QgAddress, parse_peer_uuid
-from quantumgate.node import dialwords
+from quantumgate.ids import NOBODY, PeerUUID
+from quantumgate.node import dialwords, relay_reports
 from quantumgate.node import status as reports
 from quantumgate.node.access import Access
 from quantumgate.node.assemble import Parts, assemble, plan
 from quantumgate.node.contact import Contact
 from quantumgate.node.data_directory import DataDirectory
-from quantumgate.node.dialling import parse_target
+from quantumgate.node.dialling import Route, Target, parse_target, route_of
 from quantumgate.node.peers import Peer
 from quantumgate.node.status import Phase
 from quantumgate.node.world import World, real_world
@@ -130,7 +130,7 @@ class Node(Service):
     def _keep_configured(self, parts: Parts) -> None:
         if self._life is Phase.CONNECTED:
             for address in self.settings.node.connect:
-                parts.keeper.keep(parse_target(address, self._world))
+                parts.keeper.keep(parse_target(address, self._world, self._route()))
 
     def when_ready(self) -> Deferred[None]:
         """Fires when every listener is bound; fails if one cannot be."""
@@ -155,6 +155,7 @@ class Node(Service):
         parts.clock_watch.stop()
         parts.keeper.stop()
         parts.dialling.stop()
+        parts.circuits.stop()
         ports = [listener.stop() for listener in parts.listeners]
         stopped: Deferred[Any] = DeferredList([*ports, parts.host.stop()])
         stopped.addCallback(lambda _: self._part_from_all(parts))
@@ -197,50 +198,58 @@ class Node(Service):
 
     # -- what people and programs ask ----------------------------------------------------------------------------
 
-    def connect(self, address: str, hops: int = 0, via: Any = None) -> Deferred[Peer]:
-        """The peer at a qg address, bare UUID or endpoint string, once its session stands; kept until ``disconnect``.
+    def connect(
+        self, address: str, hops: int | None = None, via: Any = None, *, keep: bool | None = None
+    ) -> Deferred[Peer]:
+        """The peer at a qg address, bare UUID or endpoint string, once its session stands.
 
-        Fails with ConnectFailed, whose ``reason`` is a word and whose text and ``advice`` are for people.
+        ``hops`` relays between, None = ``privacy.hops``; ``via`` names them instead: a UUID, several, or their text
+        with commas. With ``keep`` the connection is made again when it is lost, until ``disconnect``; None keeps a
+        direct one, not one through relays. Fails with ConnectFailed, whose ``reason`` is a word and whose text and
+        ``advice`` are for people.
         """
         try:
-            parts, target = self._running_parts(), parse_target(address, self._world)
-            relays = _uuids(via)
-            hosts = QgAddress.parse(address).hosts if hops or relays else ()
+            parts, target = self._running_parts(), parse_target(address, self._world, self._route(hops, via))
         except QuantumGateError as error:
             return fail(error)
+        lasting = target.route.direct if keep is None else keep
 
         def connected(contact: Contact) -> Peer:
-            parts.keeper.keep(target, contact)
+            if lasting:
+                parts.keeper.keep(target, contact)
             return contact.peer
 
-        if hops or relays:
-            built = parts.circuits.connect(target, hosts, hops=hops, via=relays, keep=True)
-            return built.addCallback(lambda contact: contact.peer)
         parts.keeper.retry_by_hand(target)
-        return parts.dialling.connect(target, keep=True).addCallback(connected)
+        return parts.circuits.reach(target, keep=lasting).addCallback(connected)
+
+    def _route(self, hops: int | None = None, via: Any = None) -> Route:
+        return route_of(hops, via, self.settings.privacy.hops)
 
     def disconnect(self, peer: Peer | UUID) -> Deferred[None]:
-        """Ends the session and keeps it no longer. Fails with LocalError where there is none."""
+        """Ends the session and keeps it no longer; by UUID every session of this peer. Fails with LocalError."""
         try:
             parts = self._running_parts()
         except LocalError as error:
             return fail(error)
+        table, one = parts.desk.table, None if isinstance(peer, UUID) else peer
         uuid = peer if isinstance(peer, UUID) else peer.uuid
-        forgotten = parts.keeper.forget(PeerUUID(uuid)) if uuid is not None else False
-        table = parts.desk.table
-        contact = table.contact_of(peer) if not isinstance(peer, UUID) else None
-        if contact is None and uuid is not None:
-            contact = next(iter(table.all_of(PeerUUID(uuid))), None)
-        if contact is None:
+        contact = table.contact_of(one) if one is not None else None
+        if contact is not None and contact.path is not None:
+            forgotten, contacts = parts.keeper.let_go(contact), [contact]
+        else:
+            forgotten = parts.keeper.forget(PeerUUID(uuid)) if uuid is not None else False
+            contacts = [contact] if contact is not None else table.all_of(PeerUUID(uuid)) if uuid is not None else []
+        if not contacts:
             return succeed(None) if forgotten else fail(LocalError("this peer is not connected"))
-        ended: Deferred[None] = contact.ended()
-        contact.close(CloseCode.BYE)
-        return ended
+        ended: Deferred[Any] = DeferredList([each.ended() for each in contacts])
+        for each in contacts:
+            each.close(CloseCode.BYE)
+        return ended.addCallback(lambda _: None)
 
     def ping(self, target: str) -> Deferred[PingReport]:
         """One round trip; a peer that is not connected is dialled first. No answer is a ConnectFailed."""
         try:
-            parts, named = self._running_parts(), parse_target(target, self._world)
+            parts, named = self._running_parts(), parse_target(target, self._world, self._route())
         except QuantumGateError as error:
             return fail(error)
         seconds = self._plan.resolved.limits.ping_seconds
@@ -252,10 +261,8 @@ class Node(Service):
         def no_pong(contact: Contact) -> Any:
             raise ConnectFailed("no-answer", dialwords.silence(contact.where, parts.desk.clock_off_seconds))
 
-        present = next((one for one in parts.desk.table if target in (one.dialled, one.where)), None)
-        if present is not None:
-            return ask(present)
-        return parts.dialling.connect(named, keep=False).addCallback(ask)
+        present = _present(parts, named)
+        return ask(present) if present is not None else parts.circuits.reach(named, keep=False).addCallback(ask)
 
     @property
     def peers(self) -> tuple[Peer, ...]:
@@ -304,7 +311,7 @@ class Node(Service):
             uptime_seconds=round(now - self._since, 3) if self._life is Phase.CONNECTED else 0.0,
             listening=self.listening,
             peers=len(self.peers),
-            relay=self._relay_report(),
+            relay=relay_reports.brief(parts.relays if parts is not None else None, self.settings.node.relay),
             extenders=[ExtenderBrief(name=row.name, uuid=row.uuid, state=row.state) for row in self.extenders],
             store="memory; pins and access rules in state.json",
             public_endpoints=[],
@@ -313,13 +320,6 @@ class Node(Service):
             connecting=down,
             notices=list(parts.desk.notices) if parts is not None else [],
         )
-
-    def _relay_report(self) -> RelayReport:
-        relays = self._parts.relays if self._parts is not None else None
-        if relays is None:
-            return RelayReport(enabled=self.settings.node.relay)
-        moved_bytes = relays.moved_bytes + sum(one.moved_bytes for one in relays.carried)
-        return RelayReport(enabled=relays.enabled, links=len(relays.carried), bytes=moved_bytes)
 
     def _situation(self, down: list[Any]) -> reports.Situation:
         parts = self._parts
@@ -339,6 +339,11 @@ class Node(Service):
         if self._parts is None:
             return []
         return reports.peer_reports(self._parts.desk.table, self._world.now())
+
+    def relays_snapshot(self) -> RelaysReport:
+        """What this node carries for others, and its own circuits."""
+        parts = self._parts
+        return RelaysReport() if parts is None else relay_reports.whole(parts.relays, parts.circuits, self._world.now())
 
     def extenders_snapshot(self) -> list[ExtenderReport]:
         """A report for each installed extender."""
@@ -377,12 +382,12 @@ class Node(Service):
         self._parts.keeper.retry_now()
 
 
-def _uuids(via: Any) -> tuple[PeerUUID, ...]:
-    """The relays that a caller names: None, one UUID, or several, as text or UUID. Raises LocalError."""
-    if via is None or via == "":
-        return ()
-    several = (via,) if isinstance(via, str | UUID) else tuple(via)
-    return tuple(parse_peer_uuid(str(one)) for one in several)
+def _present(parts: Parts, target: Target) -> Contact | None:
+    """The session with this target that stands, whatever way it came: the direct one before one through relays."""
+    named = parts.desk.table.all_of(target.uuid) if target.uuid is not None else []
+    others = (one for one in parts.desk.table if target.address in (one.dialled, one.where))
+    found: Contact | None = next(iter(named), None) or next(others, None)
+    return found
 
 
 def _ping_report(contact: Contact, rtt_seconds: float) -> PingReport:

@@ -36,11 +36,12 @@ _log = logs.named("relay")
 class Carried:
     """One link that this node carries: both its halves and what went through."""
 
-    __slots__ = ("asked", "began_at", "client", "pipes", "target")
+    __slots__ = ("asked", "began_at", "carrier", "client", "pipes", "target")
 
     def __init__(self, asked: Link, client: Contact, target: PeerUUID, now: float) -> None:
         self.asked, self.client, self.target, self.began_at = asked, client, target, now
         self.pipes: tuple[Pipe, ...] = ()
+        self.carrier: Contact | None = None
 
     @property
     def moved_bytes(self) -> int:
@@ -128,7 +129,7 @@ class Relays:
             self._unreachable(Failure(error), carried, self._world.now())  # type: ignore[no-untyped-call]
             return
         link.answer(LinkCode.CONNECTED, self._terms)
-        carried.pipes = splice(link, onward)
+        carried.pipes, carried.carrier = splice(link, onward), carrier
         finish = link.on_closed
 
         def over(code: int) -> None:

@@ -110,7 +110,15 @@ def _peer_report(contact: Contact, now: float) -> PeerReport:
         key_epoch=session.key_epoch,
         streams=sum(1 for channel in session.channels.values() if channel.stream),
         fingerprint=session.peer.fingerprint_text if session.peer is not None else "",
+        why=_why(contact),
     )
+
+
+def _why(contact: Contact) -> str:
+    """Why this peer is here by this path, in a few words."""
+    if not contact.outbound:
+        return "it dialled us" if contact.path is None else "it reached us through relays"
+    return (contact.why or "we dialled it") + (", kept" if contact.session.keep else "")
 
 
 def _algorithms(session: Any) -> AlgorithmsReport:

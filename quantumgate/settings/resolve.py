@@ -87,7 +87,7 @@ def _resolve(settings: Settings, offerable: Offerable) -> Resolved:
     _refuse_unbuilt(settings)
     _check_secrets(settings)
     for number, address in enumerate(settings.node.connect):
-        _check_target(("node", "connect", number), address)
+        _check_target(("node", "connect", number), address, settings.privacy.hops)
     preset = _preset(settings)
     allow, deny = (_uuids(name, getattr(settings.access, name)) for name in ("allow", "deny"))
     if both := allow & deny:
@@ -118,7 +118,6 @@ UNBUILT: tuple[tuple[str, str, object, str], ...] = (
     ("relay", "rate_bytes_per_second", 0, "0 (not built yet)"),
     ("discovery", "lan", False, "false (discovery is not built yet)"),
     ("discovery", "public", False, "false (discovery is not built yet)"),
-    ("privacy", "hops", 0, "0 (not built yet)"),
 )
 """Table, key, the one value it may have today, and the words of the error for any other."""
 
@@ -242,8 +241,10 @@ def _uuids(name: str, texts: tuple[str, ...]) -> frozenset[PeerUUID]:
     return frozenset(uuids)
 
 
-def _check_target(path: Path, text: str) -> None:
+def _check_target(path: Path, text: str, hops: int) -> None:
     """A qg address or bare UUID is checked here; an endpoint string by its shape, the rest by Twisted at the dial."""
+    if hops and not (text.startswith("qg://") and "@" in text):
+        raise Problem(path, f"qg://UUID@host:port (privacy.hops = {hops}: relays need both)", found_text(text))
     if text.startswith("qg://"):
         try:
             QgAddress.parse(text)

@@ -180,7 +180,8 @@ class PrivacyTable(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True
     ] = None
     noise: Annotated[Noise | None, key('"off"', "cover traffic")] = None
     hops: Annotated[
-        int, key("a number from 0 to 8", "relays between this node and the peers it dials", "relays", ge=0, le=8)
+        int,
+        key("a number from 0 to 8", "relays between this node and the peers it dials; 0 = none", "relays", ge=0, le=8),
     ] = 0
 
 

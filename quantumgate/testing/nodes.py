@@ -173,7 +173,7 @@ class MemoryNode:
             raise LocalError("a guest wants its data_directory: give one to pair(..., directory=self.mktemp())")
         return self.nodes.directory / self.name
 
-    def connect(self, address: str, hops: int = 0, via: Any = None) -> Deferred[Any]:
+    def connect(self, address: str, hops: int | None = None, via: Any = None) -> Deferred[Any]:
         """The IPeer of another memory node, by its ``address`` or UUID."""
         target = QgAddress.parse(address)
         for peer in self.contacts:

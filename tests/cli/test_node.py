@@ -41,7 +41,8 @@ class NodeTests(TestCase):
         self.node.connected = []
         self.assertEqual((await self.qgate("status", "--json")).json["phase"], "up")
         text = (await self.qgate("status")).out
-        for part in (str(ME), "1 h 2 min", "tcp:9999", "echo (running)", "is it running?", "in 4.0 s"):
+        for part in (str(ME), "no (carries nothing for others)", "1 h 2 min", "tcp:9999", "echo (running)",
+                     "is it running?", "in 4.0 s"):
             self.assertIn(part, text)
 
     async def test_status_of_a_broken_node(self) -> None:
@@ -69,6 +70,24 @@ class NodeTests(TestCase):
         self.node.connected = []
         self.assertEqual((await self.qgate("connect", FRIEND_ADDRESS, "--json")).json["uuid"], str(FRIEND))
         self.assertIn(f"connected to {FRIEND} at", (await self.qgate("connect", FRIEND_ADDRESS)).out)
+
+    async def test_connect_through_relays(self) -> None:
+        self.node.relayed = True
+        outcome = await self.qgate("connect", FRIEND_ADDRESS, "--hops", "1")
+        self.assertIn(f"via {STRANGER}\nnote: with one relay, that relay sees the address of both ends", outcome.out)
+        await self.qgate("connect", FRIEND_ADDRESS, "--via", f"{STRANGER},{FRIEND}")
+        self.assertEqual(self.node.asked, [(FRIEND_ADDRESS, 1, [], True),
+                                           (FRIEND_ADDRESS, None, [str(STRANGER), str(FRIEND)], True)])
+
+    async def test_a_path_that_contradicts_itself_is_wrong_use(self) -> None:
+        for line in (("--hops", "9"), ("--via", "me"), ("--via", f"{STRANGER},{FRIEND}", "--hops", "3")):
+            await self.qgate("connect", FRIEND_ADDRESS, *line, code=2)
+        self.assertEqual(self.node.asked, [])
+
+    async def test_peers_tell_path_and_why(self) -> None:
+        self.node.relayed = True
+        line = (await self.qgate("peers")).out.splitlines()[1]
+        self.assertIn(f"via {STRANGER} (we dialled it)", line)
 
     async def test_connect_fails(self) -> None:
         outcome = await self.qgate("connect", f"qg://{STRANGER}@192.0.2.9:1", "--json", code=1)
@@ -129,7 +148,8 @@ class SchemaTests(SynchronousTestCase):
 
 
 def schemas() -> object:
-    kinds = (api.StatusReport, api.PeerReport, api.ExtenderReport, api.AccessReport, api.PingReport, api.PingSummary)
+    kinds = (api.StatusReport, api.PeerReport, api.ExtenderReport, api.AccessReport, api.PingReport, api.PingSummary,
+             api.RelaysReport)
     found = msgspec.json.schema_components(kinds)[1]
     for schema in found.values():
         schema.pop("description", None)

@@ -21,6 +21,7 @@ from quantumgate.control.api import (
     PeerReport,
     PingReport,
     RelayReport,
+    RelaysReport,
     StatusReport,
 )
 from quantumgate.errors import ConnectFailed, LocalError
@@ -42,12 +43,13 @@ def short_directory(test: TestCase) -> Path:
     return path
 
 
-def peer_report(uuid: UUID | None, connected_seconds: float = 12.5) -> PeerReport:
+def peer_report(uuid: UUID | None, connected_seconds: float = 12.5, *, relayed: bool = False) -> PeerReport:
     return PeerReport(
         uuid=None if uuid is None else str(uuid), name="", endpoint="tcp:192.0.2.7:9999", direction="outbound",
-        authenticated=uuid is not None, relayed=False, path=(), algorithms=ALGORITHMS, shared_secret=False,
+        authenticated=uuid is not None, relayed=relayed, path=(str(STRANGER),) if relayed else (),
+        algorithms=ALGORITHMS, shared_secret=False,
         extenders=("echo",), connected_seconds=connected_seconds, rtt_seconds=0.0123, bytes_sent=1000,
-        bytes_received=2_000_000, key_epoch=1, streams=2,
+        bytes_received=2_000_000, key_epoch=1, streams=2, why="we dialled it",
     )
 
 
@@ -95,6 +97,8 @@ class FakeNode:
     hangs: Deferred[FakePeer] | None = None
     pings_lost: set[int] = field(default_factory=set)
     pings: int = 0
+    relaying: RelaysReport = field(default_factory=RelaysReport)
+    asked: list[tuple[str, int | None, list[str], bool | None]] = field(default_factory=list)
 
     def status(self) -> StatusReport:
         if self.broken:
@@ -109,7 +113,7 @@ class FakeNode:
         )
 
     def peers_snapshot(self) -> Sequence[PeerReport]:
-        return [peer_report(uuid) for uuid in self.connected]
+        return [peer_report(uuid, relayed=self.relayed) for uuid in self.connected]
 
     def extenders_snapshot(self) -> Sequence[ExtenderReport]:
         return [
@@ -118,7 +122,13 @@ class FakeNode:
             ExtenderReport(name="odd", uuid="", version="2", summary="", state="failed", reason="raised at import"),
         ]
 
-    def connect(self, address: str) -> Awaitable[FakePeer]:
+    def relays_snapshot(self) -> RelaysReport:
+        return self.relaying
+
+    def connect(
+        self, address: str, hops: int | None = None, via: Sequence[str] = (), *, keep: bool | None = None
+    ) -> Awaitable[FakePeer]:
+        self.asked.append((address, hops, list(via), keep))
         if self.hangs is not None:
             return self.hangs
         if address == NO_ADDRESS:

@@ -31,7 +31,7 @@ class ShapeTests(SynchronousTestCase):
     def test_reports_are_frozen(self) -> None:
         report = api.RelayReport()
         self.assertRaises(AttributeError, setattr, report, "links", 1)
-        self.assertEqual(msgspec.json.encode(report), b'{"enabled":false,"links":0,"bytes":0}')
+        self.assertEqual(msgspec.json.encode(report), b'{"enabled":false,"links":0,"bytes":0,"refused":0}')
 
 
 class PingSummaryTests(SynchronousTestCase):

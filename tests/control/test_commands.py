@@ -33,7 +33,7 @@ class CommandTests(SynchronousTestCase):
                   "relay", "extenders", "store", "public_endpoints"}
         status = self.result("status")
         self.assertEqual(wanted - status.keys(), set())
-        self.assertEqual(status["relay"].keys(), {"enabled", "links", "bytes"})
+        self.assertEqual({"enabled", "links", "bytes"} - status["relay"].keys(), set())
         self.assertEqual(status["extenders"][0].keys(), {"name", "uuid", "state"})
 
     def test_peers_fields_are_the_contract(self) -> None:
@@ -50,6 +50,18 @@ class CommandTests(SynchronousTestCase):
         self.assertEqual(self.result("connect", address=FRIEND_ADDRESS)["uuid"], str(FRIEND))
         self.assertEqual(self.result("disconnect", uuid=str(FRIEND)), {"uuid": str(FRIEND)})
         self.failureResultOf(self.start("disconnect", uuid=str(FRIEND)), LocalError)
+
+    def test_connect_hands_on_the_path_and_keeps(self) -> None:
+        self.result("connect", address=FRIEND_ADDRESS)
+        self.result("connect", address=FRIEND_ADDRESS, hops=2, via=[str(STRANGER)])
+        self.assertEqual(self.node.asked, [(FRIEND_ADDRESS, None, [], True),
+                                           (FRIEND_ADDRESS, 2, [str(STRANGER)], True)])
+        for wrong in ({"hops": -1}, {"hops": 9}, {"hops": "3"}, {"via": "all"}, {"via": [str(STRANGER)] * 9}):
+            self.assertRaises(RequestError, self.start, "connect", address=FRIEND_ADDRESS, **wrong)
+
+    def test_relays_fields_are_the_contract(self) -> None:
+        wanted = {"enabled", "accepting", "carried", "carried_bytes", "refused", "circuits", "failed", "gateways"}
+        self.assertEqual(wanted - self.result("relays").keys(), set())
 
     def test_connect_fails_with_the_nodes_reason(self) -> None:
         failure = self.failureResultOf(self.start("connect", address="qg://x"), ConnectFailed)

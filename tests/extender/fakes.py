@@ -268,7 +268,7 @@ class FakeLandlord:
         self.disconnected: list[Any] = []
         self.changes = 0
 
-    def connect(self, address: str, hops: int, via: Any) -> Deferred[Any]:
+    def connect(self, address: str, hops: int | None, via: Any) -> Deferred[Any]:
         return fail(ConnectFailed("no-answer", f"nobody at {address}"))
 
     def disconnect(self, peer: Any) -> Deferred[None]:

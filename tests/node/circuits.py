@@ -45,13 +45,17 @@ class CircuitCase(NodeCase):
         self.client = self.node(HOME, own, settings=settings)
         self.end = self.node(AWAY, other, default_access="allow")
 
-    def connect(self, hops: int = 0, via: Any = None, seconds: float = 1.0) -> Any:
-        return self.done(self.client.connect(self.address(self.end, AWAY), hops=hops, via=via), seconds)
+    def connect(self, hops: int = 0, via: Any = None, seconds: float = 1.0, keep: bool | None = None) -> Any:
+        return self.done(self.client.connect(self.address(self.end, AWAY), hops=hops, via=via, keep=keep), seconds)
 
     def gate_of(self, uuid: Any) -> Node:
         return next(gate for gate in self.gates if gate.uuid == uuid)
 
 
 def with_relay(settings: Settings, **relay: Any) -> Settings:
+    return replace_table(settings, relay=RelayTable(**relay))
+
+
+def replace_table(settings: Settings, **tables: Any) -> Settings:
     values = {name: getattr(settings, name) for name in settings.__struct_fields__}
-    return Settings(**{**values, "relay": RelayTable(**relay)})
+    return Settings(**{**values, **tables})

@@ -6,10 +6,11 @@ from dataclasses import replace
 from typing import Any
 
 from quantumgate.core.relay.link import Link
-from quantumgate.errors import ConnectFailed
+from quantumgate.errors import ConnectFailed, LocalError
+from quantumgate.settings.schema import NodeTable, PrivacyTable
 from quantumgate.wire.limits import DEFAULT_LIMITS
 from quantumgate.wire.link_frames import RelayTerms
-from tests.node.circuits import AWAY, HOME, CircuitCase
+from tests.node.circuits import AWAY, GATES, HOME, CircuitCase, replace_table
 from tests.node.world import as_json
 
 
@@ -129,6 +130,102 @@ class LossTests(CircuitCase):
         self.pass_time(3)
         self.assertEqual((self.client.peers, self.end.peers, self.end_guest.got), ((), (), []))
         self.assertEqual(len(self.guest.left), 1)
+
+
+class LostRelayTests(CircuitCase):
+    def kill(self, uuid: Any) -> None:
+        """As a gateway that is killed: its connections end, and nobody answers any more."""
+        gate = self.gate_of(uuid)
+        for contact in list(gate._parts.desk.contacts):  # type: ignore[union-attr]
+            contact.drop()
+        self.pass_time(0.1)
+        place = GATES[self.gates.index(gate)]
+        self.network.part([place], [one for one in (HOME, AWAY, *GATES) if one != place])
+
+    def test_a_kept_circuit_is_built_anew_without_the_relay_that_was_lost(self) -> None:
+        for position in range(3):
+            path = self.connect(3, keep=True).path
+            self.kill(path[position])
+            self.pass_time(0.5)
+            (report,) = self.client.status().connecting
+            self.assertIn("the session ended: ", report.reason)
+            self.pass_time(1.5)
+            (peer,) = self.client.peers
+            self.assertEqual((len(peer.path), path[position] in peer.path), (3, False))
+            self.network.heal()
+            self.done(self.client.disconnect(self.end.uuid), 2)
+            self.pass_time(400)
+            self.assertEqual(self.client.peers, ())
+
+    def test_the_next_circuit_does_not_wait_for_the_relay_that_was_lost(self) -> None:
+        for position in range(3):
+            peer = self.connect(3)
+            self.kill(peer.path[position])
+            self.pass_time(0.5)
+            following = self.connect(3)
+            self.assertNotIn(peer.path[position], following.path)
+            self.network.heal()
+            self.done(self.client.disconnect(following), 2)
+            self.pass_time(400)
+
+    def test_the_guest_is_told_why(self) -> None:
+        for position in range(3):
+            peer = self.connect(3, keep=True)
+            self.kill(peer.path[position])
+            self.assertEqual(self.guest.left[-1], "relay-lost")
+            (report,) = self.client.status().connecting
+            self.assertEqual(report.reason, "the session ended: "
+                             f"relay {position + 1} of 3 was lost: {peer.path[position]}")
+            self.network.heal()
+            self.done(self.client.disconnect(self.end.uuid), 2)
+            self.pass_time(400)
+
+    def test_nobody_is_blamed_for_an_orderly_end(self) -> None:
+        self.done(self.client.disconnect(self.connect(3)), 2)
+        self.end.stopService()
+        circuits = self.client._parts.circuits  # type: ignore[union-attr]
+        self.assertEqual([circuits.bad_seconds(gate.uuid) for gate in self.gates], [0.0] * 5)
+
+
+class WishTests(CircuitCase):
+    def test_the_configured_number_of_relays_is_for_every_dial(self) -> None:
+        settings = replace_table(self.client.settings, privacy=PrivacyTable(hops=2))
+        settings = replace_table(settings, node=NodeTable(listen=(), connect=(self.address(self.end, AWAY),)))
+        client = self.node("32.4.0.1", settings=settings)
+        self.pass_time(2)
+        (peer,) = client.peers
+        self.assertEqual(len(peer.path), 2)
+        report = as_json(client.peers_snapshot())[0]
+        self.assertEqual(report["why"], "privacy.hops = 2, kept")
+        ping = self.done(client.ping(str(self.end.uuid)), 1)
+        self.assertEqual((ping.relayed, ping.path), (True, [str(uuid) for uuid in peer.path]))
+        self.done(client.disconnect(self.end.uuid), 2)
+        self.assertTrue(self.done(client.ping(self.address(self.end, AWAY)), 2).relayed)
+        self.assertFalse(self.done(client.connect(self.address(self.end, AWAY), hops=0), 2).relayed)
+
+    def test_a_bare_uuid_is_enough_the_second_time(self) -> None:
+        error = self.failed(self.client.connect(str(self.end.uuid), hops=2), ConnectFailed)
+        self.assertEqual(error.reason, "no-address")
+        self.connect(2)
+        self.assertEqual(len(self.done(self.client.connect(str(self.end.uuid), hops=2), 1).path), 2)
+
+    def test_a_gateway_can_be_reached_by_its_uuid(self) -> None:
+        self.gates[0].access.allow(self.client.uuid)
+        peer = self.done(self.client.connect(str(self.gates[0].uuid), hops=2), 1)
+        self.assertEqual((len(peer.path), self.gates[0].uuid in peer.path), (2, False))
+
+    def test_relays_named_in_any_form(self) -> None:
+        one, two = self.gates[3].uuid, self.gates[1].uuid
+        for via in ([one, two], f"{one},{two}", [str(one), str(two)]):
+            self.assertEqual(self.connect(via=via).path, [one, two])
+        self.failed(self.client.connect(self.address(self.end, AWAY), via="me"), LocalError)
+
+    def test_every_session_with_a_peer_ends_by_its_uuid_and_one_by_its_object(self) -> None:
+        one, other, third = self.connect(1), self.connect(2), self.connect(0)
+        self.done(self.client.disconnect(one), 2)
+        self.assertEqual(set(self.client.peers), {other, third})
+        self.done(self.client.disconnect(self.end.uuid), 2)
+        self.assertEqual(self.client.peers, ())
 
 
 class _Mute:

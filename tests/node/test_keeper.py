@@ -10,7 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from quantumgate.errors import ConnectFailed
 from quantumgate.ids import parse_peer_uuid
-from quantumgate.node.dialling import Target
+from quantumgate.node.dialling import Route, Target
 from quantumgate.node.keeper import Keeper
 from quantumgate.testing.network import MemoryNetwork
 from quantumgate.wire.limits import DEFAULT_LIMITS
@@ -38,10 +38,40 @@ class KeeperTests(SynchronousTestCase):
         assert report.retry_seconds is not None
         return report.retry_seconds
 
-    def contact(self) -> Any:
+    def test_a_lost_circuit_is_built_anew_and_another_of_the_same_peer_is_not(self) -> None:
+        target = Target(f"qg://{ONE}@h:1", ONE, None, (), (("h", 1),), Route(3))
+        contact, other = self.contact(path=("g",)), self.contact(path=("h",))
+        self.keeper.keep(target, contact)
+        self.keeper.arrived(other)
+        self.keeper.gone(other, still_connected=False)
+        self.assertEqual(self.keeper.reports(), [])
+        self.keeper.gone(contact, still_connected=True)
+        (report,) = self.keeper.reports()
+        self.assertEqual((report.address, report.reason), (f"qg://{ONE}@h:1 through 3",
+                                                           "the session ended: path lost: no answer for 20 s"))
+        self.clock.advance(1)
+        self.dials[0].callback(other)
+        self.assertEqual(self.keeper.reports(), [])
+        self.assertFalse(self.keeper.let_go(contact))
+        self.assertTrue(self.keeper.let_go(other))
+        self.keeper.gone(other, still_connected=False)
+        self.clock.advance(500)
+        self.assertEqual(len(self.dials), 1)
+
+    def test_a_direct_session_and_a_circuit_are_kept_apart(self) -> None:
+        direct, relayed = self.contact(), self.contact(path=("g",))
+        self.keeper.keep(self.target, direct)
+        self.keeper.keep(Target(f"qg://{ONE}@h:1", ONE, None, (), (("h", 1),), Route(2)), relayed)
+        self.assertEqual(len(self.keeper), 2)
+        self.keeper.gone(direct, still_connected=False)
+        self.assertEqual([report.address for report in self.keeper.reports()], [f"qg://{ONE}@h:1"])
+        self.assertTrue(self.keeper.forget(ONE))
+        self.assertEqual(len(self.keeper), 0)
+
+    def contact(self, path: Any = None) -> Any:
         return SimpleNamespace(peer=SimpleNamespace(uuid=ONE), the_peer=SimpleNamespace(uuid=ONE), over=False,
-                               session=SimpleNamespace(keep=False), connected_at=self.clock.seconds(), dialled="",
-                               ending="path lost: no answer for 20 s")
+                               path=path, session=SimpleNamespace(keep=False), connected_at=self.clock.seconds(),
+                               dialled="", ending="path lost: no answer for 20 s")
 
     def test_retries_double_and_stay_visible(self) -> None:
         self.keeper.keep(self.target)

@@ -1,0 +1,76 @@
+"""``qgate relays``: what this node carries for others, its own circuits, and what was refused or failed, and why.
+
+Not for: the node's own words on it (``node/relay_reports.py``). Told in docs/guide/relays.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import click
+
+from quantumgate.cli import output, place
+from quantumgate.cli.place import Place
+
+
+@click.command(short_help="Links carried, circuits made, refusals and why.")
+@place.options
+@place.passed
+def relays(where: Place) -> None:
+    """Show the links that this node carries for others and the circuits that it made through relays.
+
+    Of a link a relay knows its two neighbours, and that is what this shows: both ends only where it is the only relay.
+
+    \b
+    Example:
+      qgate relays
+      qgate relays --json | jq '.circuits[].path'
+    """
+    with where.node() as node:
+        report = node.call("relays")
+    if where.json:
+        output.as_json(report)
+        return
+    output.facts({
+        "relay": "yes, carries links for others" if report["enabled"] else "no (node.relay = false)",
+        "reached through relays": "yes" if report["accepting"] else "no (relay.accept_relayed = false)",
+        "carried": f"{len(report['carried'])} links now, {output.bytes_text(report['carried_bytes'])} since the start",
+        "refused": _counts(report["refused"]),
+        "circuits that failed": _counts(report["failed"]),
+    })
+    _show_carried(report["carried"])
+    _show_circuits(report["circuits"])
+    _show_gateways(report["gateways"])
+
+
+def _counts(reasons: Mapping[str, int]) -> str:
+    return ", ".join(f"{number} {reason}" for reason, number in sorted(reasons.items())) or "none"
+
+
+def _show_carried(links: Any) -> None:
+    if links:
+        click.echo()
+        output.table(("from", "to", "at", "state", "for", "bytes"), (
+            (one["client"], one["target"], one["endpoint"], one["state"], output.duration_text(one["seconds"]),
+             output.bytes_text(one["bytes"])) for one in links), "")
+
+
+def _show_circuits(circuits: Any) -> None:
+    if circuits:
+        click.echo()
+        output.table(("circuit to", "path", "why", "for", "sent", "received"), (
+            (one["peer"], " > ".join(one["path"]), one["why"], output.duration_text(one["seconds"]),
+             output.bytes_text(one["bytes_sent"]), output.bytes_text(one["bytes_received"]))
+            for one in circuits), "")
+
+
+def _show_gateways(gateways: Any) -> None:
+    if gateways:
+        click.echo()
+        output.table(("gateway", "at", "state"), (
+            (one["uuid"], ", ".join(one["hosts"]), _gateway_state(one["avoided_seconds"])) for one in gateways), "")
+
+
+def _gateway_state(avoided_seconds: float) -> str:
+    return f"failed, avoided for {output.duration_text(avoided_seconds)}" if avoided_seconds else "ready"

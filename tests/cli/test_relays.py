@@ -1,0 +1,56 @@
+"""``qgate relays`` over a real socket, against a node that keeps the law of ``control/api.py``."""
+
+from __future__ import annotations
+
+from twisted.internet import reactor
+from twisted.trial.unittest import TestCase
+
+from quantumgate.control.api import CarriedReport, CircuitReport, GatewayReport, RelaysReport
+from quantumgate.control.paths import SOCKET_NAME
+from quantumgate.control.server import ControlServer
+from tests.cli.tool import Outcome, qgate_beside
+from tests.control.fakenode import FRIEND, STRANGER, FakeNode, short_directory
+
+FULL = RelaysReport(
+    enabled=True, accepting=True, carried_bytes=2_000_000, refused={"links_prefix_rate": 3, "not a relay": 1},
+    carried=[CarriedReport(client="192.0.2.9:40000", target=str(FRIEND), endpoint="192.0.2.7:9999", state="carrying",
+                           seconds=61, bytes=1500)],
+    circuits=[CircuitReport(peer=str(FRIEND), path=[str(STRANGER), str(FRIEND)], endpoint="192.0.2.8:9999",
+                            why="2 relays asked for", seconds=5, rtt_seconds=None, bytes_sent=1, bytes_received=2)],
+    failed={"relay-lost": 2},
+    gateways=[GatewayReport(uuid=str(STRANGER), hosts=["192.0.2.8:9999"], avoided_seconds=125),
+              GatewayReport(uuid=str(FRIEND), hosts=["192.0.2.7:9999"], avoided_seconds=0)],
+)
+
+
+class RelaysTests(TestCase):
+    def setUp(self) -> None:
+        self.data = short_directory(self)
+        self.node = FakeNode(relaying=FULL)
+        server = ControlServer(self.node, self.data / SOCKET_NAME, reactor, self.data)
+        server.start()
+        self.addCleanup(server.stop)
+
+    async def relays(self, *arguments: str) -> Outcome:
+        outcome = await qgate_beside("relays", *arguments, "--data", str(self.data))
+        self.assertEqual(outcome.code, 0, outcome)
+        return outcome
+
+    async def test_everything_is_shown(self) -> None:
+        text = (await self.relays()).out
+        for part in ("1 links now, 2.0 MB since the start", "3 links_prefix_rate, 1 not a relay", "2 relay-lost",
+                     "192.0.2.9:40000", f"{STRANGER} > {FRIEND}", "2 relays asked for", "1 min 1 s",
+                     "failed, avoided for 2 min 5 s", "ready"):
+            self.assertIn(part, text)
+
+    async def test_as_json(self) -> None:
+        report = (await self.relays("--json")).json
+        self.assertEqual(report["circuits"][0]["path"], [str(STRANGER), str(FRIEND)])
+        self.assertEqual(report["refused"], {"links_prefix_rate": 3, "not a relay": 1})
+
+    async def test_a_node_without_any(self) -> None:
+        self.node.relaying = RelaysReport()
+        text = (await self.relays()).out
+        for part in ("no (node.relay = false)", "no (relay.accept_relayed = false)", "refused                 none"):
+            self.assertIn(part, text)
+        self.assertEqual(len(text.splitlines()), 5)
