@@ -73,6 +73,17 @@ LINK_LAYER_BYTES = FRAME_HEADER_BYTES + RECORD_OVERHEAD_BYTES
 
 CIRCUIT_HOPS_MAX = 8
 
+# -- peer records ------------------------------------------------------------------------------------------------
+PEER_RECORD_BYTES = 2 * KIB
+PEER_RECORD_HYBRID_BYTES = 8 * KIB
+PEER_RECORD_ENDPOINTS = 8
+PEER_RECORD_VIA = 3
+PEER_RECORD_EXTENDERS = 16
+PEER_RECORD_FAMILY_BYTES = 64
+PEER_RECORD_LIFE_SECONDS = 86_400
+PEER_RECORD_RELAY_LIFE_SECONDS = 21_600
+VALIDITY_SLACK_SECONDS = 600
+
 # -- compression -------------------------------------------------------------------------------------------------
 COMPRESS_MIN_BYTES = 128
 COMPRESS_MIN_GAIN = 0.125

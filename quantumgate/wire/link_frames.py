@@ -83,7 +83,7 @@ class LinkTarget:
         while at < len(data):
             if len(endpoints) == LINK_ENDPOINTS_MAX:
                 raise MalformedError("too many endpoints in LINK_CREATE")
-            endpoint, at = _endpoint(data, at)
+            endpoint, at = read_endpoint(data, at)
             endpoints.append(endpoint)
         if not endpoints:
             raise MalformedError("LINK_CREATE without an endpoint")
@@ -93,22 +93,23 @@ class LinkTarget:
         return cls(PeerUUID(uuid), tuple(endpoints))
 
 
-def _endpoint(data: bytes, at: int) -> tuple[LinkEndpoint, int]:
+def read_endpoint(data: bytes, at: int) -> tuple[LinkEndpoint, int]:
+    """The endpoint that begins at ``at`` and where it ends. Raises MalformedError."""
     kind = data[at]
     start = at + 1
     if kind == _NAME:
         if start >= len(data):
-            raise MalformedError("a torn endpoint in LINK_CREATE")
+            raise MalformedError("a torn endpoint")
         size, start = data[start], start + 1
         if not 0 < size <= LINK_NAME_BYTES:
-            raise MalformedError(f"a host name of {size} bytes in LINK_CREATE")
+            raise MalformedError(f"a host name of {size} bytes")
     elif kind in (_IPV4, _IPV6):
         size = 4 if kind == _IPV4 else 16
     else:
-        raise MalformedError(f"an endpoint of kind {kind} in LINK_CREATE")
+        raise MalformedError(f"an endpoint of kind {kind}")
     end = start + size
     if end + _PORT.size > len(data):
-        raise MalformedError("a torn endpoint in LINK_CREATE")
+        raise MalformedError("a torn endpoint")
     return LinkEndpoint(_host(kind, data[start:end]), _PORT.unpack_from(data, end)[0]), end + _PORT.size
 
 

@@ -1,0 +1,112 @@
+"""Signed peer records: making one's own, judging another's, and telling which of two counts.
+
+Everything that makes a record worthless raises before anything in it is believed. Not for: where records come from or
+are kept. Spec: docs/spec/peer-records.md, sections 3 and 4. [A18] [A16]
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+from quantumgate.crypto import labels
+from quantumgate.crypto.identity import Identity, PeerIdentity
+from quantumgate.crypto.signatures import KINDS, verify
+from quantumgate.errors import BugError, MalformedError, ViolationError
+from quantumgate.wire import limits
+from quantumgate.wire.peer_records import NETWORK_BYTES, PeerRecord, SignedPeerRecord
+from quantumgate.wire.writer import lp
+
+
+def network_of(network_id: bytes) -> bytes:
+    """The 32 bytes by which a record names its network: SHA-512 of the id under its label, cut."""
+    return hashlib.sha512(labels.NETWORK_SALT + lp(network_id)).digest()[:NETWORK_BYTES]
+
+
+def life_seconds(record: PeerRecord) -> int:
+    """How long such a record may live."""
+    return limits.PEER_RECORD_RELAY_LIFE_SECONDS if record.relay else limits.PEER_RECORD_LIFE_SECONDS
+
+
+@dataclass(frozen=True, slots=True)
+class KnownRecord:
+    """A record that was verified, and whose it is."""
+
+    signed: SignedPeerRecord
+    identity: PeerIdentity
+
+    @property
+    def record(self) -> PeerRecord:
+        """What it says."""
+        return self.signed.record
+
+
+def sign(identity: Identity, record: PeerRecord) -> SignedPeerRecord:
+    """Our own record. Raises BugError for one that nobody would accept: too long, too long-lived, not ours."""
+    body = record.encode()
+    try:
+        signed = SignedPeerRecord(record, body, identity.sign(labels.SIGN_PEER_RECORD, hashlib.sha512(body).digest()))
+        SignedPeerRecord.decode(signed.encode())
+        _check_size(signed, identity.public)
+        _check_life(record)
+    except (MalformedError, ViolationError) as error:
+        raise BugError(f"our own peer record: {error}") from error
+    if record.bundle != identity.public.bundle:
+        raise BugError("our own peer record names another bundle")
+    return signed
+
+
+def judge(data: bytes, *, network: bytes, now_ms: int) -> KnownRecord:
+    """The record in ``data``, whole and verified. ``network``: ``network_of`` ours; ``now_ms``: unix time.
+
+    Raises MalformedError, BadKeyError (its bundle), ViolationError (its times or its network) and AuthenticationError
+    (its signature); the signature is looked at last, for it is what costs.
+    """
+    signed = SignedPeerRecord.decode(data)
+    identity = PeerIdentity.from_bundle(signed.record.bundle)
+    _check_size(signed, identity)
+    if signed.record.network != network:
+        raise ViolationError("a peer record of another network")
+    _check_life(signed.record)
+    check_time(signed.record, now_ms)
+    verify(identity.bundle, labels.SIGN_PEER_RECORD, hashlib.sha512(signed.body).digest(), signed.signature)
+    return KnownRecord(signed, identity)
+
+
+def check_time(record: PeerRecord, now_ms: int) -> None:
+    """Raises ViolationError where the record is over, or from a future that no honest clock shows."""
+    slack = limits.VALIDITY_SLACK_SECONDS * 1000
+    if record.seq_ms > now_ms + slack:
+        raise ViolationError(f"a peer record from {(record.seq_ms - now_ms) // 1000} s ahead")
+    if record.not_after_seconds * 1000 + slack < now_ms:
+        raise ViolationError(f"a peer record that ended {now_ms // 1000 - record.not_after_seconds} s ago")
+
+
+def newer(known: KnownRecord, other: KnownRecord) -> KnownRecord:
+    """Which of two records of one peer counts: the newest seq; of equal ones the one that was known."""
+    if known.identity.bundle != other.identity.bundle:
+        raise BugError("records of two peers are not compared")
+    return other if other.record.seq_ms > known.record.seq_ms else known
+
+
+def equivocates(one: KnownRecord, other: KnownRecord) -> bool:
+    """Whether a peer signed two different bodies under one seq: it tells different people different things.
+
+    Two signatures of one body are no equivocation: ML-DSA's differ each time.
+    """
+    same_peer = one.identity.bundle == other.identity.bundle and one.record.network == other.record.network
+    return same_peer and one.record.seq_ms == other.record.seq_ms and one.signed.body != other.signed.body
+
+
+def _check_size(signed: SignedPeerRecord, identity: PeerIdentity) -> None:
+    hybrid = KINDS[identity.kind].mldsa is not None
+    most = limits.PEER_RECORD_HYBRID_BYTES if hybrid else limits.PEER_RECORD_BYTES
+    size = len(signed.encode())
+    if size > most:
+        raise MalformedError(f"a peer record of {size} bytes, kind {identity.kind_name}")
+
+
+def _check_life(record: PeerRecord) -> None:
+    life_ms = record.not_after_seconds * 1000 - record.seq_ms
+    if not 0 < life_ms <= life_seconds(record) * 1000:
+        raise ViolationError(f"a peer record with a life of {life_ms // 1000} s")

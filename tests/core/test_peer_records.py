@@ -1,0 +1,145 @@
+"""Signed peer records: made, judged, compared. Row 24 of the attacks as far as one record goes."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+from typing import Any
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from quantumgate.core.peer_records import equivocates, judge, network_of, newer, sign
+from quantumgate.crypto import labels
+from quantumgate.crypto.identity import PeerIdentity
+from quantumgate.errors import AuthenticationError, BadKeyError, BugError, MalformedError, ViolationError
+from quantumgate.wire import limits
+from quantumgate.wire.link_frames import LinkEndpoint
+from quantumgate.wire.peer_records import CAPABLE_OF_RELAY, Anchor, PeerRecord, SignedPeerRecord
+from tests.core.handshake.duel import identity
+from tests.wire.test_peer_records import name
+
+NOW_MS = 1_900_000_000_000
+NETWORK = network_of(b"QuantumGate")
+SLACK_MS = limits.VALIDITY_SLACK_SECONDS * 1000
+
+
+def record(who: PeerIdentity | None = None, **changes: Any) -> PeerRecord:
+    """Alice's, good for an hour, unless changed."""
+    bundle = (who or identity("alice").public).bundle
+    return replace(PeerRecord(NETWORK, bundle, NOW_MS, NOW_MS // 1000 + 3600), **changes)
+
+
+def signed(kind: int = 1, **changes: Any) -> bytes:
+    """Alice's, as it travels."""
+    alice = identity("alice", kind)
+    return sign(alice, record(alice.public, **changes)).encode()
+
+
+def forged(wish: PeerRecord, kind: int = 1) -> bytes:
+    """What ``sign`` would not make: signed all the same."""
+    body = wish.encode()
+    seal = identity("alice", kind).sign(labels.SIGN_PEER_RECORD, hashlib.sha512(body).digest())
+    return SignedPeerRecord(wish, body, seal).encode()
+
+
+class JudgedTests(SynchronousTestCase):
+    def judge(self, data: bytes, at_ms: int = NOW_MS) -> Any:
+        return judge(data, network=NETWORK, now_ms=at_ms)
+
+    def test_every_kind(self) -> None:
+        for kind in (1, 2, 3, 4):
+            known = self.judge(signed(kind, endpoints=(LinkEndpoint("192.0.2.7", 9999),)))
+            self.assertEqual(known.identity, identity("alice", kind).public)
+            self.assertEqual(known.record.endpoints[0].host, "192.0.2.7")
+
+    def test_each_flipped_bit_of_it(self) -> None:
+        whole = signed(endpoints=(LinkEndpoint("gate.example", 9999),), family="us")
+        refused = (MalformedError, BadKeyError, ViolationError, AuthenticationError)
+        for at in range(len(whole)):
+            for bit in (0, 3, 7):
+                damaged = whole[:at] + bytes([whole[at] ^ 1 << bit]) + whole[at + 1 :]
+                self.assertRaises(refused, self.judge, damaged)
+
+    def test_another_name_of_a_signature_and_another_signer(self) -> None:
+        body = record().encode()
+        digest = hashlib.sha512(body).digest()
+        for who, label in (("alice", labels.SIGN_VOUCHER), ("mallory", labels.SIGN_PEER_RECORD)):
+            wrong = SignedPeerRecord(record(), body, identity(who).sign(label, digest)).encode()
+            self.assertRaises(AuthenticationError, self.judge, wrong)
+
+    def test_half_of_a_hybrid_signature(self) -> None:
+        whole = SignedPeerRecord.decode(signed(2))
+        for seal in (whole.signature[:64], bytes(64) + whole.signature[64:], whole.signature[:64] + bytes(3309)):
+            self.assertRaises(AuthenticationError, self.judge, replace(whole, signature=seal).encode())
+
+    def test_another_network(self) -> None:
+        self.assertRaises(ViolationError, self.judge, signed(network=network_of(b"Other")))
+
+    def test_a_bundle_that_is_none(self) -> None:
+        for bundle in (b"\x01" + bytes(32), b"\x09" * 33, b"\x01" * 34):
+            self.assertRaises(BadKeyError, self.judge, forged(record(bundle=bundle)))
+
+    def test_a_seq_from_the_future(self) -> None:
+        ahead = {"seq_ms": NOW_MS + SLACK_MS, "not_after_seconds": NOW_MS // 1000 + 4000}
+        self.assertEqual(self.judge(signed(**ahead)).record.seq_ms, NOW_MS + SLACK_MS)
+        self.assertRaises(ViolationError, self.judge, signed(**ahead | {"seq_ms": NOW_MS + SLACK_MS + 1}))
+
+    def test_expired(self) -> None:
+        end_ms = record().not_after_seconds * 1000 + SLACK_MS
+        self.assertTrue(self.judge(signed(), end_ms))
+        self.assertRaises(ViolationError, self.judge, signed(), end_ms + 1)
+
+    def test_a_life_is_bounded_and_a_relays_is_shorter(self) -> None:
+        for capabilities, life in ((0, limits.PEER_RECORD_LIFE_SECONDS),
+                                   (CAPABLE_OF_RELAY, limits.PEER_RECORD_RELAY_LIFE_SECONDS)):
+            for more in (0, 1):
+                wish = record(capabilities=capabilities, not_after_seconds=NOW_MS // 1000 + life + more)
+                if more:
+                    self.assertRaises(ViolationError, self.judge, forged(wish))
+                else:
+                    self.assertEqual(self.judge(forged(wish)).record, wish)
+        self.assertRaises(ViolationError, self.judge, forged(record(not_after_seconds=NOW_MS // 1000)))
+
+    def test_sizes_by_kind(self) -> None:
+        """2 KiB with one key, 8 KiB with two; 70 KiB is not even read."""
+        anchor = Anchor(name(1), bytes(32))
+        for kind, most in ((1, limits.PEER_RECORD_BYTES), (2, limits.PEER_RECORD_HYBRID_BYTES)):
+            alice = identity("alice", kind).public
+            room = most - len(forged(record(alice, via=(anchor,)), kind))
+            for more in (0, 1):
+                wish = record(alice, via=(replace(anchor, voucher=bytes(room + more)),))
+                if more:
+                    self.assertRaises(MalformedError, self.judge, forged(wish, kind))
+                else:
+                    self.assertEqual(len(self.judge(forged(wish, kind)).signed.encode()), most)
+        self.assertRaises(MalformedError, self.judge, signed() + bytes(70 * limits.KIB))
+
+    def test_nine_endpoints(self) -> None:
+        nine = tuple(LinkEndpoint(f"192.0.2.{n}", 9999) for n in range(9))
+        self.assertRaises(MalformedError, self.judge, forged(record(endpoints=nine)))
+
+    def test_nobody_signs_what_nobody_takes(self) -> None:
+        for wish in (record(identity("mallory").public), record(not_after_seconds=0),
+                     record(via=(Anchor(name(1), bytes(32), bytes(3000)),)),
+                     record(endpoints=(LinkEndpoint("a.example", 1),) * 2)):
+            self.assertRaises(BugError, sign, identity("alice"), wish)
+
+
+class ComparedTests(SynchronousTestCase):
+    def known(self, kind: int = 1, **changes: Any) -> Any:
+        return judge(signed(kind, **changes), network=NETWORK, now_ms=NOW_MS)
+
+    def test_the_newest_counts(self) -> None:
+        old, new = self.known(), self.known(seq_ms=NOW_MS + 1)
+        self.assertIs(newer(old, new), new)
+        self.assertIs(newer(new, old), new)
+        twin = self.known()
+        self.assertIs(newer(old, twin), old)
+        self.assertRaises(BugError, newer, old, self.known(2))
+
+    def test_two_bodies_under_one_seq(self) -> None:
+        one = self.known(2)
+        self.assertTrue(equivocates(one, self.known(2, family="other")))
+        self.assertFalse(equivocates(one, self.known(2)))
+        self.assertFalse(equivocates(one, self.known(2, family="other", seq_ms=NOW_MS + 1)))
+        self.assertFalse(equivocates(one, self.known(1, family="other")))

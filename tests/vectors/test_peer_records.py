@@ -1,0 +1,111 @@
+"""The frozen peer records, and the one on the page: ``python -m tests.vectors.test_peer_records`` makes them anew.
+
+The file holds the seeds, every field and the ML-DSA half of signatures, whose randomness is not ours to inject.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import sys
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from quantumgate.core.peer_records import judge, network_of
+from quantumgate.crypto import labels
+from quantumgate.crypto.identity import Identity, PeerIdentity
+from quantumgate.crypto.secret import Secret
+from quantumgate.crypto.signatures import KINDS, signature_input
+from quantumgate.ids import PeerUUID
+from quantumgate.wire.link_frames import LinkEndpoint
+from quantumgate.wire.peer_records import Anchor, PeerRecord, SignedPeerRecord
+from quantumgate.wire.writer import tlv
+from tests.core.handshake.duel import SeededRandom
+from tests.house import ROOT
+
+FILE = Path(__file__).resolve().parent / "records" / "records.json"
+NETWORK_ID = "QuantumGate"
+SEQ_MS = 1_900_000_000_123
+FIELDS: dict[str, dict[str, Any]] = {
+    "plain": {"kind": 1, "not_after_seconds": 1_900_003_600, "endpoints": [["192.0.2.7", 9999]]},
+    "relay": {"kind": 1, "not_after_seconds": 1_900_021_600, "capabilities": 1, "family": "Möwe",
+              "endpoints": [["2001:db8::7", 9999], ["gate.example", 443]], "extras": [[0x80, "6c61746572"]]},
+    "behind": {"kind": 2, "not_after_seconds": 1_900_086_400, "rendezvous": "6b" * 32,
+               "via": [["10111213-1415-8617-9819-1a1b1c1d1e1f", "66" * 32, "766f7563686572"]],
+               "extenders": ["61" * 16, "62" * 16]},
+}
+
+
+def record_of(fields: dict[str, Any], bundle: bytes) -> PeerRecord:
+    """From the file's words."""
+    return PeerRecord(
+        network_of(NETWORK_ID.encode()),
+        bundle,
+        SEQ_MS,
+        fields["not_after_seconds"],
+        capabilities=fields.get("capabilities", 0),
+        endpoints=tuple(LinkEndpoint(host, port) for host, port in fields.get("endpoints", ())),
+        via=tuple(Anchor(PeerUUID(UUID(who)), bytes.fromhex(pin), bytes.fromhex(voucher))
+                  for who, pin, voucher in fields.get("via", ())),
+        rendezvous=bytes.fromhex(fields.get("rendezvous", "")),
+        family=fields.get("family", ""),
+        extenders=tuple(map(bytes.fromhex, fields.get("extenders", ()))),
+        extras=tuple((kind, bytes.fromhex(value)) for kind, value in fields.get("extras", ())),
+    )
+
+
+class VectorTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.cases: dict[str, Any] = json.loads(FILE.read_text(encoding="utf-8"))
+
+    def test_every_byte(self) -> None:
+        self.assertEqual(set(self.cases), set(FIELDS))
+        for name, said in self.cases.items():
+            identity = Identity(said["fields"]["kind"], Secret(bytes.fromhex(said["seeds"])))
+            body = record_of(said["fields"], identity.public.bundle).encode()
+            self.assertEqual(body.hex(), said["body"], name)
+            digest = hashlib.sha512(body).digest()
+            sealed = signature_input(identity.kind, labels.SIGN_PEER_RECORD, digest)
+            self.assertEqual(sealed.hex(), said["signature_input"], name)
+            edwards = 2 * KINDS[identity.kind].edwards_signature_bytes
+            made = identity.sign(labels.SIGN_PEER_RECORD, digest).hex()
+            self.assertEqual(made[:edwards], said["signature"][:edwards], name)
+            whole = body + tlv(0xFF, bytes.fromhex(said["signature"]))
+            self.assertEqual(whole.hex(), said["record"], name)
+
+    def test_each_is_judged_good(self) -> None:
+        for said in self.cases.values():
+            known = judge(bytes.fromhex(said["record"]), network=network_of(NETWORK_ID.encode()), now_ms=SEQ_MS)
+            self.assertEqual(str(known.identity.uuid), said["uuid"])
+            self.assertEqual(known.record, record_of(said["fields"], known.identity.bundle))
+
+    def test_the_page_shows_the_plain_one(self) -> None:
+        page = (ROOT / "docs/spec/peer-records.md").read_text(encoding="utf-8")
+        lines = page.partition("## 5 Example")[2].split("```")[1].strip().splitlines()
+        shown = "".join(re.split(r" {3}", line)[0].replace(" ", "") for line in lines)
+        self.assertEqual(shown, self.cases["plain"]["record"])
+
+
+def case(name: str) -> dict[str, Any]:
+    """One record with everything about it."""
+    fields = FIELDS[name]
+    seeds = SeededRandom(("record", name)).bytes(KINDS[fields["kind"]].seed_bytes)
+    identity = Identity(fields["kind"], Secret(seeds))
+    public: PeerIdentity = identity.public
+    record = record_of(fields, public.bundle)
+    body = record.encode()
+    digest = hashlib.sha512(body).digest()
+    signature = identity.sign(labels.SIGN_PEER_RECORD, digest)
+    return {"fields": fields, "network_id": NETWORK_ID, "seq_ms": SEQ_MS, "seeds": seeds.hex(),
+            "uuid": str(public.uuid), "body": body.hex(),
+            "signature_input": signature_input(identity.kind, labels.SIGN_PEER_RECORD, digest).hex(),
+            "signature": signature.hex(), "record": SignedPeerRecord(record, body, signature).encode().hex()}
+
+
+if __name__ == "__main__":
+    FILE.write_text(json.dumps({name: case(name) for name in FIELDS}, indent=1, ensure_ascii=False) + "\n", "utf-8")
+    sys.stdout.write(f"{FILE.name}\n")
