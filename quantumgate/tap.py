@@ -15,13 +15,14 @@ from typing import Any, NoReturn, TextIO
 
 from twisted.application.service import IService, Service
 from twisted.internet.base import ReactorBase
-from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.defer import Deferred, DeferredList
 from twisted.python.failure import Failure
 from twisted.python.usage import Options as UsageOptions
 
 from quantumgate import logs
-from quantumgate.control.paths import control_path
+from quantumgate.control.paths import STREAMS_NAME, control_path
 from quantumgate.control.server import ControlServer
+from quantumgate.control.streamsocket import StreamsSocket
 from quantumgate.errors import ConfigurationError, QuantumGateError
 from quantumgate.extender.registry import listed_extenders
 from quantumgate.node.node import Node
@@ -103,6 +104,7 @@ class RunningNode(Service):
         self._terminal = terminal
         self._reactor = reactor
         self._control: ControlServer | None = None
+        self._streams: StreamsSocket | None = None
 
     def startService(self) -> None:
         """Ends the process, with one line, where the node cannot start."""
@@ -129,6 +131,9 @@ class RunningNode(Service):
         path = control_path(data, self.node.settings.node.control)
         self._control = ControlServer(self.node, path, self._reactor, data)
         self._control.start()
+        self._streams = StreamsSocket(self.node.services, control_path(data, str(data / STREAMS_NAME)), self._reactor)
+        self._streams.start()
+        self.node.streams_socket = str(self._streams.path)
 
     def _ready(self, _: None) -> None:
         self._let_terminal_go()
@@ -154,9 +159,9 @@ class RunningNode(Service):
         """Fires when every peer was told and the data directory is free."""
         notify(STOPPING)
         super().stopService()  # type: ignore[no-untyped-call]
-        control, self._control = self._control, None
-        stopped: Deferred[Any] = control.stop() if control is not None else maybeDeferred(lambda: None)
-        return stopped.addCallback(lambda _: self.node.stopService())
+        sockets = [one.stop() for one in (self._control, self._streams) if one is not None]
+        self._control = self._streams = None
+        return DeferredList(sockets).addCallback(lambda _: self.node.stopService())
 
 
 def _raise_descriptor_limit() -> None:

@@ -47,7 +47,7 @@ class ControlClient:
             self._socket.connect(os.fspath(path))
         except OSError as error:
             self._socket.close()
-            raise _unreachable(path, error) from None
+            raise unreachable(path, error) from None
 
     def call(self, command: str, **arguments: Any) -> Any:
         """The result of one request. Raises NodeRefused with the node's reason."""
@@ -110,7 +110,7 @@ class ControlClient:
         return data
 
 
-def _unreachable(path: Path, error: OSError) -> QuantumGateError:
+def unreachable(path: Path, error: OSError) -> QuantumGateError:
     advice = "start one with `twistd -n qgnode`, or name its directory with --data"
     if isinstance(error, FileNotFoundError):
         return NoNodeRunning(f"no node is running: there is no control socket at {path}", advice=advice)

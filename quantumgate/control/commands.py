@@ -123,6 +123,14 @@ async def access_remove(errand: Errand, arguments: PeerArgument) -> Any:
     return errand.node.access.list()
 
 
+async def streams(errand: Errand, _: NoArguments) -> Any:
+    """Where the second socket is, for programs that serve and use services."""
+    path = errand.node.streams_socket
+    if not path:
+        raise LocalError("this node has no socket for streams", advice="run it as `twistd -n qgnode`")
+    return {"path": path}
+
+
 COMMANDS: dict[str, tuple[type[Struct], Callable[[Errand, Any], Coroutine[Any, Any, Any]]]] = {
     "status": (NoArguments, status),
     "peers": (NoArguments, peers),
@@ -131,6 +139,7 @@ COMMANDS: dict[str, tuple[type[Struct], Callable[[Errand, Any], Coroutine[Any, A
     "connect": (ConnectArguments, connect),
     "disconnect": (PeerArgument, disconnect),
     "ping": (PingArguments, ping),
+    "streams": (NoArguments, streams),
     "access.list": (NoArguments, access_list),
     "access.allow": (PeerArgument, access_allow),
     "access.deny": (PeerArgument, access_deny),

@@ -14,6 +14,7 @@ from pathlib import Path
 from quantumgate.errors import LocalError
 
 SOCKET_NAME = "control.sock"
+STREAMS_NAME = "streams.sock"
 POINTER_NAME = "control.path"
 MAX_SOCKET_PATH_BYTES = 107
 """sun_path has 108 bytes on Linux, the last one a zero."""

@@ -43,7 +43,7 @@ class ControlConnection(LineReceiver):
 
     def connectionMade(self) -> None:
         try:
-            _check_owner(self.transport)
+            check_owner(self.transport)
             if len(self.factory.connections) >= messages.MAX_CONNECTIONS:
                 raise RequestError("busy", f"{messages.MAX_CONNECTIONS} control connections are open already")
         except RequestError as error:
@@ -129,15 +129,7 @@ class ControlServer:
 
     def start(self) -> None:
         """Listens. Raises LocalError where the directory is open to others or another node answers at the path."""
-        _check_directory(self.path.parent)
-        _clear_stale(self.path)
-        before = os.umask(0o177)  # never a moment in which others may connect, whatever the directory allows
-        try:
-            self._port = self._reactor.listenUNIX(os.fspath(self.path), self._factory, mode=SOCKET_MODE)
-        except Exception as error:
-            raise LocalError(f"{self.path}: the control socket cannot be made: {_why(error)}") from None
-        finally:
-            os.umask(before)
+        self._port = listen_privately(self.path, self._factory, self._reactor)
         if self._data is not None:
             write_pointer(self._data, self.path)
 
@@ -149,7 +141,20 @@ class ControlServer:
         return maybeDeferred(port.stopListening) if port is not None else maybeDeferred(lambda: None)
 
 
-def _check_owner(transport: Any) -> None:
+def listen_privately(path: Path, factory: Any, reactor: IReactorUNIX) -> Any:
+    """A port that only this user and root can reach. Raises LocalError where the directory is open to others."""
+    _check_directory(path.parent)
+    _clear_stale(path)
+    before = os.umask(0o177)  # never a moment in which others may connect, whatever the directory allows
+    try:
+        return reactor.listenUNIX(os.fspath(path), factory, mode=SOCKET_MODE)
+    except Exception as error:
+        raise LocalError(f"{path}: the control socket cannot be made: {_why(error)}") from None
+    finally:
+        os.umask(before)
+
+
+def check_owner(transport: Any) -> None:
     """Root and the node's own user only. A transport in memory has no socket, and no stranger."""
     handle = transport.getHandle() if hasattr(transport, "getHandle") else None
     if handle is not None and peer_uid(handle) not in {os.geteuid(), 0}:

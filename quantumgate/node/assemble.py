@@ -23,7 +23,7 @@ from quantumgate.crypto.secret import Secret
 from quantumgate.crypto.suites import SECONDARIES
 from quantumgate.errors import ConfigurationError, QuantumGateError
 from quantumgate.extender.host import ExtenderHost
-from quantumgate.extender.registry import Registration, Registry
+from quantumgate.extender.registry import Registration, Registry, registered
 from quantumgate.ids import QgAddress
 from quantumgate.net.intake import Intake
 from quantumgate.net.keyfarm import KeyFarm
@@ -130,7 +130,8 @@ def _server(world: World, file: str, number: int, text: str) -> IStreamServerEnd
 def assemble(plan: Plan, directory: DataDirectory, world: World, landlord: Any) -> Parts:
     """Everything, constructed and tied, nothing started. ``directory`` is locked. Raises LocalError.
 
-    ``landlord`` is the node: what the guests' floor asks of it (``extender.doors.Landlord``), and ``clock_jumped``.
+    ``landlord`` is the node: what the guests' floor asks of it (``extender.doors.Landlord``), ``clock_jumped``, and its
+    ``services``, the one guest that is not installed.
     """
     resolved, limits = plan.resolved, plan.resolved.limits
     words = plan.key_passphrase
@@ -142,10 +143,9 @@ def assemble(plan: Plan, directory: DataDirectory, world: World, landlord: Any) 
     stock = KeyStock(world.clock)
     handshakes = handshake_settings(plan, identity, stock)
     farm = KeyFarm(lambda group: kem(group).generate(), world.elsewhere)
-    desk = FrontDesk(
-        own, world, limits, access, pins, farm.take, require_authentication=node.require_authentication
-    )
-    host = ExtenderHost(plan.registrations, landlord)
+    desk = FrontDesk(own, world, limits, access, pins, farm.take, require_authentication=node.require_authentication)
+    services = registered(landlord.services.maker(), distribution="quantumgate")
+    host = ExtenderHost((*plan.registrations, services), landlord)
     replay = _replay(state, world, limits, budgeted=node.handshake_budget)
     connections = Connections(world, handshakes, session_settings(resolved, world), replay, desk, host.uuids)
     dialling = Dialling(own, world, limits, desk, connections, access, pins)

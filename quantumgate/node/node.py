@@ -6,6 +6,7 @@ docs/guide/extender-host.md and docs/guide/operating.md.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -26,7 +27,9 @@ from quantumgate.control.api import (
 )
 from quantumgate.errors import ConnectFailed, LocalError, QuantumGateError
 from quantumgate.extender.registry import Registry
+from quantumgate.extender.services import Services, checked_name, stream_address
 from quantumgate.ids import NOBODY, PeerUUID
+from quantumgate.net.endpoints import ServiceClientEndpoint, ServiceServerEndpoint
 from quantumgate.node import dialwords, relay_reports
 from quantumgate.node import status as reports
 from quantumgate.node.access import Access
@@ -53,6 +56,8 @@ class Node(Service):
     """
 
     uuid: PeerUUID = NOBODY
+    streams_socket = ""
+    """The path of the socket for services, set by whoever opens one (``tap.py``)."""
 
     def __init__(
         self,
@@ -67,6 +72,7 @@ class Node(Service):
         self.settings = settings or Settings()
         self._world = world or real_world()
         self._plan = plan(self.settings, file, self._world, registry)
+        self.services = Services()
         path = default_data_directory() if data_directory is None else Path(data_directory).expanduser().absolute()
         self._directory = DataDirectory(path)
         self._parts: Parts | None = None
@@ -263,6 +269,17 @@ class Node(Service):
 
         present = _present(parts, named)
         return ask(present) if present is not None else parts.circuits.reach(named, keep=False).addCallback(ask)
+
+    def client_endpoint(self, peer: PeerUUID | str, service: str, hops: int | None = None) -> ServiceClientEndpoint:
+        """A service of a peer (UUID or qg address), as a Twisted client endpoint: any protocol runs over it."""
+        return ServiceClientEndpoint(self.services, str(peer), checked_name(service), hops)
+
+    def server_endpoint(self, service: str, to: Collection[PeerUUID] = ()) -> ServiceServerEndpoint:
+        """A service of this node, as a Twisted server endpoint; ``to`` names who may use it, empty = who is admitted.
+
+        ``getPeer`` of a connection's transport is a StreamAddress with the peer's UUID.
+        """
+        return ServiceServerEndpoint(self.services, checked_name(service), to, stream_address(None, service))
 
     @property
     def peers(self) -> tuple[Peer, ...]:

@@ -97,6 +97,7 @@ class FakeNode:
     hangs: Deferred[FakePeer] | None = None
     pings_lost: set[int] = field(default_factory=set)
     pings: int = 0
+    streams_socket: str = ""
     relaying: RelaysReport = field(default_factory=RelaysReport)
     asked: list[tuple[str, int | None, list[str], bool | None]] = field(default_factory=list)
 

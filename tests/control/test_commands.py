@@ -92,6 +92,12 @@ class CommandTests(SynchronousTestCase):
         self.assertEqual(self.result("access.remove", uuid=str(FRIEND)), self.result("access.list"))
         self.failureResultOf(self.start("access.remove", uuid=str(FRIEND)), LocalError)
 
+    def test_streams(self) -> None:
+        """A node in a program of its own has no such socket."""
+        self.failureResultOf(self.start("streams"), LocalError)
+        self.node.streams_socket = "/streams.sock"
+        self.assertEqual(self.result("streams"), {"path": "/streams.sock"})
+
     def test_wrong_arguments(self) -> None:
         for command, arguments in (("status", {"x": 1}), ("connect", {}), ("connect", {"address": ""}),
                                    ("ping", {"target": "x", "count": 0}), ("ping", {"target": "x", "count": "2"}),

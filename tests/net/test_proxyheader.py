@@ -30,8 +30,9 @@ class HeaderTests(SynchronousTestCase):
             PEER, "web", IPv4Address("TCP", "127.0.0.1", 40000), IPv4Address("TCP", "127.0.0.2", 8080)
         )
         tlv = b"\x02\x00\x03web" + b"\xe0\x00\x24" + str(PEER).encode()
-        self.assertEqual(header, bytes.fromhex("0d0a0d0a000d0a515549540a" "21" "11") + (12 + len(tlv)).to_bytes(2, "big")
-                         + bytes.fromhex("7f000001" "7f000002" "9c40" "1f90") + tlv)
+        length = (12 + len(tlv)).to_bytes(2, "big")
+        addresses = bytes.fromhex("7f000001 7f000002 9c40 1f90")
+        self.assertEqual(header, bytes.fromhex("0d0a0d0a000d0a515549540a 21 11") + length + addresses + tlv)
 
     def test_another_parser_reads_it(self) -> None:
         for host in ("127.0.0.1", "::1"):

@@ -1,0 +1,33 @@
+"""qgate expose and forward: what is wrong use, what is no node; the whole of them runs in test_services_process.py."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from tests.cli.tool import qgate
+
+UUID = "0b51a0f2-3c4d-8100-8888-000000000001"
+
+
+class UseTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.nowhere = ("--data", str(Path(self.mktemp()).absolute()))
+
+    def test_wrong_use(self) -> None:
+        for words in (
+            ("expose",), ("expose", "web"), ("expose", "web", "127.0.0.1"), ("expose", "web", "127.0.0.1:0"),
+            ("expose", "web", ":80"), ("expose", "web", "127.0.0.1:80", "--to", "me"),
+            ("forward", "80"), ("forward", "80", UUID), ("forward", "80", f"{UUID}:Web"),
+            ("forward", "80", f"qg://{UUID}@h:9999"), ("forward", "65536", f"{UUID}:web"),
+            ("forward", "80", f"{UUID}:web", "--hops", "9"),
+        ):
+            self.assertEqual(qgate(*self.nowhere, *words).code, 2, words)
+        self.assertIn("begins with a letter", qgate(*self.nowhere, "forward", "80", f"{UUID}:Web").err)
+        self.assertIn("expected HOST:PORT, found '127.0.0.1'", qgate(*self.nowhere, "expose", "web", "127.0.0.1").err)
+
+    def test_no_node(self) -> None:
+        shown = qgate(*self.nowhere, "forward", "0", f"{UUID}:web")
+        self.assertEqual((shown.code, shown.out), (3, ""))
+        self.assertIn("no node is running", shown.err)
