@@ -96,7 +96,7 @@ def short_connections(here: Place) -> Iterator[Figure]:
             middle, late = times[len(times) // 2] * 1000, times[int(len(times) * 0.99)] * 1000
             words = f"{count / seconds:,.0f} a second, median {middle:.0f} ms, 99 % within {late:.0f} ms"
             yield noted(f"{name}, {way}", words)
-    yield at_most("streams opened for all of these, per exit", 448 * 2, here.figures()["lines_opened"])
+    yield at_most("streams opened for all of these, per exit", 384 * 2, here.figures()["lines_opened"])
 
 
 def parallel_curls(here: Place) -> Iterator[Figure]:

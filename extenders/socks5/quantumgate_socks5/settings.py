@@ -86,8 +86,8 @@ class Settings(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     bind_seconds: Seconds = 120
     retry_min_seconds: Seconds = 1
     retry_max_seconds: Seconds = 300
-    lines_per_exit: Connections = 448
-    lines_idle: Annotated[int, _count(0, 65_535)] = 448
+    lines_per_exit: Connections = 384
+    lines_idle: Annotated[int, _count(0, 65_535)] = 256
     line_idle_seconds: Seconds = 60
     udp_associations: Connections = 64
     udp_datagram_bytes: Datagram = DATAGRAM_BYTES
