@@ -24,11 +24,6 @@ import nodes
 LIFTED = {"node.handshake_budget": False, "limits.sessions": 16384}
 """Named settings that d and e change: no CPU budget for handshakes, and a larger number of sessions."""
 
-CLOSING_SECONDS = float(os.environ.get("BENCH_CLOSING_SECONDS", "0.005"))
-"""d: from the end of one session to the next dial. ``disconnect`` fires when CLOSE is written, not when the responder's
-is read and both sockets are closed; without the pause that work would be counted as part of the next handshake."""
-
-
 def start(name: str, a: Any, listen: str | None = None) -> nodes.BenchNode:
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
@@ -83,7 +78,7 @@ def handshakes(a: Any, node: nodes.BenchNode, address: str) -> None:
     end = time.perf_counter() + 5
     start = 0.0
 
-    def dial() -> None:
+    def dial(_closed: object = None) -> None:
         nonlocal start
         start = time.perf_counter()
         node.connect(address)
@@ -93,7 +88,7 @@ def handshakes(a: Any, node: nodes.BenchNode, address: str) -> None:
         if len(times) >= 2000 or time.perf_counter() > end:
             node.finish(c.handshakes(times))
         else:
-            node.guest.host.disconnect(peer).addBoth(lambda _: node.reactor.callLater(CLOSING_SECONDS, dial))
+            node.guest.host.disconnect(peer).addBoth(dial)
 
     node.guest.on_greeting = greeted
     dial()

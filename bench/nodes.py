@@ -31,6 +31,7 @@ from quantumgate.crypto.identity import Identity
 from quantumgate.crypto.random import SystemRandom
 from quantumgate.ids import parse_peer_uuid
 from quantumgate.net.protocol import PeerProtocol
+from quantumgate.node import collector
 from quantumgate.node.node import Node
 from quantumgate.settings.loader import loads
 from quantumgate.wire.limits import DEFAULT_LIMITS
@@ -87,8 +88,12 @@ class BenchNode:
             self.failed(error)
             return
         ready = self.node.when_ready()
-        ready.addCallback(lambda _: self.reactor.callLater(0.05, on_ready))
+        ready.addCallback(lambda _: self.reactor.callLater(0.05, self._settled, on_ready))
         ready.addErrback(lambda failure: self.failed(failure.value))
+
+    def _settled(self, on_ready: Callable[[], object]) -> None:
+        collector.settle()  # as tap.py does for a node's process
+        on_ready()
 
     @property
     def guest(self) -> Any:

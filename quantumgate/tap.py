@@ -25,6 +25,7 @@ from quantumgate.control.server import ControlServer
 from quantumgate.control.streamsocket import StreamsSocket
 from quantumgate.errors import ConfigurationError, QuantumGateError
 from quantumgate.extender.registry import listed_extenders
+from quantumgate.node import collector
 from quantumgate.node.node import Node
 from quantumgate.node.notify import READY, STOPPING, notify
 from quantumgate.settings.loader import load
@@ -137,6 +138,7 @@ class RunningNode(Service):
 
     def _ready(self, _: None) -> None:
         self._let_terminal_go()
+        collector.settle()
         notify(READY, f"STATUS=node {self.node.uuid}")
 
     def _not_ready(self, failure: Failure) -> None:
