@@ -17,7 +17,7 @@ class SessionSettings:
     """``keep`` = hold an idle session open; ``padding`` is ``off``, ``padme`` or ``cells``; all share the node's pools.
 
     ``cell_depth`` is the number of layers around a session of cells: 0 on the wire itself. ``relayed`` = it came over a
-    link, so that it follows the cells of whoever made the circuit.
+    link, so that it follows the cells of whoever made the circuit. ``relay`` and ``endpoints`` = what we announce.
     """
 
     limits: Limits = DEFAULT_LIMITS
@@ -27,6 +27,7 @@ class SessionSettings:
     padding: str = "padme"
     keep: bool = False
     endpoints: tuple[str, ...] = ()
+    relay: bool = False
     replaces: bytes = b""
     cell_depth: int = 0
     relayed: bool = False
@@ -62,6 +63,7 @@ class SessionSettings:
             padding=self._padding,
             extenders=_together(self.extenders),
             endpoints=self.endpoints,
+            relay=self.relay,
             clock_ms=clock_ms,
             instance=self.instance,
             replaces=self.replaces,

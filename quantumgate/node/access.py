@@ -57,6 +57,10 @@ class Access:
             return Decision(True, "dialled by this node")
         return Decision(self._default == "allow", f'node.default_access = "{self._default}" and no rule names it')
 
+    def names(self, uuid: PeerUUID) -> bool:
+        """Whether a rule admits this peer by name: whoever made it trusts the peer more than any stranger."""
+        return uuid in self._allow | self._state.allow and self.decide(uuid, dialled=False).admitted
+
     def allow(self, uuid: UUID) -> Deferred[None]:
         """Admits this peer for good; fires when the rule is on the disk."""
         name = parse_peer_uuid(str(uuid))

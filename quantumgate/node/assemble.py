@@ -30,6 +30,7 @@ from quantumgate.net.keyfarm import KeyFarm
 from quantumgate.net.keystock import KeyStock
 from quantumgate.net.listener import Listener
 from quantumgate.node.access import Access
+from quantumgate.node.announced import AnnouncedGateways
 from quantumgate.node.circuits import Circuits, gateway_of
 from quantumgate.node.clockwatch import ClockWatch
 from quantumgate.node.connections import Connections
@@ -160,6 +161,8 @@ def assemble(plan: Plan, directory: DataDirectory, world: World, landlord: Any) 
     )
     keeper = Keeper(world, limits, circuits.reach)
     desk.guests, desk.keeper, desk.relays, desk.our_extenders = host, keeper, relays, host.uuids
+    desk.announced = announced = AnnouncedGateways(access.names)
+    circuits.announced = announced.gateways
     access.changed = desk.rules_changed
     intake = Intake(limits, world.clock, world.random, mceliece=handshakes.first_flight_bytes > FIRST_FLIGHT_BYTES)
     return Parts(

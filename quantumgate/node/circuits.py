@@ -8,7 +8,7 @@ before it, up to the peer, with whom the handshake is the ordinary one. Not for:
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
@@ -94,12 +94,18 @@ class Circuits:
         self._own, self._world, self._limits, self._desk = own, world, limits, desk
         self._connections, self._dial, self._pins = connections, dial, pins
         self.gateways, self._diverse = list(gateways), diverse
+        self.announced: Mapping[PeerUUID, Gateway] = {}
         self._entries: dict[PeerUUID, Contact] = {}
         self._bad_until: dict[PeerUUID, float] = {}
         self._hosts: dict[PeerUUID, tuple[tuple[str, int], ...]] = {}
         self.standing: set[Circuit] = set()
         self.failures: Counter[str] = Counter()
         self._stopped = False
+
+    def known(self) -> list[Gateway]:
+        """The configured gateways, and after them peers that announce that they relay (``announced.py``)."""
+        configured = {one.uuid for one in self.gateways}
+        return [*self.gateways, *(one for one in self.announced.values() if one.uuid not in configured)]
 
     # -- asking --------------------------------------------------------------------------------------------------
 
@@ -111,7 +117,7 @@ class Circuits:
 
     def _known_hosts(self, uuid: PeerUUID | None) -> tuple[tuple[str, int], ...]:
         """Of a bare UUID: where it was reached before, or where it listens as a gateway."""
-        of_gateways = (one.hosts for one in self.gateways if one.uuid == uuid)
+        of_gateways = (one.hosts for one in self.known() if one.uuid == uuid)
         return () if uuid is None else self._hosts.get(uuid) or next(of_gateways, ())
 
     def _remember(self, contact: Contact, target: Target) -> Contact:
@@ -148,7 +154,7 @@ class Circuits:
             bad=frozenset(uuid for uuid, until in self._bad_until.items() if until > now),
             diverse=self._diverse,
         )
-        others = [one for one in self.gateways if one.uuid != self._own]
+        others = [one for one in self.known() if one.uuid != self._own]
         try:
             return choose(wish, others, self._world.random)
         except ConnectFailed:
@@ -158,10 +164,11 @@ class Circuits:
                           self._world.random)
 
     def _named(self, uuid: PeerUUID) -> Gateway:
-        for one in self.gateways:
+        for one in self.known():
             if one.uuid == uuid:
                 return one
-        raise ConnectFailed("no-path", f"no gateway {uuid} is known", advice="name it in [relay] gateways")
+        advice = "name it in [relay] gateways, or connect to it"
+        raise ConnectFailed("no-path", f"no gateway {uuid} is known", advice=advice)
 
     # -- building ------------------------------------------------------------------------------------------------
 

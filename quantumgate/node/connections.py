@@ -150,9 +150,14 @@ class Connections:
         if key not in self._patterns:
             made = replace(self._sessions, keep=keep, relayed=relayed)
             if relayed:
-                made = replace(made, limits=circuit_limits(made.limits))
+                made = replace(made, limits=circuit_limits(made.limits), relay=False, endpoints=())
             self._patterns[key] = made if cells is None else made.in_cells(cells)
         return self._patterns[key]
+
+    def announce(self, endpoints: tuple[str, ...]) -> None:
+        """What sessions over sockets say of us from now on: that we relay, and where we listen."""
+        self._sessions = replace(self._sessions, relay=True, endpoints=endpoints)
+        self._patterns.clear()
 
     def _pump(self, connection: Connection, contact: Contact) -> tuple[PeerProtocol, Lost]:
         protocol = contact.protocol = PeerProtocol(connection, contact, self._world.clock)

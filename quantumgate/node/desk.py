@@ -64,11 +64,18 @@ class Relaying(Protocol):
     def arrived(self, contact: Contact, link: Link) -> None: ...
 
 
+class Announcing(Protocol):
+    """The part of ``announced.AnnouncedGateways`` that sessions need."""
+
+    def arrived(self, contact: Contact) -> None: ...
+
+
 class FrontDesk:
-    """One node's. ``guests``, ``keeper``, ``relays``, ``our_extenders`` are set by whoever assembles the node."""
+    """One node's. What stands here below is set by whoever assembles the node."""
 
     guests: Guests
     relays: Relaying
+    announced: Announcing
     keeper: Keeping
     our_extenders: Callable[[], tuple[UUID, ...]]
 
@@ -187,6 +194,7 @@ class FrontDesk:
         standing = self.table.arrived(contact)
         if standing is contact:
             self.keeper.arrived(contact)
+            self.announced.arrived(contact)
             self._tell_extenders(contact)
         if contact.outbound and not contact.result.called:
             contact.result.callback(standing)

@@ -33,6 +33,7 @@ from quantumgate.net.endpoints import ServiceClientEndpoint, ServiceServerEndpoi
 from quantumgate.node import dialwords, relay_reports
 from quantumgate.node import status as reports
 from quantumgate.node.access import Access
+from quantumgate.node.announced import own_endpoints
 from quantumgate.node.assemble import Parts, assemble, plan
 from quantumgate.node.contact import Contact
 from quantumgate.node.data_directory import DataDirectory
@@ -110,6 +111,9 @@ class Node(Service):
             self._could_not_listen(failures[0], parts)
             return
         self._life, self._since = Phase.CONNECTED, self._world.now()
+        if self.settings.node.relay:
+            private = self.settings.relay.allow_private
+            parts.connections.announce(own_endpoints(self.listening, allow_private=private))
         _log.info("node {uuid} is ready, listening on {listening}", uuid=logs.peer(self.uuid),
                   listening=", ".join(str(logs.place(one)) for one in self.listening) or "nothing")
         if parts.directory.made_identity:

@@ -37,7 +37,7 @@ def whole(relays: Relays, circuits: Circuits, now: float) -> RelaysReport:
                 hosts=[f"{host}:{port}" for host, port in one.hosts],
                 avoided_seconds=round(circuits.bad_seconds(one.uuid), 1),
             )
-            for one in circuits.gateways
+            for one in circuits.known()
         ],
     )
 
