@@ -3,6 +3,8 @@
 
 PY     ?= python3
 VENV   ?= .venv
+HOPS   ?= 3
+PORT   ?= 1080
 BIN    := $(VENV)/bin
 GUESTS := $(patsubst %/setup.cfg,%,$(wildcard extenders/*/setup.cfg))
 META   := setup.cfg pyproject.toml $(wildcard extenders/*/setup.cfg extenders/*/pyproject.toml)
@@ -11,7 +13,8 @@ PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 .PHONY: help run test style acceptance bench states clean
 
 help:
-	@echo 'make run                two nodes on this machine, connected; prints what to try, Ctrl-C ends everything'
+	@echo 'make run                a small network here: SOCKS5 on 127.0.0.1:1080 through three gateways (HOPS=1..4, PORT=...);'
+	@echo '                        prints what to try and what each gateway knows, Ctrl-C ends everything'
 	@echo 'make test               the whole test suite'
 	@echo 'make style              ruff and mypy'
 	@echo 'make acceptance [NAME]  the long checks of tests/acceptance, all or one; ARGS=... are passed on'
@@ -19,7 +22,7 @@ help:
 	@echo 'make states             draw docs/spec/states.md again from quantumgate/core/state.py'
 
 run: $(VENV)/ok
-	@exec $(BIN)/python -m quantumgate.cli.demo $(ARGS)
+	@exec $(BIN)/python -m quantumgate.cli.demo --hops $(HOPS) --port $(PORT) $(ARGS)
 
 test: $(VENV)/ok
 	@exec $(BIN)/python .ci/trial.py $(ARGS)

@@ -1,191 +1,204 @@
-"""``make run``: two nodes on this machine, connected, and what to try with them. Ctrl-C leaves nothing behind.
+"""``make run``: a small network on this machine, a SOCKS proxy through three gateways; Ctrl-C leaves nothing behind.
 
-Everything goes through what a user has: ``twistd qgnode`` processes and ``qgate``, each line shown as typed.
-Not for: real use (``twistd -n qgnode``), or measuring (``qgate bench``).
+Your node, four gateways and an exit, each a process of its own, as users start them. Not for: real use (``twistd -n
+qgnode``), or measuring (``qgate bench``). Told in docs/guide/relays.md.
 """
 
 from __future__ import annotations
 
-import ctypes
 import importlib.metadata
-import json
-import os
-import re
-import shlex
 import shutil
 import signal
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import Any
 
 import click
 
-READY_SECONDS = 30.0
-STOP_SECONDS = 15.0
-_PR_SET_PDEATHSIG = 1
+from quantumgate.cli.demonode import DemoFailed, DemoNode, running
+from quantumgate.cli.demowatch import Watch
+from quantumgate.errors import QuantumGateError
 
-CONFIGURATION = """[node]
+GATEWAYS = 4
+HOPS_DEFAULT = 3
+PORT = 1080
+LOOK_SECONDS = 1.0
+CIRCUIT_SECONDS = 30.0
+KIND = "ed25519"
+
+GATEWAY = """[node]
 listen = ["tcp:0:interface=127.0.0.1"]
+relay = true
+
+[relay]
+allow_private = true
+"""
+EXIT = """[node]
+listen = ["tcp:0:interface=127.0.0.1"]
+
+[access]
+allow = ["{near}"]
+
+[extenders.socks5]
+listen = ""
+
+[extenders.socks5.exit]
+enabled = true
+udp = true
+peers = ["{near}"]
+allow = ["127.0.0.0/8:*", "[::1]/128:*", "*:80", "*:443"]
+"""
+NEAR = """[node]
+listen = []
+
+[relay]
+gateways = [{gateways}]
+allow_private = true
+
+[privacy]
+hops = {hops}
+
+[extenders.socks5]
+listen = "tcp:{port}:interface=127.0.0.1"
+exits = ["{exit}"]
+hops = {hops}
 """
 
-
-class DemoFailed(Exception):
-    """Something did not come up; ``str()`` is what the user sees."""
-
-
-class DemoNode:
-    """One ``twistd -n qgnode`` with a data directory of its own below ``place``."""
-
-    def __init__(self, place: Path, name: str, extenders: list[str]) -> None:
-        self.name, self.data, self.log_path = name, place / name, place / f"{name}.log"
-        self._configuration = place / f"{name}.toml"
-        tables = "".join(f"\n[extenders.{extender}]\n" for extender in extenders)
-        self._configuration.write_text(CONFIGURATION + tables, encoding="utf-8")
-        self._process: subprocess.Popen[bytes] | None = None
-
-    @property
-    def command(self) -> list[str]:
-        twistd = Path(sys.executable).with_name("twistd")  # the one of our own environment
-        options = ["--config", str(self._configuration), "--data", str(self.data)]
-        return [str(twistd), "--nodaemon", "--pidfile=", "qgnode", *options]
-
-    @contextmanager
-    def running(self) -> Iterator[None]:
-        """The process, from ready to gone."""
-        with self.log_path.open("ab") as log:
-            self._process = subprocess.Popen(
-                self.command,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,  # Ctrl-C is ours: we stop the nodes in order
-                preexec_fn=_end_with_parent,  # noqa: PLW1509 - one system call, no lock is taken
-            )
-        try:
-            self._wait_until_ready()
-            yield
-        finally:
-            signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C must not leave the other node behind
-            self._stop(self._process)
-
-    def _wait_until_ready(self) -> None:
-        last = time.monotonic() + READY_SECONDS
-        while not self._listening():
-            if self._process is None or self._process.poll() is not None:
-                raise DemoFailed(f"node {self.name} ended:\n{self._log_end()}")
-            if time.monotonic() > last:
-                raise DemoFailed(f"node {self.name} is not ready after {READY_SECONDS:.0f} s:\n{self._log_end()}")
-            time.sleep(0.1)
-
-    def _listening(self) -> bool:
-        done = subprocess.run(qgate_words(self, "status", "--json"), capture_output=True, text=True, check=False)
-        return done.returncode == 0 and bool(json.loads(done.stdout)["listening"])
-
-    def _log_end(self) -> str:
-        return self.log_path.read_text(encoding="utf-8", errors="replace")[-2000:]
-
-    @staticmethod
-    def _stop(process: subprocess.Popen[bytes]) -> None:
-        process.terminate()
-        try:
-            process.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-
-    def ask(self, *words: str) -> Any:
-        """What ``qgate WORDS --json`` answers."""
-        done = subprocess.run(qgate_words(self, *words, "--json"), capture_output=True, text=True, check=False)
-        if done.returncode:
-            raise DemoFailed(f"qgate {shlex.join(words)}: {done.stderr.strip()}")
-        return json.loads(done.stdout)
-
-    def show(self, *words: str) -> None:
-        """Run ``qgate WORDS`` before the user's eyes."""
-        click.secho(f"\n$ {shown(self, *words)}", bold=True)
-        done = subprocess.run(qgate_words(self, *words), check=False)
-        if done.returncode:
-            raise DemoFailed(f"qgate {shlex.join(words)} ended with {done.returncode}:\n{self._log_end()}")
+SWITCHED_OFF = (
+    ("diversity of networks", "your node's relay.allow_private: hops may share a network, as all of 127.0.0.1 do"),
+    ("private addresses", "the gateways' relay.allow_private: links may lead to 127.0.0.1"),
+    ("port rule", "the same switch: links may lead to ports below 1024"),
+    ("limits by network", "links_prefix_rate, link_volume_prefix_bytes: never counted for loopback"),
+    ("exit policy", "the exit's allow names 127.0.0.0/8 and [::1]: every port of this machine, and the web"),
+)
 
 
-def qgate_words(node: DemoNode, *words: str) -> list[str]:
-    return [sys.executable, "-m", "quantumgate.cli.main", "--data", str(node.data), *words]
+@contextmanager
+def network(place: Path, hops: int, port: int) -> Iterator[tuple[DemoNode, list[DemoNode], DemoNode]]:
+    """Your node, the gateways, the exit, ready and connected. Raises DemoFailed."""
+    near_uuid = _identity(place / "you")
+    gateways = [DemoNode(place, f"g{number + 1}", GATEWAY) for number in range(GATEWAYS)]
+    far = DemoNode(place, "exit", EXIT.format(near=near_uuid))
+    click.echo(f"starting {GATEWAYS} gateways and an exit ...")
+    with running([*gateways, far]):
+        listed = ", ".join(f'"{gateway.address}"' for gateway in gateways)
+        near = DemoNode(place, "you", NEAR.format(gateways=listed, hops=hops, port=port, exit=far.address))
+        click.echo("starting your node ...")
+        with running([near]):
+            wait_for_circuit(near)
+            yield near, gateways, far
 
 
-def shown(node: DemoNode, *words: str) -> str:
-    """The same as a user types it."""
-    tool = Path(sys.executable).with_name("qgate")
-    near = os.path.relpath(tool) if tool.exists() else f"{sys.executable} -m quantumgate.cli.main"
-    return f"{near} --data {node.data} {shlex.join(words)}"
+def _identity(data: Path) -> str:
+    """Your node's, made before it starts: the exit must know whom to admit."""
+    from quantumgate.node.data_directory import DataDirectory
+
+    directory = DataDirectory(data)
+    directory.lock()
+    try:
+        return str(directory.identity(KIND).public.uuid)
+    finally:
+        directory.unlock()
 
 
-def installed_extenders() -> list[str]:
-    return sorted({point.name for point in importlib.metadata.entry_points(group="quantumgate.extenders")})
+def wait_for_circuit(near: DemoNode) -> None:
+    """Until the proxy listens and its exit is there, through the gateways. Raises DemoFailed."""
+    last = time.monotonic() + CIRCUIT_SECONDS
+    while True:
+        (proxy,) = [one for one in near.ask("extenders") if one["name"] == "socks5"]
+        if proxy["state"] in ("failed", "quarantined") or proxy["reason"]:
+            raise DemoFailed(f"the proxy does not run: {proxy['reason']}\nanother port: make run PORT=1081")
+        if any(one["state"] == "ready" for one in proxy["status"].get("proxy", {}).get("exits", ())):
+            return
+        if time.monotonic() > last:
+            raise DemoFailed(f"no circuit to the exit after {CIRCUIT_SECONDS:.0f} s:\n{near.log_end()}")
+        time.sleep(0.1)
 
 
-def _end_with_parent() -> None:
-    """A node must not outlive us, however we end. Linux only; elsewhere the orderly stop has to do."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+def proxy_at(near: DemoNode) -> str:
+    """``127.0.0.1:1080``."""
+    (proxy,) = [one for one in near.ask("extenders") if one["name"] == "socks5"]
+    return str(proxy["status"]["listening"][0])
 
 
-def address_of(node: DemoNode) -> tuple[str, str]:
-    """(UUID, qg address) of a running node, from its status."""
-    status = node.ask("status")
-    port = re.search(r"\d{4,5}", status["listening"][0])
-    if not port:
-        raise DemoFailed(f"node {node.name} listens on {status['listening'][0]!r}: no port in it")
-    return status["uuid"], f"qg://{status['uuid']}@127.0.0.1:{port[0]}"
+# -- what is said ------------------------------------------------------------------------------------------------
 
 
-def introduce(ada: DemoNode, bob: DemoNode) -> None:
-    """bob admits ada, ada dials bob, and both show it."""
-    (ada_uuid, _), (bob_uuid, bob_address) = address_of(ada), address_of(bob)
-    bob.show("access", "allow", ada_uuid)
-    ada.show("connect", bob_address)
-    ada.show("ping", bob_uuid, "--count", "3")
-    bob.show("peers")
+def introduce(near: DemoNode, gateways: list[DemoNode], far: DemoNode, hops: int) -> None:
+    """Who is there, and what one machine makes impossible."""
+    click.secho(f"\nA network on this machine: SOCKS5 on {proxy_at(near)}, through {hops} of {len(gateways)} gateways.",
+                bold=True)
+    for node in (near, *gateways, far):
+        click.echo(f"  {node.name:<5} {node.uuid}  pid {node.pid}")
+    if hops == 1:
+        click.secho("\nOne gateway (HOPS=1, as `via` with one name): that gateway sees BOTH ends, your address and the "
+                    "exit's.\nFrom two gateways on, none does.", bold=True)
+    click.secho("\nSwitched off because this is one machine; a real node leaves all of it on:", bold=True)
+    for name, why in SWITCHED_OFF:
+        click.echo(f"  {name:<22} {why}")
+    click.echo("\nNobody is hidden here: one user owns all of these processes.\n")
 
 
-def tell_what_to_try(ada: DemoNode, bob: DemoNode) -> None:
-    bob_uuid, _ = address_of(bob)
-    click.secho("\nTwo nodes are up and hold one session. In another terminal:", bold=True)
-    for node, words in ((ada, ["status"]), (ada, ["peers", "--json"]), (ada, ["ping", bob_uuid]),
-                        (bob, ["extenders"]), (bob, ["access", "list"]), (ada, ["disconnect", bob_uuid])):
-        click.echo(f"  {shown(node, *words)}")
-    click.echo(f"\nLogs: {ada.log_path} and {bob.log_path}. Ctrl-C stops both nodes and removes everything.")
+def tell_what_to_try(near: DemoNode, gateways: list[DemoNode], place: Path) -> None:
+    proxy = proxy_at(near)
+    click.secho("\nIn another terminal:", bold=True)
+    for line in (
+        "python3 -m http.server 8000 --bind 127.0.0.1      # something to fetch; then:",
+        f"curl -x socks5h://{proxy} http://127.0.0.1:8000/",
+        f"curl -x socks5h://{proxy} https://example.org/",
+        near.shown("relays"), near.shown("peers"), gateways[0].shown("relays"), gateways[0].shown("status", "--json"),
+        f"kill -9 {gateways[0].pid}      # a gateway that dies: the next request takes another path",
+    ):
+        click.echo(f"  {line}")
+    click.echo(f"\nLogs and configurations: {place}. Ctrl-C stops every node and removes everything.\n")
+
+
+def _say(line: str) -> None:
+    click.echo(f"{time.strftime('%H:%M:%S')}  {line}")
+
+
+def watch(live: Watch) -> None:
+    """Until Ctrl-C."""
+    while True:
+        time.sleep(LOOK_SECONDS)
+        live.look()
 
 
 def _raise_interrupt(number: int, frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
+def _require_proxy() -> None:
+    names = {point.name for point in importlib.metadata.entry_points(group="quantumgate.extenders")}
+    if "socks5" not in names:
+        raise DemoFailed("the extender socks5 is not installed here: pip install . ./extenders/socks5")
+
+
 @click.command()
-@click.option("--once", is_flag=True, help="Stop after the ping instead of waiting for Ctrl-C.")
-def demo(once: bool) -> None:
-    """Start two nodes, connect them, show a ping, and wait."""
-    signal.signal(signal.SIGTERM, _raise_interrupt)
-    signal.signal(signal.SIGHUP, _raise_interrupt)
+@click.option("--hops", default=HOPS_DEFAULT, show_default=True, type=click.IntRange(1, GATEWAYS),
+              help="Gateways between.")
+@click.option("--port", default=PORT, show_default=True, type=click.IntRange(0, 65535), help="SOCKS5; 0 = a free one.")
+@click.option("--once", is_flag=True, help="Stop after the first look instead of waiting for Ctrl-C.")
+def demo(hops: int, port: int, once: bool) -> None:
+    """Start a small network, show what each of its nodes knows, and wait."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # SIGINT too: a shell's background job ignores it
+        signal.signal(number, _raise_interrupt)
     place = Path(tempfile.mkdtemp(prefix="qg-run-"))  # short: a unix socket's path holds 107 bytes
     try:
-        with ExitStack() as stack:
-            ada, bob = (DemoNode(place, name, installed_extenders()) for name in ("ada", "bob"))
-            for node in (ada, bob):
-                click.echo(f"starting node {node.name} ...")
-                stack.enter_context(node.running())
-            introduce(ada, bob)
+        _require_proxy()
+        with network(place, hops, port) as (near, gateways, far):
+            introduce(near, gateways, far, hops)
+            live = Watch(near, gateways, far, _say)
+            live.look()
             if not once:
-                tell_what_to_try(ada, bob)
-                signal.pause()
+                tell_what_to_try(near, gateways, place)
+                watch(live)
     except KeyboardInterrupt:
-        click.echo("\nstopping both nodes")
-    except DemoFailed as failure:
+        click.echo("\nstopping every node")
+    except (DemoFailed, QuantumGateError) as failure:
         raise click.ClickException(str(failure)) from None
     finally:
         shutil.rmtree(place, ignore_errors=True)

@@ -124,8 +124,7 @@ def _peer_row(peer: dict[str, Any]) -> tuple[str, ...]:
 def _path_text(peer: dict[str, Any]) -> str:
     if not peer["relayed"]:
         return "direct"
-    hops = f", {len(peer['path'])} relays" if len(peer["path"]) > 1 else ""
-    return f"via {', '.join(peer['path'])}{hops}" if peer["path"] else "relayed"
+    return f"via {', '.join(peer['path'])}" if peer["path"] else "relayed"
 
 
 class PeerNames(PeerName):

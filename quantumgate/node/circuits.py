@@ -257,7 +257,8 @@ class Circuits:
         _wake(outer)
         try:
             yield self._connected(link)
-            inner = Contact(self._desk, f"{uuid} through {depth} relay(s)", outbound=True, role=role, **more)
+            where = f"{hosts[0][0]}:{hosts[0][1]} through {depth} relay{'s' if depth > 1 else ''}"
+            inner = Contact(self._desk, where, outbound=True, role=role, **more)
             self._connections.depart_over(inner, uuid, pin or self._pins.of(uuid), link, depth)
             contact = yield inner.result
         except BaseException:

@@ -1,67 +1,89 @@
-"""``make run``: what it writes and shows. The real run is the acceptance point ``make_run``."""
+"""``make run``: the real thing, once, with few processes; what it writes; what it says when it cannot.
+
+Ctrl-C, ports and a fetch through three gateways are the acceptance point ``make_run``.
+"""
 
 from __future__ import annotations
 
+import os
+import re
+import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 from click.testing import CliRunner
 from twisted.trial.unittest import SynchronousTestCase
 
 from quantumgate.cli import demo
+from quantumgate.cli.demonode import DemoFailed
+from quantumgate.settings.loader import loads
+
+RUN_SECONDS = 120
+UUID = "0b51a0f2-3c4d-8100-8888-000000000001"
 
 
-class DemoNodeTests(SynchronousTestCase):
-    def setUp(self) -> None:
-        self.place = Path(self.mktemp())
-        self.place.mkdir()
+class ConfigurationTests(SynchronousTestCase):
+    def test_each_loads_and_means_what_is_said(self) -> None:
+        gateway = loads(demo.GATEWAY, "gateway")
+        self.assertEqual((gateway.node.relay, gateway.relay.allow_private, gateway.extenders), (True, True, {}))
+        far = tomllib.loads(demo.EXIT.format(near=UUID))
+        self.assertEqual(far["extenders"]["socks5"]["exit"]["peers"], far["access"]["allow"])
+        self.assertIn("127.0.0.0/8:*", far["extenders"]["socks5"]["exit"]["allow"])
+        address = f"qg://{UUID}@127.0.0.1:9000"
+        near = loads(demo.NEAR.format(gateways=f'"{address}"', hops=2, port=1080, exit=address), "near")
+        self.assertEqual((near.node.listen, near.privacy.hops, near.relay.gateways), ((), 2, (address,)))
 
-    def test_a_configuration_on_loopback_with_the_installed_extenders(self) -> None:
-        demo.DemoNode(self.place, "ada", ["echo"])
-        text = (self.place / "ada.toml").read_text(encoding="utf-8")
-        self.assertEqual(text, '[node]\nlisten = ["tcp:0:interface=127.0.0.1"]\n\n[extenders.echo]\n')
-
-    def test_two_nodes_share_nothing(self) -> None:
-        ada, bob = (demo.DemoNode(self.place, name, []) for name in ("ada", "bob"))
-        self.assertNotEqual(ada.data, bob.data)
-        self.assertNotEqual(ada.log_path, bob.log_path)
-
-    def test_a_node_is_started_as_a_user_would(self) -> None:
-        node = demo.DemoNode(self.place, "ada", [])
-        self.assertEqual(node.command[0], str(Path(sys.executable).with_name("twistd")))
-        self.assertEqual(node.command[1:4], ["--nodaemon", "--pidfile=", "qgnode"])
-        self.assertEqual(node.command[-2:], ["--data", str(self.place / "ada")])
-
-    def test_qgate_is_told_which_node(self) -> None:
-        node = demo.DemoNode(self.place, "ada", [])
-        words = demo.qgate_words(node, "peers", "--json")
-        self.assertEqual(words[1:3], ["-m", "quantumgate.cli.main"])
-        self.assertEqual(words[3:], ["--data", str(node.data), "peers", "--json"])
-
-    def test_commands_are_shown_so_that_they_can_be_typed(self) -> None:
-        node = demo.DemoNode(self.place, "ada", [])
-        self.assertTrue(demo.shown(node, "ping", "a b").endswith(f"--data {node.data} ping 'a b'"))
-
-    def test_the_address_comes_from_the_status(self) -> None:
-        node = demo.DemoNode(self.place, "ada", [])
-        status = {"uuid": "u", "listening": ["tcp:40123:interface=127.0.0.1"]}
-        self.patch(node, "ask", lambda *words: status)
-        self.assertEqual(demo.address_of(node), ("u", "qg://u@127.0.0.1:40123"))
-        status["listening"] = ["unix:here"]
-        self.assertRaises(demo.DemoFailed, demo.address_of, node)
+    def test_everything_that_is_off_has_its_name(self) -> None:
+        names = " ".join(name for name, _ in demo.SWITCHED_OFF)
+        for word in ("diversity", "private addresses", "port rule", "limits", "exit policy"):
+            self.assertIn(word, names)
 
 
-class StartTests(SynchronousTestCase):
-    def test_a_node_that_cannot_start_is_told_with_its_log(self) -> None:
-        """A process that ends at once: its last words are shown, and nothing is left behind."""
-        self.patch(demo.DemoNode, "command", [sys.executable, "-c", "import sys; sys.exit('no reactor today')"])
-        self.patch(demo, "qgate_words", lambda node, *words: [sys.executable, "-c", "import sys; sys.exit(3)"])
-        place = Path(self.mktemp())
-        place.mkdir()
-        self.patch(demo.tempfile, "mkdtemp", lambda prefix: str(place))
+class RunTests(SynchronousTestCase):
+    def test_the_real_thing(self) -> None:
+        """Six processes, a circuit through two gateways, and nothing left of them."""
+        words = [sys.executable, "-m", "quantumgate.cli.demo", "--once", "--port", "0", "--hops", "2"]
+        done = subprocess.run(words, capture_output=True, text=True, timeout=RUN_SECONDS, check=False,
+                              cwd=Path(demo.__file__).parents[2])
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        first, last = re.findall(r"circuit: you > (g\d) > (g\d) > exit", done.stdout)[0]
+        self.assertRegex(done.stdout, rf"{first} knows: from 127\.0\.0\.1:\d+ to {last} at")
+        self.assertRegex(done.stdout, rf"{last} knows: from through {first} to exit at")
+        self.assertIn(f"exit knows: peer you through {last}", done.stdout)
+        for name, _ in demo.SWITCHED_OFF:
+            self.assertIn(name, done.stdout)
+        pids = re.findall(r"pid (\d+)", done.stdout)
+        self.assertEqual((len(pids), [pid for pid in pids if _is_node(pid)]), (6, []))
+
+    def test_hops_that_cannot_be(self) -> None:
+        for hops in ("0", "5"):
+            result = CliRunner().invoke(demo.demo, ["--hops", hops])
+            self.assertEqual(result.exit_code, 2)
+
+    def test_without_the_extender(self) -> None:
         self.patch(demo.signal, "signal", lambda number, what: None)
-        result = CliRunner().invoke(demo.demo, ["--once"])
+        self.patch(demo.importlib.metadata, "entry_points", lambda group: [])
+        result = CliRunner().invoke(demo.demo, [])
         self.assertEqual(result.exit_code, 1)
-        self.assertIn("node ada ended", result.output)
-        self.assertIn("no reactor today", result.output)
-        self.assertFalse(place.exists())
+        self.assertIn("pip install . ./extenders/socks5", result.output)
+
+
+class ProxyTests(SynchronousTestCase):
+    def test_a_proxy_that_cannot_run_is_told(self) -> None:
+        row = {"name": "socks5", "state": "failed", "reason": "address in use", "status": {}}
+
+        class Near:
+            def ask(self, command: str) -> list[object]:
+                return [row]
+
+        error = self.assertRaises(DemoFailed, demo.wait_for_circuit, Near())
+        self.assertIn("address in use", str(error))
+        self.assertIn("make run PORT=", str(error))
+
+
+def _is_node(pid: str) -> bool:
+    try:
+        return b"qgnode" in Path(f"/proc/{pid}/cmdline").read_bytes() and os.getpid() != int(pid)
+    except OSError:
+        return False
