@@ -71,6 +71,12 @@ class Listener:
         """What peers can dial here, as an endpoint string with the real port; "" while nothing is bound."""
         return "" if self._port is None else _bound_text(self.text, self._port.getHost())
 
+    @property
+    def host(self) -> str:
+        """The IP address that is bound, "" where there is none or it is any."""
+        host = None if self._port is None else getattr(self._port.getHost(), "host", None)
+        return host if isinstance(host, str) and host not in ("0.0.0.0", "::") else ""
+
     def stop(self) -> Deferred[None]:
         """Fires when the endpoint is free again. Connections that came in stay."""
         self._stopped = True

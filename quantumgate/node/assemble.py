@@ -131,8 +131,7 @@ def _server(world: World, file: str, number: int, text: str) -> IStreamServerEnd
 def assemble(plan: Plan, directory: DataDirectory, world: World, landlord: Any) -> Parts:
     """Everything, constructed and tied, nothing started. ``directory`` is locked. Raises LocalError.
 
-    ``landlord`` is the node: what the guests' floor asks of it (``extender.doors.Landlord``), ``clock_jumped``, and its
-    ``services``, the one guest that is not installed.
+    ``landlord`` is the node: ``extender.doors.Landlord``, ``clock_jumped``, and ``services``, its own guest.
     """
     resolved, limits = plan.resolved, plan.resolved.limits
     words = plan.key_passphrase
@@ -145,15 +144,17 @@ def assemble(plan: Plan, directory: DataDirectory, world: World, landlord: Any) 
     handshakes = handshake_settings(plan, identity, stock)
     farm = KeyFarm(lambda group: kem(group).generate(), world.elsewhere)
     desk = FrontDesk(own, world, limits, access, pins, farm.take, require_authentication=node.require_authentication)
-    services = registered(landlord.services.maker(), distribution="quantumgate")
-    host = ExtenderHost((*plan.registrations, services), landlord)
+    host = ExtenderHost((*plan.registrations, registered(landlord.services.maker(), None, "quantumgate")), landlord)
     replay = _replay(state, world, limits, budgeted=node.handshake_budget)
     connections = Connections(world, handshakes, session_settings(resolved, world), replay, desk, host.uuids)
     dialling = Dialling(own, world, limits, desk, connections, access, pins)
+    intake = Intake(limits, world.clock, world.random, mceliece=handshakes.first_flight_bytes > FIRST_FLIGHT_BYTES)
+    listeners = _listeners(plan, intake, connections)
     relaying = resolved.settings.relay
     relays = Relays(
         own, world, limits, desk, connections, dialling.connect, enabled=node.relay, accepting=relaying.accept_relayed,
-        allow_private=relaying.allow_private,
+        allow_private=relaying.allow_private, rate_bytes_per_second=relaying.rate_bytes_per_second,
+        own_addresses=lambda: (*connections.own_hosts, *(one.host for one in listeners if one.host)),
     )
     circuits = Circuits(
         own, world, limits, desk, connections, dialling.connect, pins, plan.gateways,
@@ -164,7 +165,6 @@ def assemble(plan: Plan, directory: DataDirectory, world: World, landlord: Any) 
     desk.announced = announced = AnnouncedGateways(access.names)
     circuits.announced = announced.gateways
     access.changed = desk.rules_changed
-    intake = Intake(limits, world.clock, world.random, mceliece=handshakes.first_flight_bytes > FIRST_FLIGHT_BYTES)
     return Parts(
         directory=directory,
         identity=identity,
@@ -183,11 +183,15 @@ def assemble(plan: Plan, directory: DataDirectory, world: World, landlord: Any) 
         keeper=keeper,
         host=host,
         intake=intake,
-        listeners=tuple(
-            Listener(one.endpoint, endpoint, intake, connections.arrive, lan=one.lan)
-            for one, endpoint in zip(resolved.listen, plan.endpoints, strict=True)
-        ),
+        listeners=listeners,
         clock_watch=ClockWatch(world, limits.clock_jump_seconds, landlord.clock_jumped),
+    )
+
+
+def _listeners(plan: Plan, intake: Intake, connections: Connections) -> tuple[Listener, ...]:
+    return tuple(
+        Listener(one.endpoint, endpoint, intake, connections.arrive, lan=one.lan)
+        for one, endpoint in zip(plan.resolved.listen, plan.endpoints, strict=True)
     )
 
 

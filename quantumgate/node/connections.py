@@ -28,6 +28,8 @@ from quantumgate.node.contact import ROLE_PEER, Contact, Desk
 from quantumgate.node.world import World
 from quantumgate.wire.limits import Limits
 
+OWN_HOSTS_KEPT = 64
+
 
 def address_text(address: Any) -> str:
     """A transport's address for people: ``host:port``, ``[ipv6]:port``, ``unix:PATH`` or ``unix``."""
@@ -63,17 +65,31 @@ class Connections:
         self._world, self._handshakes, self._sessions = world, handshakes, sessions
         self._patterns: dict[tuple[bool, int | None, bool], SessionSettings] = {}
         self._replay, self._desk, self._extenders = replay, desk, extenders
+        self._own_hosts: dict[str, None] = {}
 
     @property
     def shared_secret(self) -> bool:
         """Whether this node has a shared secret, so that it may dial and be dialled without a UUID anywhere."""
         return self._handshakes.psk is not None
 
+    @property
+    def own_hosts(self) -> tuple[str, ...]:
+        """Addresses of ours that sockets had, the newest last."""
+        return tuple(self._own_hosts)
+
+    def _note_own_host(self, transport: Any) -> None:
+        host = getattr(transport.getHost(), "host", None)
+        if isinstance(host, str) and host not in self._own_hosts:
+            self._own_hosts[host] = None
+            if len(self._own_hosts) > OWN_HOSTS_KEPT:
+                del self._own_hosts[next(iter(self._own_hosts))]
+
     # -- sockets -------------------------------------------------------------------------------------------------
 
     def arrive(self, transport: Any, place: Place, lan: bool) -> tuple[PeerProtocol, Lost]:
         """For a transport that was accepted."""
         contact = Contact(self._desk, address_text(transport.getPeer()), outbound=False, place=place)
+        self._note_own_host(transport)
         unaddressed = self.shared_secret or lan or _both_local(transport)
         return self._pump(self._answering(self._pattern(), allow_unaddressed=unaddressed), contact)
 
@@ -81,6 +97,7 @@ class Connections:
         self, contact: Contact, target: PeerUUID | None, pin: bytes | None, replaces: bytes, transport: Any
     ) -> tuple[PeerProtocol, Lost]:
         """For a transport that we dialled. Without a target we stay nameless, but for a PSK or loopback."""
+        self._note_own_host(transport)
         anonymous = target is None and not self.shared_secret and not _both_local(transport)
         if contact.role != ROLE_PEER:
             settings, anonymous = self._pattern(cells=0), contact.nameless

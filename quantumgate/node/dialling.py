@@ -151,7 +151,7 @@ class Dialling:
             self._check(target)
         except (LocalError, ConnectFailed) as error:
             return fail(error)
-        key = target.key if role == ROLE_PEER else f"{target.key} as {role}"
+        key = target.key if role == ROLE_PEER else _key_of_carrier(target, role)
         waiter: Deferred[Contact] = Deferred(lambda gone: self._gave_up(key, gone))
         if key in self._under_way:
             self._under_way[key][1].append(waiter)
@@ -247,6 +247,11 @@ class Dialling:
         """Gives up every dial."""
         for race, _ in list(self._under_way.values()):
             race.cancel()
+
+
+def _key_of_carrier(target: Target, role: int) -> str:
+    """With the addresses, which a stranger chose: where his lead nowhere, others must not wait for his dial."""
+    return f"{target.key} as {role} at {','.join(way.text for way in target.ways)}"
 
 
 def _connected(contact: Contact) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import socket
 from collections import Counter
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 from twisted.internet.defer import Deferred, fail, succeed
@@ -18,6 +19,7 @@ from quantumgate import logs
 from quantumgate.core.relay.link import Link, Pipe, splice
 from quantumgate.core.relay.links import CARRIER
 from quantumgate.core.relay.quota import Quota, bare_address, may_lead_to
+from quantumgate.core.relay.rate import CarriedRate
 from quantumgate.errors import ConnectFailed, QuantumGateError
 from quantumgate.ids import PeerUUID
 from quantumgate.net.prefix import LOCAL
@@ -32,21 +34,54 @@ from quantumgate.wire.link_frames import LinkEndpoint, LinkTarget, RelayTerms
 Dial = Callable[..., Deferred[Contact]]
 _log = logs.named("relay")
 
+ROUND_SECONDS = 15.0
+"""How often a relay looks for links that are over without a word."""
+
+LOOK_UPS_MAX = 4
+"""Names of others that are looked up at a time: each holds one of the process's threads."""
+
 
 class Carried:
-    """One link that this node carries: both its halves and what went through."""
+    """One link that this node carries: both its halves and what went through. ``fail_at``: until when it is tried."""
 
-    __slots__ = ("asked", "began_at", "carrier", "client", "pipes", "target")
+    __slots__ = (
+        "asked", "began_at", "carrier", "client", "counted_bytes", "fail_at", "failing", "onward", "pipes", "prefix",
+        "target", "way",
+    )  # fmt: skip
 
-    def __init__(self, asked: Link, client: Contact, target: PeerUUID, now: float) -> None:
+    def __init__(self, asked: Link, client: Contact, target: PeerUUID, prefix: str, now: float) -> None:
         self.asked, self.client, self.target, self.began_at = asked, client, target, now
+        self.prefix, self.fail_at = prefix, now
         self.pipes: tuple[Pipe, ...] = ()
+        self.onward: Link | None = None
         self.carrier: Contact | None = None
+        self.counted_bytes = 0
+        self.way: Deferred[Any] | None = None
+        self.failing: Any = None
 
     @property
     def moved_bytes(self) -> int:
         """Both ways."""
         return sum(pipe.moved_bytes for pipe in self.pipes)
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing is held for it any more: what waits for one half outlives the other."""
+        return self.asked.closed and (self.onward is None or self.onward.closed)
+
+    def quiet_too_long(self, now: float, limits: Limits) -> bool:
+        """Whether its silence is its end. A half whose other half is over has less time. [A32] [A37]"""
+        if self.onward is None:
+            return False
+        halved = self.asked.closed or self.onward.closed
+        still = now - max(self.asked.moved_at, self.onward.moved_at)
+        return still >= (limits.link_grace_seconds if halved else limits.link_idle_seconds)
+
+    def close(self, code: int) -> None:
+        """Both halves, at once."""
+        for half in (self.asked, self.onward):
+            if half is not None:
+                half.close(code)
 
 
 class Relays:
@@ -77,6 +112,10 @@ class Relays:
         self.moved_bytes = 0
         self.refused: Counter[str] = Counter()
         self._carriers: dict[PeerUUID, list[Contact]] = {}
+        self._rate = CarriedRate(rate_bytes_per_second, world.now()) if rate_bytes_per_second else None
+        self._rate_call: Any = None
+        self._round_call: Any = None
+        self._look_ups = 0
         self._half_open = 0
         self._half_open_by: Counter[int] = Counter()
 
@@ -95,15 +134,14 @@ class Relays:
         if code is not None:
             self._refuse(link, code, "quota")
             return
-        carried = Carried(link, contact, target.uuid, now)
+        carried = Carried(link, contact, target.uuid, prefix, now)
+        carried.fail_at = now + self._world.random.uniform(*self._limits.link_fail_seconds)
         self.carried.add(carried)
-        link.on_closed = lambda _: self._gave_up(carried, prefix)
-        fail_at = now + self._world.random.uniform(*self._limits.link_fail_seconds)
-        way = self._carrier(target, prefix, exempt)
-        way.addTimeout(fail_at - now, self._world.clock)
-        way.addCallbacks(
-            self._carry, self._unreachable, callbackArgs=(carried, prefix), errbackArgs=(carried, fail_at)
-        )
+        link.on_closed = lambda _: self._half_ended(carried)
+        self._round_later()
+        way = carried.way = self._carrier(target, prefix, exempt)
+        way.addTimeout(carried.fail_at - now, self._world.clock)
+        way.addCallbacks(self._carry, self._unreachable, callbackArgs=(carried,), errbackArgs=(carried,))
 
     def _client_of(self, contact: Contact) -> tuple[str, bool]:
         """Whose account pays: the prefix at the first hop; over links, whoever brought them."""
@@ -114,42 +152,86 @@ class Relays:
         self.refused[why] += 1
         link.answer(code)
 
-    def _gave_up(self, carried: Carried, prefix: str) -> None:
+    def _half_ended(self, carried: Carried) -> None:
+        """Counted until both halves are over: what waits for the second one is held until then."""
+        if not carried.over:
+            return
         self.carried.discard(carried)
-        self.quota.ended(prefix, carried.moved_bytes, self._world.now())
+        if carried.way is not None:
+            carried.way.cancel()
+        for call in (carried.failing, *(() if self.carried else (self._round_call, self._rate_call))):
+            if call is not None and call.active():
+                call.cancel()
+        self.quota.ended(carried.prefix, carried.moved_bytes - carried.counted_bytes, self._world.now())
         self.moved_bytes += carried.moved_bytes
 
-    def _carry(self, carrier: Contact, carried: Carried, prefix: str) -> None:
+    def _carry(self, carrier: Contact, carried: Carried) -> None:
         link = carried.asked
         if link.closed:
             return
         try:
             onward = carrier.session.all_links.bring()
         except QuantumGateError as error:
-            self._unreachable(Failure(error), carried, self._world.now())  # type: ignore[no-untyped-call]
+            self._unreachable(Failure(error), carried)  # type: ignore[no-untyped-call]
             return
         link.answer(LinkCode.CONNECTED, self._terms)
-        carried.pipes, carried.carrier = splice(link, onward), carrier
-        finish = link.on_closed
-
-        def over(code: int) -> None:
-            finish(code)
-            self._gave_up(carried, prefix)
-
-        link.on_closed = over
+        carried.pipes = splice(link, onward, None if self._rate is None else self._give_back)
+        carried.onward, carried.carrier = onward, carrier
+        for half in (link, onward):
+            half.on_closed = partial(self._splice_ended, carried, half.on_closed)
         if carrier.protocol is not None:
             carrier.protocol.wake()
 
-    def _unreachable(self, failure: Failure, carried: Carried, fail_at: float) -> None:
+    def _splice_ended(self, carried: Carried, end_other: Callable[[int], None], code: int) -> None:
+        end_other(code)
+        self._half_ended(carried)
+
+    def _unreachable(self, failure: Failure, carried: Carried) -> None:
         """Every reason looks alike from outside, in words and in time: a relay is no port scanner."""
         link = carried.asked
+        if link.closed:
+            return
         error = failure.value
         self.refused[error.reason if isinstance(error, ConnectFailed) else "unreachable"] += 1
         if isinstance(error, NowhereError):
             link.answer(LinkCode.POLICY)
             return
-        wait = max(0.0, fail_at - self._world.now())
-        self._world.clock.callLater(wait, lambda: link.answer(LinkCode.UNREACHABLE))
+        wait = max(0.0, carried.fail_at - self._world.now())
+        carried.failing = self._world.clock.callLater(wait, link.answer, LinkCode.UNREACHABLE)
+
+    # -- while they are carried ----------------------------------------------------------------------------------
+
+    def _round_later(self) -> None:
+        if self.carried and (self._round_call is None or not self._round_call.active()):
+            self._round_call = self._world.clock.callLater(ROUND_SECONDS, self._round)
+
+    def _round(self) -> None:
+        """Ends links that nobody uses or whose client has used up its day."""
+        now = self._world.now()
+        for carried in list(self.carried):
+            fresh = carried.moved_bytes - carried.counted_bytes
+            carried.counted_bytes += fresh
+            if self.quota.moved(carried.prefix, fresh, now) and carried.prefix != LOCAL:
+                carried.close(LinkCode.LIMIT)
+            elif carried.quiet_too_long(now, self._limits):
+                carried.close(LinkCode.RESET)
+        self._round_later()
+
+    def _give_back(self, link: Link, count: int) -> None:
+        """For a relay that goes no faster than it is told."""
+        if self._rate is not None:
+            self._rate.moved(link, count, self._world.now())
+            self._release_later(self._rate)
+
+    def _release_later(self, rate: CarriedRate) -> None:
+        due = rate.due_in_seconds()
+        if due is not None and (self._rate_call is None or not self._rate_call.active()):
+            self._rate_call = self._world.clock.callLater(due, self._release, rate)
+
+    def _release(self, rate: CarriedRate) -> None:
+        self._rate_call = None
+        rate.release(self._world.now())
+        self._release_later(rate)
 
     # -- carriers ------------------------------------------------------------------------------------------------
 
@@ -165,12 +247,25 @@ class Relays:
         names = [one for one in target.endpoints if one.is_name]
         if not names:
             return self._dial_carrier(target.uuid, target.endpoints)
-        found = self._world.elsewhere(_look_up, names)
+        found = self._looked_up(names)
         plain = tuple(one for one in target.endpoints if not one.is_name)
         dialled: Deferred[Contact] = found.addCallback(
             lambda more: self._dial_carrier(target.uuid, (*plain, *more))
         )
         return dialled
+
+    def _looked_up(self, names: list[LinkEndpoint]) -> Deferred[tuple[LinkEndpoint, ...]]:
+        """What the names stand for. A look-up holds a thread for as long as it takes, wanted or not."""
+        if self._look_ups >= LOOK_UPS_MAX:
+            return fail(ConnectFailed("limit", "too many names are being looked up"))
+        self._look_ups += 1
+        answer: Deferred[tuple[LinkEndpoint, ...]] = Deferred()
+        self._world.elsewhere(_look_up, names).addBoth(self._look_up_over).chainDeferred(answer)
+        return answer
+
+    def _look_up_over(self, result: Any) -> Any:
+        self._look_ups -= 1
+        return result
 
     def _dial_carrier(self, uuid: PeerUUID, endpoints: tuple[LinkEndpoint, ...]) -> Deferred[Contact]:
         own = frozenset(self._own_addresses())

@@ -115,7 +115,6 @@ def _resolve(settings: Settings, offerable: Offerable) -> Resolved:
 
 UNBUILT: tuple[tuple[str, str, object, str], ...] = (
     ("node", "store", "", '"" (stores other than the built-in are not built yet)'),
-    ("relay", "rate_bytes_per_second", 0, "0 (not built yet)"),
     ("discovery", "lan", False, "false (discovery is not built yet)"),
     ("discovery", "public", False, "false (discovery is not built yet)"),
 )

@@ -79,6 +79,7 @@ class BindTests(ListenerCase):
             self.assertEqual(listener.bound, "")
             self.successResultOf(listener.start())
             self.assertEqual(listener.bound, bound)
+            self.assertEqual(listener.host, host.host if "interface" in text else "", text)
 
     def test_what_cannot_be_bound_is_one_line(self) -> None:
         taken = OSError(98, "Address already in use")

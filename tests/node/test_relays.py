@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
+from twisted.internet.defer import Deferred
+
+from quantumgate.core.relay.link import Link
 from quantumgate.core.relay.path import Gateway
 from quantumgate.errors import ConfigurationError, ConnectFailed
+from quantumgate.node.relays import LOOK_UPS_MAX
+from quantumgate.testing.seeded import SeededRandom
 from quantumgate.wire.link_frames import LinkEndpoint, LinkTarget
-from tests.node.circuits import AWAY, CircuitCase, with_relay
+from tests.node.circuits import AWAY, GATES, CircuitCase, with_relay
 from tests.node.world import node_settings
 
 
@@ -113,3 +121,122 @@ class RefusalTests(CircuitCase):
             self.assertIn(error.reason, ("lost", "path-lost"))
             relays.half_open(where, -already)
         self.connect(via=via)
+
+
+class CarryingTests(CircuitCase):
+    """What a relay holds for a link, and until when."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.gate = self.gates[0]
+        self.connect(via=self.gate.uuid)
+        assert self.gate._parts is not None
+        self.relays = self.gate._parts.relays
+        contacts = self.client._parts.desk.contacts  # type: ignore[union-attr]
+        self.entry = next(one for one in contacts if one.session.role == 2)
+        self.end._parts.relays.arrived = lambda *_: None  # type: ignore[union-attr]  # nobody speaks on further links
+
+    def ask(self, *endpoints: LinkEndpoint, uuid: Any = None) -> tuple[Link, list[int]]:
+        link = self.entry.session.all_links.ask(LinkTarget(uuid or self.end.uuid, endpoints))
+        codes: list[int] = []
+        link.on_answer = lambda code, _: codes.append(code)
+        self.entry.protocol.wake()  # type: ignore[union-attr]
+        return link, codes
+
+    def test_an_idle_link_ends(self) -> None:
+        """No word either way for 15 minutes, not even a PING."""
+        link, codes = self.ask(LinkEndpoint(AWAY, 9999))
+        self.pass_time(1)
+        self.assertEqual((codes, self.relays.quota.carried), ([1], 2))
+        self.pass_time(890)
+        self.assertFalse(link.closed)
+        self.pass_time(30)
+        self.assertTrue(link.closed)
+
+    def test_half_a_link_is_counted_and_has_a_minute(self) -> None:
+        """Found by reading: what waited for a target that does not read was held, uncounted, as long as its session."""
+        link, codes = self.ask(LinkEndpoint(AWAY, 9999))
+        self.pass_time(1)
+        carried = next(one for one in self.relays.carried if one.pipes[0].moved_bytes == 0)
+        carried.onward.send_limit = 0  # type: ignore[union-attr]
+        carried.asked.receive(memoryview(bytes(2000)))
+        link.close()
+        self.entry.protocol.wake()  # type: ignore[union-attr]
+        self.pass_time(1)
+        self.assertEqual((codes, carried.asked.closed, self.relays.quota.carried), ([1], True, 2))
+        self.pass_time(76)
+        self.assertEqual((carried.onward.closed, self.relays.quota.carried), (True, 1))  # type: ignore[union-attr]
+
+    def test_bytes_are_counted_while_a_link_stands(self) -> None:
+        """Found by reading: one link without an end moved what it liked."""
+        (carried,) = self.relays.carried
+        self.relays.quota._limits = replace(self.relays.quota._limits, link_volume_prefix_bytes=10_000)
+        self.pass_time(15)
+        self.assertEqual((carried.over, self.relays.quota.carried), (True, 0))
+        self.assertGreater(self.relays.moved_bytes, 10_000)
+        self.assertEqual(self.client.peers, ())
+
+    def test_nobody_waits_for_the_dial_of_a_stranger(self) -> None:
+        """Found by reading: dials of one target were one dial, so a wrong address kept everybody from it."""
+        self.network.part([GATES[0]], ["46.4.0.9"])
+        other = self.gates[3].uuid
+        _, wrong = self.ask(LinkEndpoint("46.4.0.9", 9999), uuid=other)
+        self.pass_time(0.1)
+        _, right = self.ask(LinkEndpoint(GATES[3], 9999), uuid=other)
+        self.pass_time(1)
+        self.assertEqual((wrong, right), ([], [1]))
+        self.pass_time(12)
+        self.assertEqual(wrong, [3])
+
+    def test_a_link_that_is_given_up_leaves_no_timer_and_no_dial(self) -> None:
+        self.network.part([GATES[0]], ["46.4.0.9"])
+        before = len(self.clock.getDelayedCalls())
+        for host in ("46.4.0.9", "46.4.0.10"):  # while it is dialled; and refused, while the answer waits
+            link, codes = self.ask(LinkEndpoint(host, 9999), uuid=self.gates[3].uuid)
+            self.pass_time(5)
+            link.close()
+            self.entry.protocol.wake()  # type: ignore[union-attr]
+            self.pass_time(0.1)
+            self.assertEqual((codes, self.relays.quota.carried), ([], 1))
+            self.assertEqual(len(self.clock.getDelayedCalls()), before)
+
+    def test_few_names_are_looked_up_at_a_time(self) -> None:
+        """Each look-up holds a thread of the process, wanted or not."""
+        waiting: list[Deferred[Any]] = []
+
+        def slow(*_: Any) -> Deferred[Any]:
+            waiting.append(Deferred())
+            return waiting[-1]
+
+        self.relays._world = replace(self.relays._world, elsewhere=slow)
+        names = [LinkEndpoint(f"{number}.example.net", 9999) for number in range(6)]
+        links = [self.ask(name, uuid=self.gates[3].uuid)[0] for name in names]
+        for link in links:
+            link.close()
+        self.entry.protocol.wake()  # type: ignore[union-attr]
+        self.pass_time(1)
+        self.assertEqual(len(waiting), LOOK_UPS_MAX)
+        for one in waiting:
+            one.callback(())
+        self.assertEqual((self.relays._look_ups, self.relays.quota.carried), (0, 1))
+
+    def test_no_link_leads_to_our_own_addresses(self) -> None:
+        _, codes = self.ask(LinkEndpoint(GATES[0], 9998), uuid=self.gates[3].uuid)
+        self.pass_time(1)
+        self.assertEqual(codes, [5])
+
+
+class SlowRelayTests(CircuitCase):
+    def test_rate_bytes_per_second(self) -> None:
+        settings = with_relay(node_settings(relay=True), rate_bytes_per_second=100_000)
+        gate = self.node("19.9.0.1", settings=settings)
+        self.client._parts.circuits.gateways.append(Gateway(gate.uuid, (("19.9.0.1", 9999),)))  # type: ignore[union-attr]
+        peer = self.connect(via=gate.uuid, seconds=5)
+        relays = gate._parts.relays  # type: ignore[union-attr]
+        (carried,) = relays.carried
+        message, began = SeededRandom("noise").bytes(400_000), carried.moved_bytes
+        self.guest.host.send(peer, message)
+        self.pass_time(2)
+        self.assertTrue(150_000 < carried.moved_bytes - began < 350_000, carried.moved_bytes - began)
+        self.pass_time(8)
+        self.assertEqual(self.guest.got, [b"back:" + message])

@@ -14,13 +14,17 @@ from quantumgate.core.credit import GROW_WITHIN_SECONDS
 from quantumgate.errors import BugError, ViolationError
 from quantumgate.wire import frames, link_frames
 from quantumgate.wire.codes import LinkCode
-from quantumgate.wire.limits import CELL_WIRE_BYTES, FRAME_HEADER_BYTES
+from quantumgate.wire.limits import CELL_WIRE_BYTES, CIRCUIT_HOPS_MAX, FRAME_HEADER_BYTES, LINK_LAYER_BYTES
 
 if TYPE_CHECKING:
     from quantumgate.core.relay.links import Links
 
 SPLIT_FROM_BYTES = CELL_WIRE_BYTES[1]
 """A shorter piece of a source is sent whole or not yet: cells inside cells stay aligned."""
+
+
+MERGED_BYTES = CELL_WIRE_BYTES[0] - (CIRCUIT_HOPS_MAX + 1) * LINK_LAYER_BYTES
+"""Smaller than every cell: a relay keeps pieces up to here together, or each would cost more than it holds."""
 
 
 class LinkSource(Protocol):
@@ -199,15 +203,18 @@ class Link:
         if early:
             on_data(memoryview(early))
 
-    def consumed(self, size: int) -> None:
-        """``size`` bytes went on: an end's Connection took them, or the next hop's record did. Credit for as many."""
+    def consumed(self, size: int, *, late: bool = False) -> None:
+        """``size`` bytes went on: an end's Connection took them, or the next hop's record did. Credit for as many.
+
+        ``late`` where it was held back on purpose: no reason for a larger window.
+        """
         self.consumed_bytes += size
         if not self.closed and self.receive_limit - self.consumed_bytes <= self.window_bytes >> 1:
-            self._renew()
+            self._renew(late)
 
-    def _renew(self) -> None:
+    def _renew(self, late: bool) -> None:
         session = self._links.session
-        if not self._grown:
+        if not self._grown and not late:
             quick = max(GROW_WITHIN_SECONDS, 2 * (session.rtt_seconds or 0))
             most = session.limits.link_window_max_bytes
             if session.now - self._renewed_at <= quick and (not self._pooled or self._links.pool.grow(most)):
@@ -256,16 +263,20 @@ def _piece(size: int, room: int, credit: int) -> int:
     return 0 if size <= SPLIT_FROM_BYTES or most < SPLIT_FROM_BYTES // 2 else most
 
 
+GiveBack = Callable[[Link, int], None]
+
+
 class Pipe:
     """One direction of a splice at a relay: what arrives on ``from_link`` waits here until ``to_link`` has room.
 
-    Holds at most the window that ``from_link`` gave. Credit returns when the next hop's record took the bytes. [A30]
+    Holds at most the window that ``from_link`` gave. Credit returns when the next hop's record took the bytes [A30],
+    through ``give_back`` where the relay goes no faster than it is told.
     """
 
-    __slots__ = ("_from", "_head", "_queue", "_sent", "_to", "moved_bytes")
+    __slots__ = ("_from", "_give_back", "_queue", "_sent", "_to", "moved_bytes")
 
-    def __init__(self, from_link: Link, to_link: Link) -> None:
-        self._from, self._to = from_link, to_link
+    def __init__(self, from_link: Link, to_link: Link, give_back: GiveBack | None = None) -> None:
+        self._from, self._to, self._give_back = from_link, to_link, give_back
         self._queue: deque[bytes] = deque()
         self._sent = 0
         self.moved_bytes = 0
@@ -273,8 +284,17 @@ class Pipe:
         from_link.hear(self._arrived)
 
     def _arrived(self, data: memoryview) -> None:
-        self._queue.append(bytes(data))
+        queue = self._queue
+        if queue and len(queue[-1]) + len(data) <= MERGED_BYTES:
+            queue[-1] += data
+        else:
+            queue.append(bytes(data))
         self._to.wake()
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing waits here."""
+        return not self._queue
 
     def data_to_send(self, now: float) -> memoryview | None:
         """See LinkSource."""
@@ -287,12 +307,15 @@ class Pipe:
         if self._sent == len(self._queue[0]):
             self._queue.popleft()
             self._sent = 0
-        self._from.consumed(count)
+        if self._give_back is None:
+            self._from.consumed(count)
+        else:
+            self._give_back(self._from, count)
 
 
-def splice(one: Link, other: Link) -> tuple[Pipe, Pipe]:
+def splice(one: Link, other: Link, give_back: GiveBack | None = None) -> tuple[Pipe, Pipe]:
     """Join two links at a relay, both ways; when one ends, what waits goes on, then the other ends with its code."""
-    pipes = Pipe(one, other), Pipe(other, one)
+    pipes = Pipe(one, other, give_back), Pipe(other, one, give_back)
     one.on_closed = other.finish
     other.on_closed = one.finish
     return pipes

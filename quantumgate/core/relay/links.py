@@ -52,6 +52,8 @@ class Links:
         """LINK_CREATE: ask the peer to reach ``target``. Raises SessionClosed, LimitError, LocalError."""
         if self.session.role == CARRIER:
             raise LocalError("a carrier brings links, it is not asked for any")
+        if self.session.role == RELAY_CLIENT and not self.session.initiator:
+            raise LocalError("a relay asks its clients for nothing")
         link = self._open(answered=False)
         self.session.outgoing.long_control(link_frames.LINK_CREATE, target.encode(), link.id)
         return link
@@ -145,8 +147,7 @@ class Links:
         if flags & ~frames.WHOLE or bool(flags & frames.FIRST) == (self._partial is not None):
             raise MalformedError(f"a piece of LINK_CREATE with flags {flags:#x}")
         if self._partial is None:
-            if self.session.role == CARRIER:
-                raise ViolationError("LINK_CREATE on a carrier")
+            self._require_right_to_ask()
             self._take_id(link_id, "LINK_CREATE")
             self._partial = link_id, bytearray()
         elif self._partial[0] != link_id:
@@ -158,6 +159,12 @@ class Links:
         if flags & frames.LAST:
             self._partial = None
             self._asked(link_id, link_frames.LinkTarget.decode(bytes(whole)))
+
+    def _require_right_to_ask(self) -> None:
+        """A relay that could ask its nameless client would learn from the answer for "ourselves" who that is."""
+        session = self.session
+        if session.role == CARRIER or (session.role == RELAY_CLIENT and session.initiator):
+            raise ViolationError("LINK_CREATE on a carrier, or from a relay to its client")
 
     def _asked(self, link_id: int, target: link_frames.LinkTarget) -> None:
         session = self.session

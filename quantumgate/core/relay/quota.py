@@ -57,6 +57,11 @@ class _Client:
         self.moved_bytes = 0
         self.day_began = now
 
+    def new_day(self, now: float) -> None:
+        """Its account of bytes begins anew, if it is time."""
+        if now - self.day_began >= DAY_SECONDS:
+            self.day_began, self.moved_bytes = now, 0
+
 
 class Quota:
     """One relay's. ``refused`` counts refusals by the name of the limit."""
@@ -82,8 +87,7 @@ class Quota:
         return None
 
     def _over(self, client: _Client, now: float) -> str:
-        if now - client.day_began >= DAY_SECONDS:
-            client.day_began, client.moved_bytes = now, 0
+        client.new_day(now)
         if client.moved_bytes >= self._limits.link_volume_prefix_bytes:
             return "link_volume_prefix_bytes"
         return "" if client.links.take(now) else "links_prefix_rate"
@@ -95,8 +99,15 @@ class Quota:
         self.refused["link_new_addresses_rate"] += 1
         return False
 
+    def moved(self, prefix: str, moved_bytes: int, now: float) -> bool:
+        """Counts what links that stand have carried; whether this client has used up its day."""
+        client = self._client(prefix, now)
+        client.new_day(now)
+        client.moved_bytes += moved_bytes
+        return client.moved_bytes >= self._limits.link_volume_prefix_bytes
+
     def ended(self, prefix: str, moved_bytes: int, now: float) -> None:
-        """A link that was counted is over."""
+        """A link that was counted is over; ``moved_bytes`` since ``moved`` was told last."""
         self.carried -= 1
         self._client(prefix, now).moved_bytes += moved_bytes
 

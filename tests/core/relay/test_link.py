@@ -8,6 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from quantumgate.core.credit import CreditPool
 from quantumgate.core.events import LinkArrived
+from quantumgate.core.relay.link import MERGED_BYTES
 from quantumgate.wire import frames, link_frames
 from quantumgate.wire.codes import CloseCode, LinkCode
 from quantumgate.wire.limits import DEFAULT_LIMITS, KIB, MIB
@@ -145,6 +146,19 @@ class CreditTests(SynchronousTestCase):
         tower.pump(500)
         self.assertEqual(len(theirs.received), 6 * 16_340 + 988)
 
+    def test_small_pieces_cost_a_relay_no_more_than_they_hold(self) -> None:
+        """Found by reading: a window of single bytes made an object of each, forty times what was sent."""
+        tower = Tower()
+        _, theirs = tower.ask()
+        theirs.holding = True
+        asked, there, said = tower.asked().link, tower.pipes[0][0], bytes(range(200)) * 30
+        theirs.link.receive_limit = 0
+        tower.gate_far.session.links.by_id[1].send_limit = 0  # type: ignore[union-attr]
+        for at in range(len(said)):
+            asked.receive(memoryview(said[at : at + 1]))
+        self.assertEqual((b"".join(there._queue), len(there._queue)), (said, -(-len(said) // MERGED_BYTES)))
+        asked.receive(memoryview(bytes(980)))
+        self.assertEqual(len(there._queue[-1]), 980)
 
     def test_data_that_came_before_anybody_listened(self) -> None:
         """LINK_INCOMING and data in one record: the owner hears of the link when all of it has been read."""

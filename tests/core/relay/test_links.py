@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from quantumgate.core.events import LinkAsked
 from quantumgate.errors import LimitError, LocalError, SessionClosed
 from quantumgate.wire import frames, link_frames
 from quantumgate.wire.codes import CloseCode, LinkCode
@@ -56,6 +57,11 @@ class RulesTests(SynchronousTestCase):
             self.expect(violation, frames.frame(frames.CH_OPEN, opening, 1), role=role)
             self.expect(violation, frames.frame(frames.EXT_UPDATE, b"", flags=frames.WHOLE), role=role)
 
+    def test_a_relay_asks_nothing_of_its_clients(self) -> None:
+        """Found by reading: a node answers 5 at once for its own UUID, so a gateway could ask who its client is."""
+        mallory = self.expect(CloseCode.VIOLATION, asked_by_mallory(2), victim_initiates=True, block=CELLS.block())
+        self.assertEqual(mallory.side.of(LinkAsked), [])
+
     def test_malformed(self) -> None:
         for data in (b"", b"\x01" + bytes(16), b"\x02" + TARGET.encode()[1:], TARGET.encode()[:-1],
                      TARGET.encode() + b"\x04", TARGET.encode() + TARGET.encode()[17:] * 8,
@@ -105,6 +111,7 @@ class RulesTests(SynchronousTestCase):
         client, carrier = Pair(CELLS, CELLS, role=2), Pair(CELLS, CELLS, role=3)
         self.assertRaises(LocalError, client.alice.session.all_links.bring)
         self.assertRaises(LocalError, carrier.alice.session.all_links.ask, TARGET)
+        self.assertRaises(LocalError, client.bob.session.all_links.ask, TARGET)
         self.assertRaises(LocalError, client.alice.session.open_channel, TARGET.uuid, stream=True)
         client.alice.connection.close(now=client.now)
         self.assertRaises(SessionClosed, client.alice.session.all_links.ask, TARGET)

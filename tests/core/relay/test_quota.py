@@ -67,6 +67,13 @@ class QuotaTests(SynchronousTestCase):
         self.assertEqual(quota.refusal("a", 100.0, exempt=False), LinkCode.LIMIT)
         self.assertIsNone(quota.refusal("a", DAY_SECONDS + 1, exempt=False))
 
+    def test_links_that_stand_count_too(self) -> None:
+        quota, most = Quota(DEFAULT_LIMITS), DEFAULT_LIMITS.link_volume_prefix_bytes
+        quota.refusal("a", 0.0, exempt=False)
+        self.assertEqual([quota.moved("a", most // 2, 1.0) for _ in range(2)], [False, True])
+        self.assertEqual(quota.refusal("a", 2.0, exempt=False), LinkCode.LIMIT)
+        self.assertFalse(quota.moved("a", 0, DAY_SECONDS + 1))
+
     def test_new_addresses(self) -> None:
         quota = Quota(DEFAULT_LIMITS)
         self.assertEqual([quota.new_address("a", 0.0) for _ in range(9)], [True] * 8 + [False])

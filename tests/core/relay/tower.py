@@ -87,7 +87,7 @@ class Tower:
         return self.gate_near.of(LinkAsked)[-1]
 
     def ask(self, **more: Any) -> tuple[Outlet, Outlet]:
-        """A link from alice to dora through the gate: both ends."""
+        """A link from alice to dora through the gate: both ends. ``splice`` joins it there, as ``link.splice`` does."""
         ours = Outlet(self.alice.session.all_links.ask(TARGET))
         self.pump()
         onward = self.gate_far.session.all_links.bring()
@@ -95,7 +95,7 @@ class Tower:
         theirs = Outlet(self.dora.of(LinkArrived)[-1].link)
         asked = self.asked().link
         asked.answer(LinkCode.CONNECTED, TERMS)
-        self.pipes.append(splice(asked, onward))
+        self.pipes.append(more.get("splice", splice)(asked, onward))
         self.pump()
         self.ends.append((ours, theirs))
         return ours, theirs
