@@ -1,7 +1,7 @@
 """How an exit is reached: the one place that gives ``hops`` and ``via`` to the node.
 
-With ``hops = 0`` every key shares the session to the exit. With relays each key gets a session of its own, so that no
-two users share a circuit; the node builds it in ``host.connect(address, hops, via)``. Not for: choosing the exit.
+A direct session to the exit is shared by every key. With relays each key gets a session of its own, so that no two
+users share a circuit; the node builds it in ``host.connect(address, hops, via)``. Not for: choosing the exit.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ CIRCUITS = 16
 
 
 class Paths:
-    """``hops`` and ``via`` come from the settings."""
+    """``hops`` and ``via`` come from the settings; without either the node decides."""
 
-    def __init__(self, host: Any, hops: int, via: str) -> None:
+    def __init__(self, host: Any, hops: int | None, via: str) -> None:
         self._host, self._hops, self._via = host, hops, via or None
         self._circuits: dict[tuple[bytes, UUID], Deferred[api.IPeer]] = {}
 
@@ -31,7 +31,7 @@ class Paths:
 
     def reach(self, peer: api.IPeer, key: bytes) -> Deferred[api.IPeer]:
         """The session over which a call of this key goes to the exit ``peer``. Fails with ConnectFailed."""
-        if not self._hops and self._via is None:
+        if self._shared(peer):
             return succeed(peer)
         place = key, peer.uuid
         known = self._circuits.pop(place, None)
@@ -41,6 +41,13 @@ class Paths:
         while len(self._circuits) > CIRCUITS:
             del self._circuits[next(iter(self._circuits))]
         return _branch(known)
+
+
+    def _shared(self, peer: api.IPeer) -> bool:
+        """Whether this session is for every key: no relays, or none that were our choice."""
+        if self._hops is not None or self._via is not None:
+            return not self._hops and self._via is None
+        return not (peer.relayed and peer.direction == "outbound")
 
 
 def _lives(circuit: Deferred[api.IPeer], host: Any) -> bool:

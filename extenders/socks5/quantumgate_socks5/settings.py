@@ -70,13 +70,14 @@ class Settings(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     ``listen`` is one endpoint string or several, "" for none. ``users`` are names and passwords; without one only
     loopback and unix sockets are listened on. ``exits`` are the UUIDs or qg addresses of the peers that may be chosen,
     empty = every admitted peer that offers itself; those with an address are dialled until ``exits_warm`` are there.
+    ``hops`` relays lead to them, None = as many as the node's ``privacy.hops`` says; ``via`` names them instead.
     """
 
     listen: str | tuple[str, ...] = LOOPBACK
     users: dict[str, str] = {}
     exits: tuple[str, ...] = ()
     exits_warm: Connections = 3
-    hops: Annotated[int, _count(0, 8)] = 0
+    hops: Annotated[int, _count(0, 8)] | None = None
     via: str = ""
     connections: Connections = 4096
     connections_per_user: Connections = 2048

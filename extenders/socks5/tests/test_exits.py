@@ -30,8 +30,8 @@ def address(number: int) -> str:
 class Peer:
     """A session to somebody."""
 
-    def __init__(self, number: int) -> None:
-        self.uuid = uuid(number)
+    def __init__(self, number: int, *, relayed: bool = False, direction: str = "outbound") -> None:
+        self.uuid, self.relayed, self.direction = uuid(number), relayed, direction
 
 
 class Host:
@@ -39,11 +39,11 @@ class Host:
 
     def __init__(self) -> None:
         self.clock = Clock()
-        self.dials: list[tuple[str, int, Any]] = []
+        self.dials: list[tuple[str, int | None, Any]] = []
         self.answer: Any = lambda: fail(ConnectFailed("no-answer", "nobody"))
         self.there: list[Any] = []
 
-    def connect(self, where: str, hops: int = 0, via: Any = None) -> Deferred[Any]:
+    def connect(self, where: str, hops: int | None = None, via: Any = None) -> Deferred[Any]:
         self.dials.append((where, hops, via))
         answer: Deferred[Any] = self.answer()
         return answer
@@ -208,6 +208,17 @@ class PathTests(SynchronousTestCase):
         self.assertEqual(self.host.dials, [(str(uuid(1)), 3, "gateway")] * 2)
         self.host.there.remove(one)
         self.assertIsNot(self.successResultOf(paths.reach(peer, b"a")), one)  # type: ignore[arg-type]
+
+    def test_as_the_node_is_told(self) -> None:
+        """Without ``hops`` a circuit that the node chose is nobody else's; a direct session is for all."""
+        self.host.answer = self.connected
+        paths = Paths(self.host, None, "")
+        direct, relayed, visitor = Peer(1), Peer(2, relayed=True), Peer(3, relayed=True, direction="inbound")
+        for peer in (direct, visitor):
+            self.assertIs(self.successResultOf(paths.reach(peer, b"a")), peer)  # type: ignore[arg-type]
+        self.assertEqual(self.host.dials, [])
+        self.assertIsNot(self.successResultOf(paths.reach(relayed, b"a")), relayed)  # type: ignore[arg-type]
+        self.assertEqual(self.host.dials, [(str(uuid(2)), None, None)])
 
     def test_no_more_than_so_many(self) -> None:
         self.host.answer = self.connected
