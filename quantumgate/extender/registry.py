@@ -28,6 +28,8 @@ from quantumgate.settings.wording import Problem, checked, path_text
 GROUP = "quantumgate.extenders"
 _NAME = re.compile(r"[a-z][a-z0-9_-]{0,31}")
 """A name becomes a table of the configuration and a directory."""
+OWN_NAMES = frozenset({"services"})
+"""Of the node's own guests: no package may provide them."""
 
 Table = Mapping[str, Any]
 
@@ -141,6 +143,8 @@ def _listed(point: EntryPoint) -> Registration:
     distribution = point.dist
     name, version = (distribution.name, distribution.version) if distribution is not None else ("?", "")
     problem = "" if _NAME.fullmatch(point.name) else f"a name has 1 to 32 of a-z 0-9 _ -, found {point.name!r}"
+    if point.name in OWN_NAMES:
+        problem = f"the name {point.name} is that of an extender of the node's own"
     return Registration(point.name, name, version, entry_point=point, problem=problem)
 
 

@@ -176,6 +176,12 @@ class RegistryTests(SynchronousTestCase):
         for word in (UUID_ONE, "package-a", "package-b"):
             self.assertIn(word, second.problem)
 
+    def test_name_of_the_nodes_own(self) -> None:
+        module = self.install("imitator", GOOD.format(name="services", uuid=UUID_ONE), name="services")
+        (row,) = self.run_registry("services")
+        self.assertIn("the name services is that of", row.problem)
+        self.assertNotIn(module, sys.modules)
+
     def test_name_that_is_no_directory(self) -> None:
         """A name becomes a directory: one that would leave it is refused, unloaded."""
         module = self.install("sly", GOOD.format(name="one", uuid=UUID_ONE), name="../one")
