@@ -136,8 +136,10 @@ class AttachedTests(AttachedCase):
         self.beside_right.node_goes()
         self.nodes.settle()
         self.served.withdraw()
+        before = self.beside_right.dials
         self.beside_right.node_comes()
         self.nodes.advance(60)
+        self.assertEqual(self.beside_right.dials, before)
         self.assertEqual(self.reason(), "no-such-service")
 
     def test_withdrawn(self) -> None:

@@ -104,7 +104,7 @@ class FramesTests(LineCase):
             self.one.transport.write(bad)
             self.settle()
             self.assertEqual(there.events, ["made", "lost"], bad[:8])
-            self.assertNotIsInstance(there.reason, ConnectionDone)
+            self.assertNotIsInstance(there.reason, ConnectionDone | StreamReset)
 
     def test_large(self) -> None:
         self.patch(streamline, "PIECE_BYTES", 1000)

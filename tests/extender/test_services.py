@@ -6,6 +6,7 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionDone, NoProtocol
+from twisted.internet.testing import StringTransport
 
 from quantumgate.errors import ChannelReset, ConnectFailed, LimitError, LocalError
 from quantumgate.extender import services
@@ -53,6 +54,12 @@ class StreamTests(ServicesCase):
         near = self.nodes.result(opening)
         self.nodes.settle()
         self.assertEqual(bytes(near.got), b"welcome")
+
+    def test_what_comes_before_the_answer_waits(self) -> None:
+        """No peer of ours sends it; another one may."""
+        transport = StringTransport()
+        services._Unanswered().makeConnection(transport)
+        self.assertEqual(transport.producerState, "paused")
 
     def test_a_peer_that_never_answers(self) -> None:
         self.far.serve("stuck", lambda address: Deferred())

@@ -98,23 +98,29 @@ class SpliceTests(SynchronousTestCase):
         self.assertNotIsInstance(self.b.reason, ConnectionDone)
 
     def test_a_stopped_reader_stops_the_writer(self) -> None:
+        self.stop_and_go(self.a, self.b)
+
+    def test_a_stopped_reader_at_the_other_end(self) -> None:
+        self.stop_and_go(self.b, self.a)
+
+    def stop_and_go(self, writer: Diary, reader: Diary) -> None:
         self.spliced()
-        self.b.transport.pauseProducing()
-        pouring = Pouring(self.a)
+        reader.transport.pauseProducing()
+        pouring = Pouring(writer)
         for _ in range(100):
             pouring.pour(1 << 24)
             self.network.clock.advance(0.01)
         held = pouring.sent
         self.assertLess(held, 1 << 20)
-        self.assertEqual(bytes(self.b.got), b"")
-        self.b.transport.resumeProducing()
+        self.assertEqual(bytes(reader.got), b"")
+        reader.transport.resumeProducing()
         for _ in range(5_000):
             if pouring.pour(1 << 22) >= 1 << 22:
                 break
             self.network.clock.advance(0.01)
         pouring.diary.transport.unregisterProducer()
         self.settle()
-        self.assertEqual(len(self.b.got), pouring.sent)
+        self.assertEqual(len(reader.got), pouring.sent)
 
     def test_one_that_was_lost_before(self) -> None:
         self.a.transport.abortConnection()
