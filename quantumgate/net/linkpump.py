@@ -8,15 +8,25 @@ the session around it has room; there is no buffer between them, at any depth. N
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from twisted.internet.interfaces import IReactorTime
 
 from quantumgate.core.connection import Connection
+from quantumgate.core.events import Closed
 from quantumgate.core.relay.link import Link
 from quantumgate.net.monotonic import seconds_of
 from quantumgate.net.protocol import ConnectionOwner
 from quantumgate.wire.codes import LinkCode
+
+TURNED_AWAY = {
+    LinkCode.UNREACHABLE: ("unreachable", "could not be reached"),
+    LinkCode.POLICY: ("policy", "takes no sessions through relays"),
+    LinkCode.LIMIT: ("busy", "has too many handshakes over links under way"),
+    LinkCode.RELAY_LIMIT: ("busy", "is behind a relay that carries all that it can"),
+}
+"""Why a link was closed before there was a session in it: reason for programs, and what people are told of the host."""
 
 
 class LinkPump:
@@ -37,6 +47,7 @@ class LinkPump:
         self._timer_at = 0.0
         self._look_call: Any = None
         self._busy = self._gone = False
+        self._turned_away: tuple[str, str] | None = None
 
     def start(self) -> None:
         """Both ends of the link stand: say what the connection wants to say first."""
@@ -106,6 +117,9 @@ class LinkPump:
     def _give_events(self) -> None:
         connection, owner = self.connection, self.owner
         while (event := connection.next_event()) is not None:
+            if self._turned_away is not None and isinstance(event, Closed):
+                reason, text = self._turned_away
+                event = replace(event, reason=reason, text=text)
             owner.connection_event(self, event)
 
     def _set_timer(self) -> None:
@@ -142,6 +156,8 @@ class LinkPump:
         if self._gone:
             return
         if not self.connection.finished:
+            if self.connection.session is None and code in TURNED_AWAY:
+                self._turned_away = TURNED_AWAY[LinkCode(code)]
             self.connection.eof(self._seconds())
         self._give_events()
         self._gone = True

@@ -59,6 +59,15 @@ class RefusalTests(CircuitCase):
         error = self.failed(self.client.connect(self.address(shy, "17.7.0.1"), hops=1), ConnectFailed, 20)
         self.assertEqual(error.reason, "unreachable")
 
+    def test_a_peer_that_stops_being_reached_through_relays(self) -> None:
+        """Found by reading: the reason of a LINK_CLOSE in mid-handshake was told as a lost connection."""
+        via = self.gates[0].uuid
+        self.connect(via=via)
+        self.end._parts.relays.accepting = False  # type: ignore[union-attr]
+        error = self.failed(self.client.connect(self.address(self.end, AWAY), via=via), ConnectFailed, 1)
+        self.assertEqual(error.reason, "policy")
+        self.assertTrue(str(error).endswith("takes no sessions through relays"), str(error))
+
     def test_gateways_are_qg_addresses_with_hosts(self) -> None:
         for address in (str(self.end.uuid), "tcp:host:1", f"qg://{self.end.uuid}@host:0"):
             settings = with_relay(node_settings(), gateways=(address,))
@@ -118,7 +127,8 @@ class RefusalTests(CircuitCase):
         for where, already in ((0, 64), (carrier, 16)):
             relays.half_open(where, already)
             error = self.failed(self.client.connect(self.address(self.end, AWAY), via=via), ConnectFailed, 1)
-            self.assertIn(error.reason, ("lost", "path-lost"))
+            self.assertEqual(error.reason, "busy")
+            self.assertIn("has too many handshakes over links under way", str(error))
             relays.half_open(where, -already)
         self.connect(via=via)
 
@@ -211,6 +221,7 @@ class CarryingTests(CircuitCase):
         self.relays._world = replace(self.relays._world, elsewhere=slow)
         names = [LinkEndpoint(f"{number}.example.net", 9999) for number in range(6)]
         links = [self.ask(name, uuid=self.gates[3].uuid)[0] for name in names]
+        self.pass_time(1)
         for link in links:
             link.close()
         self.entry.protocol.wake()  # type: ignore[union-attr]
