@@ -1,8 +1,8 @@
 """How far fuzzing with the keys in hand has come: executions so far, branches reached, and a fresh run meanwhile.
 
 Ten million executions take hours, so they are run beside (``python -m tests.fuzz``) and tallied with the code they ran
-on; here the tally is read, the kept corpus is replayed under coverage, and QG_FUZZ_EXECUTIONS more are run, a fifth of
-them handshakes. Spec: docs/spec/records.md, the invariant at its beginning.
+on; here the tally is read, the kept corpora are replayed under coverage, and QG_FUZZ_EXECUTIONS more are run.
+Spec: docs/spec/records.md, the invariant at its beginning.
 """
 
 from __future__ import annotations
@@ -78,7 +78,8 @@ def not_taken(files: dict[str, Any]) -> str:
 
 
 def fresh(place: Path) -> Iterator[Figure]:
-    for target, executions in (("session", FRESH_EXECUTIONS * 4 // 5), ("handshake", FRESH_EXECUTIONS // 5)):
+    shares = (("session", 4, 5), ("handshake", 1, 6), ("record", 1, 30))
+    for target, executions in ((name, FRESH_EXECUTIONS * part // of) for name, part, of in shares):
         words = [sys.executable, "-m", "tests.fuzz", "--target", target, "--executions", str(executions)]
         done = subprocess.run([*words, "--work", str(place)], cwd=ROOT, check=False, timeout=7200, capture_output=True)
         states = [json.loads(path.read_text()) for path in place.glob(f"state-{target}-*.json")]

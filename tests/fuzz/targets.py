@@ -1,4 +1,4 @@
-"""What can be fuzzed: the session behind a handshake, and the handshake. One corpus each.
+"""What can be fuzzed: the session behind a handshake, the handshake, and peer records. One corpus each.
 
 Not for: how (``guide.py``), with which command (``__main__.py``).
 """
@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.fuzz import handshake, target
+from tests.fuzz import handshake, peer_record, target
 from tests.fuzz.guide import Guide, Maker
 from tests.fuzz.handshake_mutation import HandshakeMutator
 from tests.fuzz.mutation import Mutator
@@ -27,7 +27,7 @@ class Target:
     name: str
     run: Callable[[Script], object]
     maker: Callable[[random.Random], Maker]
-    kinds: type[Kind] | type[handshake.Act]
+    kinds: type[Kind] | type[handshake.Act] | type[peer_record.Say]
     seeds: Callable[[], list[Script]]
 
     @property
@@ -47,4 +47,5 @@ def _session_maker(luck: random.Random) -> Maker:
 TARGETS = {
     "session": Target("session", target.run_script, _session_maker, Kind, session_seeds),
     "handshake": Target("handshake", handshake.run_script, HandshakeMutator, handshake.Act, handshake_seeds),
+    "record": Target("record", peer_record.run_script, peer_record.RecordMutator, peer_record.Say, peer_record.seeds),
 }

@@ -7,9 +7,10 @@ import random
 
 from twisted.trial import unittest
 
+from quantumgate.core import peer_records
 from quantumgate.core.handshake import responder
 from quantumgate.wire import frames
-from tests.fuzz import tally
+from tests.fuzz import peer_record, tally
 from tests.fuzz.guide import Guide, load
 from tests.fuzz.handshake import SESSION, Act, HandshakeRun, Setup, run_script
 from tests.fuzz.handshake_mutation import HandshakeMutator
@@ -127,3 +128,32 @@ class TallyTests(unittest.SynchronousTestCase):
     def test_runs_are_counted_once(self) -> None:
         runs = [row["run"] for row in tally.kept()]
         self.assertEqual(len(runs), len(set(runs)))
+
+
+class RecordFuzzTests(unittest.SynchronousTestCase):
+    """Peer records: good ones pass, the corpus and a short run break nothing, and a lenient judge is found out."""
+
+    def test_good_ones_pass(self) -> None:
+        self.assertEqual(len(peer_record.run_script([Step(peer_record.Say.RECORD), Step(peer_record.Say.OWN)])), 2)
+
+    def test_corpus_and_short_run(self) -> None:
+        record = TARGETS["record"]
+        for script in record.seeds() + load(record.corpus):
+            record.run(script)
+        guide = record.guide(20_261_121)
+        guide.pool = load(record.corpus)
+        self.assertGreater(len(guide.pool), 5)
+        for _ in range(200):
+            record.run(guide.next())
+
+    def test_a_judge_that_skips_the_signature_is_a_finding(self) -> None:
+        damaged = [Step(peer_record.Say.RECORD, 0, 400)]
+        self.assertEqual(peer_record.run_script(damaged), [])
+        self.patch(peer_records, "verify", lambda *_: None)
+        found = 0
+        for place in range(1, 600):
+            try:
+                peer_record.run_script([Step(peer_record.Say.RECORD, 0, place)])
+            except Broken:
+                found += 1
+        self.assertGreater(found, 60)
