@@ -166,7 +166,7 @@ class Row21Tests(RelayAbuseCase):
         self.pass_time(1)
         self.assertEqual((entry.over, len(ends), self.relays.quota.carried), (True, 10_000, 0))
         self.assertLessEqual(len(self.dialled), 8)
-        self.assertIn("flood", entry.ending)
+        self.assertEqual(entry.ending, "too many LINK_CREATE")
         self.pass_time(20)
         self.assertEqual(len(self.relays.carried), 0)
 
