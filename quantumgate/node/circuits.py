@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
-from twisted.internet.defer import Deferred, inlineCallbacks
+from twisted.internet.defer import CancelledError, Deferred, inlineCallbacks
 from twisted.internet.defer import TimeoutError as DeferredTimeout
 from twisted.python.failure import Failure
 
@@ -35,6 +35,9 @@ from quantumgate.wire.link_frames import LinkEndpoint, LinkTarget
 
 BAD_RELAY_SECONDS = 300.0
 """How long a relay that failed us is not chosen, where there are others."""
+
+RELAYS_OWN = frozenset({"limit", "path-lost"})
+"""What the last relay says of itself; all else that goes wrong behind it may as well be the target's doing."""
 
 ADDRESSES_REMEMBERED = 256
 """Peers whose addresses we keep after a connection, so that a bare UUID is enough for the next one."""
@@ -63,8 +66,7 @@ class Circuit:
 
     def culprit(self) -> Gateway | None:
         """The nearest relay whose session is over; None where all of them stand. Innermost sessions end first."""
-        over = (relay for relay, layer in zip(self.path, self.layers, strict=False) if not _stands(layer))
-        return next(over, None)
+        return _first_lost(self.path, self.layers)
 
     def explain(self, event: Closed) -> Closed:
         """The end of the session with the peer, as who uses it should hear of it."""
@@ -174,24 +176,24 @@ class Circuits:
 
     @inlineCallbacks
     def _build(self, target: Target, path: tuple[Gateway, ...], keep: bool) -> Any:
-        hop, uuid = path[0], PeerUUID(target.uuid or self._own)
-        made: list[Contact] = []
+        uuid = PeerUUID(target.uuid or self._own)
+        layers: list[Contact] = []
         try:
-            entry: Contact = yield self._entry(hop)
-            inside = entry
+            layers.append((yield self._entry(path[0])))
             for depth, hop in enumerate(path[1:], 1):
-                inside = yield self._extend(inside, hop.uuid, hop.fingerprint, hop.hosts, depth, RELAY_CLIENT)
-                made.append(inside)
+                layers.append(
+                    (yield self._extend(layers[-1], hop.uuid, hop.fingerprint, hop.hosts, depth, RELAY_CLIENT))
+                )
             through = tuple(one.uuid for one in path)
             last: Contact = yield self._extend(
-                inside, uuid, target.fingerprint, target.hosts, len(path), PEER, path=through,
+                layers[-1], uuid, target.fingerprint, target.hosts, len(path), PEER, path=through,
                 dialled=target.address, keep=keep, why=target.route.why,
             )
-        except QuantumGateError as error:
-            self._failed(hop, made, error)
+        except (QuantumGateError, CancelledError) as error:  # cancelled: it took too long, or nobody waits any more
+            self._failed(path, layers, error)
             raise
-        self._keep(Circuit(path, (entry, *made, last)))  # before _bind: who is to blame is seen while the rest stands
-        _bind([*made, last])
+        self._keep(Circuit(path, (*layers, last)))  # before _bind: who is to blame is seen while the rest stands
+        _bind([*layers[1:], last])
         return last
 
     def _keep(self, circuit: Circuit) -> None:
@@ -212,12 +214,18 @@ class Circuits:
         """How long this gateway is still left alone, 0 = it is chosen."""
         return max(0.0, self._bad_until.get(uuid, 0.0) - self._world.now())
 
-    def _failed(self, hop: Gateway, made: list[Contact], error: QuantumGateError) -> None:
-        """Take down what stands; the hop that failed is left alone for a while."""
-        _log.debug("a circuit failed at {relay}: {why}", relay=logs.peer(hop.uuid), why=str(error))
-        self.failures[error.reason if isinstance(error, ConnectFailed) else "lost"] += 1
-        self._bad_until[hop.uuid] = self._world.now() + BAD_RELAY_SECONDS
-        for contact in reversed(made):
+    def _failed(self, path: tuple[Gateway, ...], layers: list[Contact], error: Exception) -> None:
+        """Take down what stands; the relay that failed is left alone for a while. A target that fails blames nobody."""
+        reason = error.reason if isinstance(error, ConnectFailed) else "given-up"
+        next_one = path[len(layers)] if len(layers) < len(path) else path[-1] if reason in RELAYS_OWN else None
+        next_one = None if isinstance(error, CancelledError) else next_one
+        blamed = _first_lost(path, layers) or next_one
+        where = logs.peer(blamed.uuid) if blamed is not None else "its target"
+        _log.debug("a circuit failed at {where}: {why}", where=where, why=str(error))
+        self.failures[reason] += 1
+        if blamed is not None:
+            self._bad_until[blamed.uuid] = self._world.now() + BAD_RELAY_SECONDS
+        for contact in reversed(layers[1:]):
             contact.close(CloseCode.BYE, graceful=False)
 
     @inlineCallbacks
@@ -286,6 +294,10 @@ class Circuits:
         """The node stops: nothing is kept for the next circuit, and no relay is to blame."""
         self._entries.clear()
         self._stopped = True
+
+
+def _first_lost(path: Sequence[Gateway], layers: Sequence[Contact]) -> Gateway | None:
+    return next((relay for relay, layer in zip(path, layers, strict=False) if not _stands(layer)), None)
 
 
 def _stands(contact: Contact) -> bool:

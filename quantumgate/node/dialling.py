@@ -68,7 +68,7 @@ DIRECT = Route()
 
 def route_of(hops: int | None, via: Any, default_hops: int) -> Route:
     """What a caller asks for; ``hops`` None = the default. Raises LocalError for a ``via`` that names no peers."""
-    if via is not None and via != "":
+    if via:
         several = via.split(",") if isinstance(via, str) else (via,) if isinstance(via, UUID) else tuple(via)
         relays = tuple(parse_peer_uuid(str(one).strip()) for one in several)
         return Route(len(relays), relays, "through the relays that were named")

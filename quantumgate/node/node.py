@@ -353,6 +353,7 @@ class Node(Service):
             admits_strangers=self.settings.node.default_access == "allow",
             blocker=self._blocker[0],
             blocker_advice=self._blocker[1],
+            relay_links=len(parts.relays.carried) if parts is not None and parts.relays.enabled else None,
         )
 
     def peers_snapshot(self) -> list[PeerReport]:

@@ -42,6 +42,8 @@ class Situation:
     admits_strangers: bool
     blocker: str = ""
     blocker_advice: str = ""
+    relay_links: int | None = None
+    """Links that it carries for others; None = it is no relay."""
 
 
 def judge(now: Situation) -> tuple[Phase, str, str]:
@@ -69,6 +71,10 @@ def _connected(now: Situation) -> tuple[Phase, str, str]:
 def _waiting(now: Situation) -> tuple[Phase, str, str]:
     if not now.invitation:
         return Phase.WAITING, "no peer known yet, and nothing listens", 'connect to one: qgate connect "qg://UUID@host:port"'
+    if now.relay_links is not None:
+        links = f"{now.relay_links} link{'' if now.relay_links == 1 else 's'} of others"
+        reason = f"no peer of its own; as a relay it carries {links}"
+        return Phase.WAITING, reason, f"its address for others: {now.invitation}"
     admit = "" if now.admits_strangers else "; admit it here with: qgate access allow ITS-UUID"
     advice = f'connect to a peer with: qgate connect "qg://UUID@host:port"; or let one dial {now.invitation}{admit}'
     return Phase.WAITING, "no peer known yet", advice

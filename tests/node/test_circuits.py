@@ -92,6 +92,36 @@ class LossTests(CircuitCase):
         self.assertNoResult(connecting)
         self.assertEqual(self.failed(connecting, ConnectFailed, 2).reason, "no-answer")
 
+    def test_what_was_built_goes_when_the_rest_takes_too_long(self) -> None:
+        """The second gateway carries nothing and says nothing: after 60 s no link is left at the first."""
+        first, mute = self.gates[:2]
+        mute._parts.relays.asked = _Mute().asked  # type: ignore[union-attr, method-assign]
+        circuits = self.client._parts.circuits  # type: ignore[union-attr]
+        circuits._limits = replace(circuits._limits, link_connect_seconds=100)
+        connecting = self.client.connect(self.address(self.end, AWAY), via=[first.uuid, mute.uuid])
+        self.pass_time(30)
+        self.assertEqual(len(first._parts.relays.carried), 1)  # type: ignore[union-attr]
+        self.assertEqual(self.failed(connecting, ConnectFailed, 31).reason, "no-answer")
+        self.pass_time(5)
+        self.assertEqual(len(first._parts.relays.carried), 0)  # type: ignore[union-attr]
+
+    def test_a_circuit_that_nobody_waits_for_any_more(self) -> None:
+        """Given up while each of its relays in turn says nothing: no link is left, and no relay is to blame."""
+        path = self.gates[:3]
+        for position, mute in enumerate(path):
+            relays: Any = mute._parts.relays  # type: ignore[union-attr]
+            asked, relays.asked = relays.asked, _Mute().asked
+            connecting = self.client.connect(self.address(self.end, AWAY), via=[gate.uuid for gate in path])
+            self.pass_time(5)
+            carried = [len(gate._parts.relays.carried) for gate in path]  # type: ignore[union-attr]
+            self.assertEqual(sum(carried), position)
+            connecting.addErrback(lambda _: None)
+            connecting.cancel()
+            self.pass_time(5)
+            self.assertEqual([len(gate._parts.relays.carried) for gate in path], [0] * 3)  # type: ignore[union-attr]
+            relays.asked = asked
+        self.assertEqual([one.avoided_seconds for one in self.client.relays_snapshot().gateways], [0.0] * 5)
+
     def test_a_gateway_that_stops(self) -> None:
         peer = self.connect(3)
         self.gate_of(peer.path[1]).stopService()
@@ -219,6 +249,10 @@ class WishTests(CircuitCase):
         for via in ([one, two], f"{one},{two}", [str(one), str(two)]):
             self.assertEqual(self.connect(via=via).path, [one, two])
         self.failed(self.client.connect(self.address(self.end, AWAY), via="me"), LocalError)
+
+    def test_nobody_named_is_nothing_said(self) -> None:
+        for via in (None, "", [], ()):
+            self.assertEqual(len(self.connect(2, via=via).path), 2, via)
 
     def test_every_session_with_a_peer_ends_by_its_uuid_and_one_by_its_object(self) -> None:
         one, other, third = self.connect(1), self.connect(2), self.connect(0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from quantumgate.errors import ConnectFailed
 from quantumgate.node import relay_reports
 from tests.node.circuits import AWAY, GATES, CircuitCase
 from tests.node.world import as_json
@@ -52,7 +53,12 @@ class ReportTests(CircuitCase):
         self.assertEqual(self.gates[0].status().relay.refused, 1)
         report = self.relays(self.client)
         self.assertEqual(report["failed"], {"policy": 1})
-        self.assertEqual([one["avoided_seconds"] > 0 for one in report["gateways"]], [True] + [False] * 4)
+        self.assertEqual([one["avoided_seconds"] for one in report["gateways"]], [0.0] * 5, "the target's fault")
+        self.gates[1]._parts.relays.enabled = False  # type: ignore[union-attr]
+        self.failed(self.client.connect(self.address(self.end, AWAY), via=[self.gates[0].uuid, self.gates[1].uuid]),
+                    ConnectFailed, 13)
+        report = self.relays(self.client)
+        self.assertEqual([one["avoided_seconds"] > 0 for one in report["gateways"]], [False, True, False, False, False])
 
     def test_a_node_that_does_not_run(self) -> None:
         self.gates[0].stopService()

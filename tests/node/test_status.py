@@ -21,6 +21,11 @@ class PhaseTests(SynchronousTestCase):
         self.assertNotIn("access", judge(replace(RUNNING, admits_strangers=True))[2])
         self.assertIn("nothing listens", judge(replace(RUNNING, invitation=""))[1])
 
+    def test_a_relay_needs_no_peer(self) -> None:
+        phase, reason, advice = judge(replace(RUNNING, relay_links=1))
+        self.assertEqual((phase, reason), (Phase.WAITING, "no peer of its own; as a relay it carries 1 link of others"))
+        self.assertEqual(advice, "its address for others: qg://U@H:1")
+
     def test_connecting_names_the_blocker(self) -> None:
         self.assertEqual(judge(replace(RUNNING, down=(DOWN,))), (Phase.CONNECTING, "A: no answer", "look there"))
 
