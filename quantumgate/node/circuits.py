@@ -45,6 +45,10 @@ ADDRESSES_REMEMBERED = 256
 _log = logs.named("circuit")
 
 
+class SilentRelayError(ConnectFailed):
+    """A relay that was asked for a link said neither yes nor no, though it has 12 s for that."""
+
+
 def gateway_of(target: Target, hosts: tuple[tuple[str, int], ...]) -> Gateway:
     """A configured qg address as a gateway. Raises ConnectFailed where it names no peer or no host."""
     if target.uuid is None or not hosts:
@@ -152,7 +156,7 @@ class Circuits:
         wish = PathWish(
             hops=target.route.hops,
             target=target.uuid,
-            avoid=frozenset(network for host, _ in target.hosts if (network := network_of(host))),
+            avoid=frozenset(network for host in self._ends(target) if (network := network_of(host))),
             bad=frozenset(uuid for uuid, until in self._bad_until.items() if until > now),
             diverse=self._diverse,
         )
@@ -164,6 +168,10 @@ class Circuits:
                 raise
             return choose(PathWish(wish.hops, wish.target, wish.avoid, diverse=wish.diverse), others,
                           self._world.random)
+
+    def _ends(self, target: Target) -> tuple[str, ...]:
+        """Addresses of both ends: no relay is next to either. Ours as far as sockets have told."""
+        return (*(host for host, _ in target.hosts), *self._connections.own_hosts)
 
     def _named(self, uuid: PeerUUID) -> Gateway:
         for one in self.known():
@@ -218,6 +226,8 @@ class Circuits:
         """Take down what stands; the relay that failed is left alone for a while. A target that fails blames nobody."""
         reason = error.reason if isinstance(error, ConnectFailed) else "given-up"
         next_one = path[len(layers)] if len(layers) < len(path) else path[-1] if reason in RELAYS_OWN else None
+        if isinstance(error, SilentRelayError):  # it said nothing of the next one, so that may be without fault
+            next_one = path[len(layers) - 1]
         next_one = None if isinstance(error, CancelledError) else next_one
         blamed = _first_lost(path, layers) or next_one
         where = logs.peer(blamed.uuid) if blamed is not None else "its target"
@@ -288,7 +298,7 @@ class Circuits:
                 waiting.errback(_refused(code))
 
         link.on_answer, link.on_closed = answered, closed
-        return waiting.addTimeout(self._limits.link_connect_seconds, self._world.clock, _too_slow)
+        return waiting.addTimeout(self._limits.link_connect_seconds, self._world.clock, _silent)
 
     def stop(self) -> None:
         """The node stops: nothing is kept for the next circuit, and no relay is to blame."""
@@ -339,6 +349,12 @@ def _refused(code: int) -> ConnectFailed:
 def _too_slow(result: Any, seconds: float) -> Any:
     if isinstance(result, Failure):
         raise ConnectFailed("no-answer", f"no answer through the relays within {seconds:.0f} s") from DeferredTimeout()
+    return result
+
+
+def _silent(result: Any, seconds: float) -> Any:
+    if isinstance(result, Failure):
+        raise SilentRelayError("no-answer", f"a relay did not answer within {seconds:.0f} s") from DeferredTimeout()
     return result
 
 

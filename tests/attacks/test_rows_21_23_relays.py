@@ -334,6 +334,14 @@ class Row23Tests(CircuitCase):
         self.only("45.33.200.1")
         self.refused(1)
 
+    def test_the_network_of_the_source(self) -> None:
+        """Once a socket has told which it is."""
+        self.connect(1)
+        self.only("31.3.99.1")
+        before = self.client.peers
+        error = self.failed(self.client.connect(self.address(self.end, AWAY), hops=1), ConnectFailed)
+        self.assertEqual((error.reason, self.client.peers), ("no-path", before))
+
     def test_one_relay_is_no_path_of_two(self) -> None:
         self.only("11.1.0.1")
         for hops in (2, 3, 4):

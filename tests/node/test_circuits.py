@@ -92,6 +92,15 @@ class LossTests(CircuitCase):
         self.assertNoResult(connecting)
         self.assertEqual(self.failed(connecting, ConnectFailed, 2).reason, "no-answer")
 
+    def test_a_relay_that_says_nothing_is_the_one_to_blame(self) -> None:
+        """Found by reading: the hop that it was to reach was left alone, and the silent one chosen again."""
+        silent, innocent = self.gates[0], self.gates[1]
+        silent._parts.desk.relays = _Mute()  # type: ignore[union-attr]
+        connecting = self.client.connect(self.address(self.end, AWAY), via=[silent.uuid, innocent.uuid])
+        self.failed(connecting, ConnectFailed, 31)
+        circuits = self.client._parts.circuits  # type: ignore[union-attr]
+        self.assertEqual([circuits.bad_seconds(one.uuid) > 0 for one in (silent, innocent)], [True, False])
+
     def test_what_was_built_goes_when_the_rest_takes_too_long(self) -> None:
         """The second gateway carries nothing and says nothing: after 60 s no link is left at the first."""
         first, mute = self.gates[:2]
