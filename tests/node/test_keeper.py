@@ -64,6 +64,7 @@ class KeeperTests(SynchronousTestCase):
         self.keeper.keep(Target(f"qg://{ONE}@h:1", ONE, None, (), (("h", 1),), Route(2)), relayed)
         self.assertEqual(len(self.keeper), 2)
         self.keeper.gone(direct, still_connected=False)
+        self.keeper.arrived(self.contact(path=("h",)))
         self.assertEqual([report.address for report in self.keeper.reports()], [f"qg://{ONE}@h:1"])
         self.assertTrue(self.keeper.forget(ONE))
         self.assertEqual(len(self.keeper), 0)
