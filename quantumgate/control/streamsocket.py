@@ -104,6 +104,7 @@ class NodeLine(StreamLine):
         self._service: Service | None = None
         self._offered: dict[str, Deferred[Any]] = {}
         self._opening: Deferred[Any] | None = None
+        self._serving_id = 0
         self.on_line = self._request
         self.on_lost = self._gone
 
@@ -185,8 +186,8 @@ class NodeLine(StreamLine):
             raise RequestError("busy", "this connection offers a service already")
         to = [parse_peer_uuid(text) for text in arguments.to]
         self._service = self._factory.services.serve(arguments.service, self._offer, to)
-        self._result(request, {})
         self._serving_id = request.id
+        self._result(request, {})
 
     def _offer(self, address: StreamAddress) -> Deferred[Any]:
         """A peer wants this service: the program is asked to take the stream."""

@@ -125,8 +125,11 @@ class WebSiteTests(ServiceProcessCase):
         self.asked("server", "access.allow", uuid=self.asked("client", "status")["uuid"])
         self.assertEqual(self.fetched(url), page)
 
+        streams = Path(self.asked("server", "streams")["path"])
+        self.assertEqual((streams.parent, streams.stat().st_mode & 0o777), (self.data("server"), 0o600))
         self.server.send_signal(signal.SIGTERM)
         self.server.wait(PATIENCE_SECONDS)
+        self.assertFalse(streams.exists())
         line_with(web.stdout, "the node is gone; service web waits for it")
         self.assertRaises(REFUSED, self.fetched, url)
         self.server = self.node("server", f'listen = ["tcp:{self.port}:interface=127.0.0.1"]')
@@ -135,6 +138,17 @@ class WebSiteTests(ServiceProcessCase):
 
         forward.send_signal(signal.SIGINT)
         self.assertEqual(forward.wait(PATIENCE_SECONDS), 0)
+
+    def cut_off(self, listener: socket.socket, expose: subprocess.Popen[bytes], port: int) -> None:
+        """The program that serves is killed in the middle: at the far end that is no end of the data."""
+        with socket.create_connection(("127.0.0.1", port)) as user:
+            user.settimeout(PATIENCE_SECONDS)
+            service, _ = listener.accept()
+            with service:
+                service.sendall(b"half of it")
+                self.assertEqual(user.recv(4096), b"half of it")
+                expose.kill()
+                self.assertRaises(ConnectionResetError, user.recv, 4096)
 
     def test_expose_says_who_is_there(self) -> None:
         own = self.asked("client", "status")["uuid"]
@@ -159,5 +173,6 @@ class WebSiteTests(ServiceProcessCase):
                     service.sendall(b"answer")
                 user.settimeout(PATIENCE_SECONDS)
                 self.assertEqual(b"".join(iter(lambda: user.recv(4096), b"")), b"answer")
+            self.cut_off(listener, expose, int(url.split(":")[2].split("/")[0]))
         self.assertTrue(said.startswith(b"\r\n\r\n\x00\r\nQUIT\n\x21\x11"))
         self.assertTrue(said.endswith(b"\xe0\x00\x24" + own.encode() + b"question"))
