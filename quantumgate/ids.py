@@ -7,7 +7,7 @@ Spec: docs/spec/identity.md (addresses).
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NewType
 from uuid import UUID
 
@@ -20,6 +20,7 @@ NOBODY = PeerUUID(UUID(int=0))
 """The target of an unaddressed dial: 16 zero bytes."""
 
 DEFAULT_PORT = 9999
+MAX_ANCHORS = 3
 MAX_HOSTS = 8
 _FINGERPRINT = re.compile(r"[a-z2-7]{52}")
 _HOST = re.compile(r"[A-Za-z0-9_.-]{1,253}|\[[0-9A-Fa-f:.%a-z]{2,60}\]")
@@ -38,16 +39,24 @@ def parse_peer_uuid(text: str) -> PeerUUID:
 
 @dataclass(frozen=True, slots=True)
 class QgAddress:
-    """``qg://UUID[.fingerprint]@host[:port][,host[:port]...]``, or a bare ``UUID`` (no hosts)."""
+    """``qg://UUID[.fingerprint]@host[:port][,host[:port]...]``, or a bare ``UUID`` (no hosts).
+
+    Of a peer that cannot be dialled: ``qg://UUID[.fingerprint]?key=KEY&anchor=ANCHOR[&anchor=ANCHOR...]``, where KEY is
+    its rendezvous key as fingerprints are written, and ANCHOR the address of a relay without ``qg://``.
+    """
 
     uuid: PeerUUID
     hosts: tuple[tuple[str, int], ...] = ()
     fingerprint: str = ""
+    key: str = field(default="", repr=False)
+    anchors: tuple[QgAddress, ...] = ()
 
     @classmethod
     def parse(cls, text: str) -> QgAddress:
         """Raises LocalError with what was expected and what was found."""
         bare = text.removeprefix("qg://")
+        if "?" in bare:
+            return cls._behind_anchors(text, *bare.split("?", 1))
         name, at, rest = bare.partition("@")
         if at and bare == text:
             raise LocalError(f"expected qg://UUID@host:port, found {text!r}")
@@ -59,8 +68,25 @@ class QgAddress:
             raise LocalError(f"at most {MAX_HOSTS} hosts in one address, found {len(hosts)}")
         return cls(parse_peer_uuid(uuid_text), hosts, fingerprint)
 
+    @classmethod
+    def _behind_anchors(cls, text: str, name: str, rest: str) -> QgAddress:
+        bare = cls.parse(name)
+        words = [word.partition("=") for word in rest.split("&")]
+        keys = [value for word, _, value in words if word == "key"]
+        anchors = tuple(cls.parse(f"qg://{value}") for word, _, value in words if word == "anchor")
+        if bare.hosts or len(keys) != 1 or len(anchors) + 1 != len(words) or not text.startswith("qg://"):
+            raise LocalError("expected qg://UUID?key=KEY&anchor=UUID@host:port, found another form")
+        if not _FINGERPRINT.fullmatch(keys[0]):
+            raise LocalError("a rendezvous key has 52 characters a-z 2-7")
+        if not 0 < len(anchors) <= MAX_ANCHORS or not all(one.hosts and not one.anchors for one in anchors):
+            raise LocalError(f"1 to {MAX_ANCHORS} anchors with hosts, found {len(anchors)} anchors")
+        return cls(bare.uuid, (), bare.fingerprint, keys[0], anchors)
+
     def __str__(self) -> str:
         name = f"{self.uuid}.{self.fingerprint}" if self.fingerprint else str(self.uuid)
+        if self.anchors:
+            anchors = "".join(f"&anchor={str(one).removeprefix('qg://')}" for one in self.anchors)
+            return f"qg://{name}?key={self.key}{anchors}"
         if not self.hosts:
             return f"qg://{name}"
         return f"qg://{name}@" + ",".join(f"{host}:{port}" for host, port in self.hosts)

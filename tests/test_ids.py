@@ -8,6 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from quantumgate.errors import LocalError
 from quantumgate.ids import DEFAULT_PORT, MAX_HOSTS, NOBODY, QgAddress, parse_peer_uuid
+from quantumgate.wire.limits import ANCHORS_MAX
 
 TEXT = "0f0e0d0c-0b0a-8908-8706-050403020100"
 FINGERPRINT = "abcdefghijklmnopqrstuvwxyz234567abcdefghijklmnopqrst"
@@ -36,6 +37,23 @@ class AddressTests(SynchronousTestCase):
             f"qg://{TEXT}.{FINGERPRINT}@[fe80::1%eth0]:9999",
         ):  # fmt: skip
             self.assertEqual(str(QgAddress.parse(text)), text)
+
+    def test_anchors(self) -> None:
+        """1 to 3 of them with hosts, one key, and no hosts of the peer's own."""
+        anchor = f"&anchor={TEXT}.{FINGERPRINT}@host:1,[::1]:2"
+        head = f"qg://{TEXT}.{FINGERPRINT}?key={FINGERPRINT}"
+        for count in range(1, ANCHORS_MAX + 1):
+            parsed = QgAddress.parse(head + anchor * count)
+            self.assertEqual((str(parsed), len(parsed.anchors)), (head + anchor * count, count))
+            self.assertEqual((parsed.key, parsed.hosts), (FINGERPRINT, ()))
+            self.assertNotIn("key", repr(parsed))
+        for text in (
+            head, head + anchor * (ANCHORS_MAX + 1), head + f"&anchor={TEXT}", head + anchor + "&other=1",
+            f"qg://{TEXT}?{anchor[1:]}", f"qg://{TEXT}?key={FINGERPRINT}&key={FINGERPRINT}{anchor}",
+            f"qg://{TEXT}?key=short{anchor}", f"qg://{TEXT}@host:1?key={FINGERPRINT}{anchor}", head + anchor + "&",
+            f"{TEXT}?key={FINGERPRINT}{anchor}", head + f"&anchor={TEXT}?key={FINGERPRINT}", f"qg://?{head}",
+        ):  # fmt: skip
+            self.assertRaises(LocalError, QgAddress.parse, text)
 
     def test_short_forms(self) -> None:
         self.assertEqual(QgAddress.parse(TEXT), QgAddress(parse_peer_uuid(TEXT)))

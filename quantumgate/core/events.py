@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from quantumgate.wire.link_frames import LinkTarget
+from quantumgate.wire.reservation_frames import Grant
 
 if TYPE_CHECKING:
     from quantumgate.core.channel import Channel
@@ -52,6 +53,20 @@ class LinkArrived:
     """A relay brings a link that ends here: give it a source and hooks, or close it."""
 
     link: Link
+
+
+@dataclass(frozen=True, slots=True)
+class ReservationAsked:
+    """The peer wants to be reached through us by whoever knows ``rendezvous_key``."""
+
+    rendezvous_key: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ReservationAnswered:
+    """What the peer says to our RESERVE, or to none: it is for the owner to know whether there was one."""
+
+    grant: Grant
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +116,8 @@ Event = (
     | ChannelOffered
     | LinkAsked
     | LinkArrived
+    | ReservationAsked
+    | ReservationAnswered
     | ExtendersChanged
     | Pong
     | Rekeyed

@@ -12,6 +12,7 @@ from uuid import UUID
 
 from quantumgate.core.budget import FloodGauge
 from quantumgate.core.channel import Channel
+from quantumgate.core.events import ReservationAnswered, ReservationAsked
 from quantumgate.core.relay.links import PEER
 from quantumgate.core.state import FRAMES, FrameRule, SessionPhase
 from quantumgate.errors import ChannelReset, FloodError, MalformedError, ViolationError
@@ -30,6 +31,7 @@ from quantumgate.wire.limits import (
     RESET_TEXT_BYTES,
     WINDOW_FREE_RAISE_BYTES,
 )
+from quantumgate.wire.reservation_frames import Grant, decode_reserve
 from quantumgate.wire.session_tlvs import SessionBlock
 
 if TYPE_CHECKING:
@@ -169,6 +171,17 @@ class Incoming:
             if data or not ends_record:
                 raise MalformedError("KEY_SWITCH is empty and the last frame of its record")
             session.rekey.peer_switched()
+        elif kind in (frames.RESERVE, frames.RESERVED):
+            self._reservation(kind, data)
+
+    def _reservation(self, kind: int, data: bytes) -> None:
+        """Between peers with names only; each is a control frame that counts."""
+        session = self._session
+        if session.role != PEER or session.peer is None or session.local is None:
+            raise ViolationError("a reservation in a session that only carries links, or of somebody without a name")
+        self.count_control()
+        asked = kind == frames.RESERVE
+        session.emit(ReservationAsked(decode_reserve(data)) if asked else ReservationAnswered(Grant.decode(data)))
 
     def _long_frame(self, kind: int, flags: int, data: bytes) -> None:
         partial = self._partials.get(kind)

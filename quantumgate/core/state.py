@@ -158,7 +158,7 @@ for _p in (_P.OPENING, _P.READY, _P.DRAINING, _P.CLOSING):
 
 _CHANNEL_FRAMES = frozenset({frames.CH_OPEN, frames.CH_ACCEPT, frames.CH_RESET, frames.MSG, frames.WINDOW})
 _KEY_FRAMES = frozenset({frames.REKEY_REQ, frames.REKEY_RSP, frames.KEY_SWITCH})
-_ALWAYS = frozenset({frames.PING, frames.PONG, frames.EXT_UPDATE})
+_ALWAYS = frozenset({frames.PING, frames.PONG, frames.EXT_UPDATE, frames.RESERVE, frames.RESERVED})
 _OPEN_FRAMES = _CHANNEL_FRAMES | link_frames.LINK_TYPES | _KEY_FRAMES | _ALWAYS | {frames.CLOSE}
 FRAMES: dict[SessionPhase, dict[int, FrameRule]] = {
     _P.OPENING: dict.fromkeys((frames.SESSION, frames.CLOSE), FrameRule.TAKEN),

@@ -30,6 +30,7 @@ from quantumgate.net.keyfarm import KeyFarm
 from quantumgate.net.keystock import KeyStock
 from quantumgate.net.listener import Listener
 from quantumgate.node.access import Access
+from quantumgate.node.anchors import Anchors, key_of
 from quantumgate.node.announced import AnnouncedGateways
 from quantumgate.node.circuits import Circuits, gateway_of
 from quantumgate.node.clockwatch import ClockWatch
@@ -40,6 +41,7 @@ from quantumgate.node.dialling import Dialling, parse_target
 from quantumgate.node.keeper import Keeper
 from quantumgate.node.pins import Pins
 from quantumgate.node.relays import Relays
+from quantumgate.node.reservations import Anchorage
 from quantumgate.node.state import State
 from quantumgate.node.world import World
 from quantumgate.settings.loader import read_identity_passphrase, read_shared_secret
@@ -84,6 +86,7 @@ class Plan:
     key_passphrase: Secret | None
     endpoints: tuple[IStreamServerEndpoint, ...]
     gateways: tuple[Gateway, ...]
+    anchors: tuple[Gateway, ...]
     registrations: tuple[Registration, ...]
 
 
@@ -103,18 +106,19 @@ def plan(settings: Settings, file: str, world: World, registry: Registry | None 
     psk = stretch_passphrase(shared, network_id) if isinstance(shared, str) else Secret(shared) if shared else None
     words = read_identity_passphrase(settings, file)
     key_passphrase = None if words is None else Secret(words.encode())
-    gateways = tuple(
-        _gateway(world, file, number, address) for number, address in enumerate(settings.relay.gateways)
+    gateways, anchors = (
+        tuple(_gateway(world, file, f"{key}[{number}]", address) for number, address in enumerate(addresses))
+        for key, addresses in (("gateways", settings.relay.gateways), ("anchors", settings.relay.anchors))
     )
-    return Plan(resolved, psk, key_passphrase, endpoints, gateways, registrations)
+    return Plan(resolved, psk, key_passphrase, endpoints, gateways, anchors, registrations)
 
 
-def _gateway(world: World, file: str, number: int, address: str) -> Gateway:
+def _gateway(world: World, file: str, key: str, address: str) -> Gateway:
     try:
         return gateway_of(parse_target(address, world), QgAddress.parse(address).hosts)
     except QuantumGateError as error:
         raise ConfigurationError(
-            f'{file}: relay.gateways[{number}]: expected qg://UUID@host:port, found "{address}" ({error})'
+            f'{file}: relay.{key}: expected qg://UUID@host:port, found "{address}" ({error})'
         ) from None
 
 
@@ -162,6 +166,8 @@ def assemble(plan: Plan, directory: DataDirectory, world: World, landlord: Any) 
     )
     keeper = Keeper(world, limits, circuits.reach)
     desk.guests, desk.keeper, desk.relays, desk.our_extenders = host, keeper, relays, host.uuids
+    desk.anchorage = relays.anchorage = Anchorage(identity, world, limits, lambda: relays.enabled, relays.terms)
+    desk.anchors = Anchors(own, world, plan.anchors, key_of(state, world.random) if plan.anchors else b"")
     desk.announced = announced = AnnouncedGateways(access.names)
     circuits.announced = announced.gateways
     access.changed = desk.rules_changed

@@ -22,11 +22,12 @@ from quantumgate.core.events import Closed
 from quantumgate.core.relay.link import Link
 from quantumgate.core.relay.links import PEER, RELAY_CLIENT
 from quantumgate.core.relay.path import Gateway, PathWish, choose, network_of
+from quantumgate.core.relay.reservations import proof
 from quantumgate.errors import ConnectFailed, QuantumGateError
 from quantumgate.ids import PeerUUID
 from quantumgate.node.connections import Connections
 from quantumgate.node.contact import Contact, Desk
-from quantumgate.node.dialling import Target, Way
+from quantumgate.node.dialling import Route, Target, Way
 from quantumgate.node.pins import Pins
 from quantumgate.node.world import World
 from quantumgate.wire.codes import CloseCode, LinkCode, describe
@@ -145,13 +146,15 @@ class Circuits:
 
     def path(self, target: Target) -> tuple[Gateway, ...]:
         """The relays that such a circuit would take. Raises ConnectFailed; never a shorter path than asked for."""
-        if target.uuid is None or not target.hosts:
+        if target.uuid is None or not (target.hosts or target.anchors):
             raise ConnectFailed("no-address", f"{target.address}: through relays a peer is reached by its address",
                                 advice="give it as qg://UUID@host:port")
         if target.uuid == self._own:
             raise ConnectFailed("self", "this is me", advice="the address names this node itself")
         if target.route.via:
-            return tuple(self._named(uuid) for uuid in target.route.via)
+            return self._via(target)
+        if target.anchors:
+            return self._to_an_anchor(target)
         now = self._world.now()
         wish = PathWish(
             hops=target.route.hops,
@@ -168,6 +171,30 @@ class Circuits:
                 raise
             return choose(PathWish(wish.hops, wish.target, wish.avoid, diverse=wish.diverse), others,
                           self._world.random)
+
+    def _via(self, target: Target) -> tuple[Gateway, ...]:
+        anchors = {one.uuid: one for one in target.anchors}
+        if anchors and target.route.via[-1] not in anchors:
+            raise ConnectFailed("bad-path", "the last relay must be an anchor that the address names")
+        return tuple(anchors.get(uuid) or self._named(uuid) for uuid in target.route.via)
+
+    def _to_an_anchor(self, target: Target) -> tuple[Gateway, ...]:
+        """Relays up to one of the peer's anchors, which counts as the last: one that failed lately only if need be."""
+        now, trouble = self._world.now(), ConnectFailed("no-path", f"{target.address}: no anchor can be used")
+        anchors = [one for one in target.anchors if one.uuid not in (self._own, target.uuid)]
+        anchors.sort(key=lambda one: (self._bad_until.get(one.uuid, 0.0) > now, self._world.random.below(1 << 16)))
+        before = Route(target.route.hops - 1)
+        for anchor in anchors:
+            try:
+                way = () if before.direct else self.path(
+                    replace(target, uuid=anchor.uuid, hosts=anchor.hosts, anchors=(), route=before)
+                )
+            except ConnectFailed as error:
+                trouble = error
+            else:
+                if all(one.uuid != target.uuid for one in way):
+                    return (*way, anchor)
+        raise trouble
 
     def _ends(self, target: Target) -> tuple[str, ...]:
         """Addresses of both ends: no relay is next to either. Ours as far as sockets have told."""
@@ -194,8 +221,9 @@ class Circuits:
                 )
             through = tuple(one.uuid for one in path)
             last: Contact = yield self._extend(
-                layers[-1], uuid, target.fingerprint, target.hosts, len(path), PEER, path=through,
+                layers[-1], uuid, target.fingerprint, target.hosts or path[-1].hosts, len(path), PEER, path=through,
                 dialled=target.address, keep=keep, why=target.route.why,
+                aim=self._aim(target, path[-1]),
             )
         except (QuantumGateError, CancelledError) as error:  # cancelled: it took too long, or nobody waits any more
             self._failed(path, layers, error)
@@ -203,6 +231,12 @@ class Circuits:
         self._keep(Circuit(path, (*layers, last)))  # before _bind: who is to blame is seen while the rest stands
         _bind([*layers[1:], last])
         return last
+
+    def _aim(self, target: Target, anchor: Gateway) -> LinkTarget | None:
+        """What the last relay is asked for, where that is not an address: a peer that reserved there."""
+        if target.uuid is None or not target.anchors:
+            return None
+        return LinkTarget(target.uuid, proof=proof(target.rendezvous_key, anchor.uuid, self._world.wall_seconds()))
 
     def _keep(self, circuit: Circuit) -> None:
         self.standing.add(circuit)
@@ -266,12 +300,13 @@ class Circuits:
 
     @inlineCallbacks
     def _extend(
-        self, outer: Contact, uuid: PeerUUID, pin: bytes | None, hosts: Any, depth: int, role: int, **more: Any
+        self, outer: Contact, uuid: PeerUUID, pin: bytes | None, hosts: Any, depth: int, role: int, *,
+        aim: LinkTarget | None = None, **more: Any,
     ) -> Any:
         """One layer more: a link in ``outer``'s session, and a session of its own over it."""
         if not _stands(outer):
             raise ConnectFailed("path-lost", "a relay on the way was lost")
-        link = outer.session.all_links.ask(_link_target(uuid, hosts))
+        link = outer.session.all_links.ask(aim or _link_target(uuid, hosts))
         _wake(outer)
         try:
             yield self._connected(link)

@@ -24,6 +24,8 @@ from quantumgate.core.events import (
     Ready,
     Rekeyed,
     RequestMade,
+    ReservationAnswered,
+    ReservationAsked,
     SecurityNotice,
 )
 from quantumgate.core.relay.link import Link
@@ -32,8 +34,10 @@ from quantumgate.errors import ConnectFailed, QuantumGateError, SessionClosed
 from quantumgate.ids import PeerUUID
 from quantumgate.net.protocol import Pump
 from quantumgate.node.peers import Peer
+from quantumgate.wire import frames
 from quantumgate.wire.codes import CloseCode
 from quantumgate.wire.link_frames import LinkTarget
+from quantumgate.wire.reservation_frames import Grant
 
 _log = logs.named("contact")
 
@@ -62,6 +66,8 @@ class Desk(Protocol):
     def channel_offered(self, contact: Contact, channel: Any) -> None: ...
     def link_asked(self, contact: Contact, link: Link, target: LinkTarget) -> None: ...
     def link_arrived(self, contact: Contact, link: Link) -> None: ...
+    def reservation_asked(self, contact: Contact, rendezvous_key: bytes) -> None: ...
+    def reservation_answered(self, contact: Contact, grant: Grant) -> None: ...
     def extenders_changed(self, contact: Contact) -> None: ...
     def security(self, contact: Contact, notice: SecurityNotice) -> None: ...
     def closed(self, contact: Contact, event: Closed) -> None: ...
@@ -161,6 +167,12 @@ class Contact:
         self.protocol.wake()
         return pong
 
+    def say(self, kind: int, data: bytes) -> None:
+        """One control frame of the session itself."""
+        if self.session is not None and not self.over and self.protocol is not None:
+            self.session.outgoing.control(frames.frame(kind, data))
+            self.protocol.wake()
+
     def ping_urgently(self) -> None:
         """Find out within seconds whether the peer is still there."""
         if self.session is not None and not self.over and self.protocol is not None:
@@ -249,6 +261,12 @@ class Contact:
     def _link_arrived(self, event: LinkArrived) -> None:
         self._desk.link_arrived(self, event.link)
 
+    def _reservation_asked(self, event: ReservationAsked) -> None:
+        self._desk.reservation_asked(self, event.rendezvous_key)
+
+    def _reservation_answered(self, event: ReservationAnswered) -> None:
+        self._desk.reservation_answered(self, event.grant)
+
     def _extenders_changed(self, event: ExtendersChanged) -> None:
         self._desk.extenders_changed(self)
 
@@ -284,6 +302,8 @@ class Contact:
         ChannelOffered: _channel_offered,
         LinkAsked: _link_asked,
         LinkArrived: _link_arrived,
+        ReservationAsked: _reservation_asked,
+        ReservationAnswered: _reservation_answered,
         ExtendersChanged: _extenders_changed,
         Pong: _pong,
         Rekeyed: _rekeyed,

@@ -30,6 +30,7 @@ from quantumgate.node.world import World
 from quantumgate.wire.codes import CloseCode
 from quantumgate.wire.limits import Limits
 from quantumgate.wire.link_frames import LinkTarget
+from quantumgate.wire.reservation_frames import Grant
 
 NOTICES_KEPT = 50
 CLOCK_OPINIONS_KEPT = 32
@@ -70,12 +71,29 @@ class Announcing(Protocol):
     def arrived(self, contact: Contact) -> None: ...
 
 
+class Reserving(Protocol):
+    """The part of ``reservations.Anchorage`` that sessions need."""
+
+    def asked(self, contact: Contact, rendezvous_key: bytes) -> None: ...
+
+
+class Anchoring(Protocol):
+    """The part of ``anchors.Anchors`` that sessions need."""
+
+    def arrived(self, contact: Contact) -> None: ...
+    def answered(self, contact: Contact, grant: Grant) -> None: ...
+    def address(self, fingerprint: str) -> str: ...
+    def stop(self) -> None: ...
+
+
 class FrontDesk:
     """One node's. What stands here below is set by whoever assembles the node."""
 
     guests: Guests
     relays: Relaying
     announced: Announcing
+    anchorage: Reserving
+    anchors: Anchoring
     keeper: Keeping
     our_extenders: Callable[[], tuple[UUID, ...]]
 
@@ -195,6 +213,7 @@ class FrontDesk:
         if standing is contact:
             self.keeper.arrived(contact)
             self.announced.arrived(contact)
+            self.anchors.arrived(contact)
             self._tell_extenders(contact)
         if contact.outbound and not contact.result.called:
             contact.result.callback(standing)
@@ -232,6 +251,14 @@ class FrontDesk:
     def link_arrived(self, contact: Contact, link: Link) -> None:
         """Somebody reaches us through a relay."""
         self.relays.arrived(contact, link)
+
+    def reservation_asked(self, contact: Contact, rendezvous_key: bytes) -> None:
+        """Somebody wants to be reached through us."""
+        self.anchorage.asked(contact, rendezvous_key)
+
+    def reservation_answered(self, contact: Contact, grant: Grant) -> None:
+        """What an anchor says to us."""
+        self.anchors.answered(contact, grant)
 
     def extenders_changed(self, contact: Contact) -> None:
         """The peer's list is another one."""

@@ -15,6 +15,7 @@ from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.interfaces import IStreamClientEndpoint
 from twisted.python.failure import Failure
 
+from quantumgate.core.relay.path import Gateway
 from quantumgate.crypto.identity import parse_fingerprint
 from quantumgate.errors import ConnectFailed, LimitError, LocalError
 from quantumgate.ids import PeerUUID, QgAddress, parse_peer_uuid
@@ -79,7 +80,10 @@ def route_of(hops: int | None, via: Any, default_hops: int) -> Route:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What an address names. ``uuid`` is None for an endpoint string; ``hosts`` are those of a qg address."""
+    """What an address names. ``uuid`` is None for an endpoint string; ``hosts`` are those of a qg address.
+
+    ``anchors`` = through one of which it is reached, for who has the ``rendezvous_key``.
+    """
 
     address: str
     uuid: PeerUUID | None
@@ -87,6 +91,8 @@ class Target:
     ways: tuple[Way, ...]
     hosts: tuple[tuple[str, int], ...] = ()
     route: Route = DIRECT
+    anchors: tuple[Gateway, ...] = ()
+    rendezvous_key: bytes = field(default=b"", repr=False)
     key: str = field(init=False)
     """One dial at a time, and one connection that is kept, for each of these."""
 
@@ -102,7 +108,21 @@ def parse_target(address: str, world: World, route: Route = DIRECT) -> Target:
         return Target(address, None, None, (Way(address, lambda: world.client(address)),), route=route)
     fingerprint = parse_fingerprint(named.fingerprint) if named.fingerprint else None
     ways = tuple(Way(f"{host}:{port}", _host_maker(world, host, port)) for host, port in named.hosts)
+    if named.anchors:
+        return _behind_anchors(address, named, fingerprint, route)
     return Target(address, named.uuid, fingerprint, ways, named.hosts, route)
+
+
+def _behind_anchors(address: str, named: QgAddress, fingerprint: bytes | None, route: Route) -> Target:
+    """A peer that cannot be dialled. Who did not ask for relays gets the one that has to be."""
+    if route.direct:
+        route = Route(1, why="through its anchor")
+    anchors = tuple(
+        Gateway(one.uuid, one.hosts, parse_fingerprint(one.fingerprint) if one.fingerprint else None)
+        for one in named.anchors
+    )
+    shown = address.partition("?")[0]
+    return Target(shown, named.uuid, fingerprint, (), (), route, anchors, parse_fingerprint(named.key))
 
 
 @lru_cache(ADDRESSES_REMEMBERED)

@@ -139,7 +139,7 @@ class Node(Service):
 
     def _keep_configured(self, parts: Parts) -> None:
         if self._life is Phase.CONNECTED:
-            for address in self.settings.node.connect:
+            for address in (*self.settings.relay.anchors, *self.settings.node.connect):
                 parts.keeper.keep(parse_target(address, self._world, self._route()))
 
     def when_ready(self) -> Deferred[None]:
@@ -166,6 +166,7 @@ class Node(Service):
         parts.keeper.stop()
         parts.dialling.stop()
         parts.circuits.stop()
+        parts.desk.anchors.stop()
         ports = [listener.stop() for listener in parts.listeners]
         stopped: Deferred[Any] = DeferredList([*ports, parts.host.stop()])
         stopped.addCallback(lambda _: self._part_from_all(parts))
@@ -304,6 +305,15 @@ class Node(Service):
     def access(self) -> Access:
         """The access rules. Raises LocalError while the node is stopped."""
         return self._running_parts().access
+
+    @property
+    def anchored_address(self) -> str:
+        """An address by which this node is reached through its anchors, for an invitation; "" where it has none.
+
+        It holds the rendezvous key: whoever has it can find out whether this node is online.
+        """
+        parts = self._parts
+        return "" if parts is None else parts.desk.anchors.address(parts.identity.public.fingerprint_text)
 
     @property
     def listening(self) -> list[str]:

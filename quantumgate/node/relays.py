@@ -26,6 +26,7 @@ from quantumgate.net.prefix import LOCAL
 from quantumgate.node.connections import Connections
 from quantumgate.node.contact import Contact, Desk
 from quantumgate.node.dialling import Target, Way
+from quantumgate.node.reservations import Anchorage
 from quantumgate.node.world import World
 from quantumgate.wire.codes import LinkCode
 from quantumgate.wire.limits import Limits
@@ -87,6 +88,9 @@ class Carried:
 class Relays:
     """One node's. ``own_addresses()`` lead back to us; ``dial(target, keep=, role=)`` makes sessions."""
 
+    anchorage: Anchorage
+    """Set by whoever assembles the node."""
+
     def __init__(
         self,
         own: PeerUUID,
@@ -105,7 +109,7 @@ class Relays:
         self._own, self._world, self._limits, self._desk = own, world, limits, desk
         self._connections, self._dial, self._own_addresses = connections, dial, own_addresses
         self.enabled, self.accepting, self._allow_private = enabled, accepting or enabled, allow_private
-        self._terms = RelayTerms(rate_bytes_per_second, limits.link_volume_prefix_bytes,
+        self.terms = RelayTerms(rate_bytes_per_second, limits.link_volume_prefix_bytes,
                                  int(limits.circuit_end_seconds))
         self.quota = Quota(limits)
         self.carried: set[Carried] = set()
@@ -174,7 +178,7 @@ class Relays:
         except QuantumGateError as error:
             self._unreachable(Failure(error), carried)  # type: ignore[no-untyped-call]
             return
-        link.answer(LinkCode.CONNECTED, self._terms)
+        link.answer(LinkCode.CONNECTED, self.terms)
         carried.pipes = splice(link, onward, None if self._rate is None else self._give_back)
         carried.onward, carried.carrier = onward, carrier
         for half in (link, onward):
@@ -237,6 +241,8 @@ class Relays:
 
     def _carrier(self, target: LinkTarget, prefix: str, exempt: bool) -> Deferred[Contact]:
         """A session with the target that brings links: a standing one with room, or a new one."""
+        if target.proof:
+            return self._reserved(target)
         standing = [one for one in self._carriers.get(target.uuid, ()) if _has_room(one, self._limits)]
         if standing:
             return succeed(min(standing, key=lambda one: len(one.session.all_links.by_id)))
@@ -266,6 +272,13 @@ class Relays:
     def _look_up_over(self, result: Any) -> Any:
         self._look_ups -= 1
         return result
+
+    def _reserved(self, target: LinkTarget) -> Deferred[Contact]:
+        """The session of a peer that reserved; to the client nothing tells why there is none. [A34]"""
+        contact = self.anchorage.find(target)
+        if contact is None or not _has_room(contact, self._limits):
+            return fail(ConnectFailed("unreachable", "no reservation, or not for this client"))
+        return succeed(contact)
 
     def _dial_carrier(self, uuid: PeerUUID, endpoints: tuple[LinkEndpoint, ...]) -> Deferred[Contact]:
         own = frozenset(self._own_addresses())

@@ -34,6 +34,7 @@ class _File(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     pins: dict[str, Annotated[str, msgspec.Meta(pattern="^[a-z2-7]{52}$")]]
     allow: list[str]
     deny: list[str]
+    rendezvous_key: Annotated[str, msgspec.Meta(pattern="^([0-9a-f]{64})?$")] = ""
     replay_floor_ms: Annotated[int, msgspec.Meta(ge=0)]
 
 
@@ -46,6 +47,7 @@ class State:
         self.pins: dict[PeerUUID, str] = {}
         self.allow: set[PeerUUID] = set()
         self.deny: set[PeerUUID] = set()
+        self.rendezvous_key = ""
         self.replay_floor_ms = 0
         self._elsewhere = elsewhere
         self._writing: Deferred[None] | None = None
@@ -76,6 +78,7 @@ class State:
         self.pins = {parse_peer_uuid(uuid): pin for uuid, pin in file.pins.items()}
         self.allow = set(map(parse_peer_uuid, file.allow))
         self.deny = set(map(parse_peer_uuid, file.deny))
+        self.rendezvous_key = file.rendezvous_key
         self.replay_floor_ms = file.replay_floor_ms
 
     def encoded(self) -> bytes:
@@ -87,6 +90,7 @@ class State:
                     "pins": {str(uuid): pin for uuid, pin in sorted(self.pins.items(), key=str)},
                     "allow": sorted(map(str, self.allow)),
                     "deny": sorted(map(str, self.deny)),
+                    **({"rendezvous_key": self.rendezvous_key} if self.rendezvous_key else {}),
                     "replay_floor_ms": self.replay_floor_ms,
                 }
             ),

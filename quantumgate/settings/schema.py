@@ -160,6 +160,11 @@ class RelayTable(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
         tuple[Annotated[str, key("a qg address", "one gateway")], ...],
         key("an array of qg addresses", "gateways that relayed connections may use"),
     ] = ()
+    anchors: Annotated[
+        tuple[Annotated[str, key("a qg address", "one anchor")], ...],
+        key("an array of at most 3 qg addresses", "relays that keep a way to a node that cannot be dialled",
+            max_length=3),
+    ] = ()
     rate_bytes_per_second: Annotated[
         int, key("bytes per second, 0 or more", "all relayed traffic together; 0 = no limit", "bytes/s", ge=0)
     ] = 0

@@ -73,6 +73,11 @@ LINK_LAYER_BYTES = FRAME_HEADER_BYTES + RECORD_OVERHEAD_BYTES
 
 CIRCUIT_HOPS_MAX = 8
 
+# -- reservations ------------------------------------------------------------------------------------------------
+RENDEZVOUS_KEY_BYTES = 32
+ANCHORS_MAX = 3
+RESERVATION_HOURS_APART = 1
+
 # -- peer records ------------------------------------------------------------------------------------------------
 PEER_RECORD_BYTES = 2 * KIB
 PEER_RECORD_HYBRID_BYTES = 8 * KIB
@@ -186,6 +191,8 @@ class Limits:
     link_fail_seconds: tuple[float, float] = (8, 12)
     link_idle_seconds: float = 900
     link_grace_seconds: float = 60
+    reservations: int = 1024
+    reservation_seconds: float = 3600
     circuit_seconds: float = 60
     circuit_lifetime_seconds: float = 3600
     circuit_end_seconds: float = 86_400

@@ -7,7 +7,7 @@ LINK_INCOMING brings a link to its target. Not for: what a relay allows (``core/
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from uuid import UUID
 
@@ -24,7 +24,12 @@ LINK_INCOMING = 0x47
 LINK_TYPES = frozenset({LINK_CREATE, LINK_STATUS, LINK_DATA, LINK_WINDOW, LINK_CLOSE, LINK_INCOMING})
 
 BY_ENDPOINTS = 1
-"""Form of a target: UUID and where to dial it. 2 (a signed record) and 3 (a reservation) are reserved."""
+"""Form of a target: UUID and where to dial it. 2 (a signed record) is reserved."""
+
+BY_RESERVATION = 3
+"""Form of a target: UUID, and the proof that one may reach it through the node that is asked."""
+
+PROOF_BYTES = 64
 
 PEER_UUID_VERSION = 8
 _IPV4, _IPV6, _NAME = 4, 6, 1
@@ -64,20 +69,34 @@ class LinkEndpoint:
 
 @dataclass(frozen=True, slots=True)
 class LinkTarget:
-    """The data of LINK_CREATE: whom the link is to reach, and where."""
+    """The data of LINK_CREATE: whom the link is to reach, and where; or, with a ``proof``, that it has reserved."""
 
     uuid: PeerUUID
-    endpoints: tuple[LinkEndpoint, ...]
+    endpoints: tuple[LinkEndpoint, ...] = ()
+    proof: bytes = field(default=b"", repr=False)
 
     def encode(self) -> bytes:
-        """Form, UUID, endpoints."""
+        """Form, UUID, then endpoints or the proof."""
+        if self.proof:
+            return bytes((BY_RESERVATION,)) + self.uuid.bytes + self.proof
         return bytes((BY_ENDPOINTS,)) + self.uuid.bytes + b"".join(one.encode() for one in self.endpoints)
 
     @classmethod
     def decode(cls, data: bytes) -> LinkTarget:
         """Raises MalformedError."""
-        if len(data) < 17 or data[0] != BY_ENDPOINTS:
+        if len(data) < 17 or data[0] not in (BY_ENDPOINTS, BY_RESERVATION):
             raise MalformedError(f"LINK_CREATE of {len(data)} bytes, form {data[:1].hex()}")
+        uuid = UUID(bytes=data[1:17])
+        if uuid.version != PEER_UUID_VERSION:
+            raise MalformedError("LINK_CREATE for what is no peer's UUID")
+        if data[0] == BY_RESERVATION:
+            if len(data) != 17 + PROOF_BYTES:
+                raise MalformedError(f"LINK_CREATE with a proof of {len(data) - 17} bytes")
+            return cls(PeerUUID(uuid), proof=data[17:])
+        return cls(PeerUUID(uuid), cls._endpoints(data))
+
+    @staticmethod
+    def _endpoints(data: bytes) -> tuple[LinkEndpoint, ...]:
         endpoints: list[LinkEndpoint] = []
         at = 17
         while at < len(data):
@@ -87,10 +106,7 @@ class LinkTarget:
             endpoints.append(endpoint)
         if not endpoints:
             raise MalformedError("LINK_CREATE without an endpoint")
-        uuid = UUID(bytes=data[1:17])
-        if uuid.version != PEER_UUID_VERSION:
-            raise MalformedError("LINK_CREATE for what is no peer's UUID")
-        return cls(PeerUUID(uuid), tuple(endpoints))
+        return tuple(endpoints)
 
 
 def read_endpoint(data: bytes, at: int) -> tuple[LinkEndpoint, int]:

@@ -11,10 +11,19 @@ from uuid import UUID
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from quantumgate.core.events import ChannelOffered, Closed, ExtendersChanged, Ready, Rekeyed
+from quantumgate.core.events import (
+    ChannelOffered,
+    Closed,
+    ExtendersChanged,
+    Ready,
+    Rekeyed,
+    ReservationAnswered,
+    ReservationAsked,
+)
 from quantumgate.core.state import FRAMES, SESSION, Change, FrameRule, SessionPhase
 from quantumgate.wire import frames, link_frames
 from quantumgate.wire.codes import CloseCode
+from quantumgate.wire.reservation_frames import Grant
 from tests.core.sessions import PLAIN, Mallory, limited, replace
 
 P = SessionPhase
@@ -25,13 +34,15 @@ NAMES = {
     if name.isupper() and value in frames.LONG_TYPES | frames.CHANNEL_TYPES | frames.SINGLE_TYPES
     and name not in {"FIRST", "LAST", "COMPRESSED", "FIN", "WHOLE", "MESSAGES", "BYTE_STREAM"}
 }  # fmt: skip
-NOTICED = {Ready: "ready", ChannelOffered: "offered", ExtendersChanged: "extenders", Rekeyed: "rekeyed"}
+NOTICED = {Ready: "ready", ChannelOffered: "offered", ExtendersChanged: "extenders", Rekeyed: "rekeyed",
+           ReservationAsked: "reservation", ReservationAnswered: "grant"}
 
 DEAD, NOTHING = frozenset({"dead"}), frozenset[str]()
 IN_READY = {
     "PING": "PONG", "PONG": "", "CLOSE": "CLOSE over", "CH_OPEN": "CH_ACCEPT offered", "CH_ACCEPT": "accepted",
     "CH_RESET": "ended", "MSG": "data", "WINDOW": "credit", "REKEY_REQ": "REKEY_RSP KEY_SWITCH",
-    "REKEY_RSP": "KEY_SWITCH", "KEY_SWITCH": "rekeyed", "EXT_UPDATE": "extenders",
+    "REKEY_RSP": "KEY_SWITCH", "KEY_SWITCH": "rekeyed", "EXT_UPDATE": "extenders", "RESERVE": "reservation",
+    "RESERVED": "grant",
 }  # fmt: skip
 REACTIONS: dict[SessionPhase, dict[str, str]] = {
     P.OPENING: {"SESSION": "ready", "CLOSE": "CLOSE over"},
@@ -96,6 +107,10 @@ class Scene:
                 return long(kind, mallory.block.encode())
             case frames.EXT_UPDATE:
                 return long(kind, b"")
+            case frames.RESERVE:
+                return frames.frame(kind, bytes(32))
+            case frames.RESERVED:
+                return frames.frame(kind, Grant(0).encode())
             case _:
                 return frames.frame(kind)
 

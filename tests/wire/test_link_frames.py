@@ -12,6 +12,7 @@ from quantumgate.errors import MalformedError
 from quantumgate.ids import PeerUUID
 from quantumgate.wire.limits import LINK_ENDPOINTS_MAX, LINK_NAME_BYTES
 from quantumgate.wire.link_frames import (
+    PROOF_BYTES,
     LinkEndpoint,
     LinkTarget,
     RelayTerms,
@@ -54,6 +55,15 @@ class TargetTests(SynchronousTestCase):
         nine = LinkTarget(WHO, (V4,) * LINK_ENDPOINTS_MAX).encode() + V4.encode()
         version4 = one[:7] + b"\x46" + one[8:]
         for data in (b"", one[:17], b"\x02" + one[1:], b"\x03" + one[1:], nine, version4):
+            self.assertRaises(MalformedError, LinkTarget.decode, data)
+
+    def test_a_reservation(self) -> None:
+        target = LinkTarget(WHO, proof=b"p" * PROOF_BYTES)
+        whole = target.encode()
+        self.assertEqual(whole, b"\x03" + WHO.bytes + b"p" * PROOF_BYTES)
+        self.assertEqual(LinkTarget.decode(whole), target)
+        self.assertNotIn("p" * 8, repr(target))
+        for data in (whole[:-1], whole + b"p", whole[:17], whole[:7] + b"\x46" + whole[8:]):
             self.assertRaises(MalformedError, LinkTarget.decode, data)
 
     def test_names_that_are_none(self) -> None:

@@ -16,8 +16,9 @@ FOLDER = Path(__file__).parent.parent
 
 
 def names() -> list[str]:
-    """The vector files: folder and name, without their ending."""
-    return sorted(f"{path.parent.name}/{path.stem}" for path in FOLDER.glob("*/*.json"))
+    """The vector files of handshakes and sessions: folder and name, without their ending."""
+    files = (path for folder in ("handshake", "session") for path in (FOLDER / folder).glob("*.json"))
+    return sorted(f"{path.parent.name}/{path.stem}" for path in files)
 
 
 def load(name: str) -> Any:

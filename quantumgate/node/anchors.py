@@ -1,0 +1,113 @@
+"""Anchors of our own: relays that keep a way to this node open where nobody can dial it. Spec: docs/spec/relays.md, 7.
+
+The sessions with them are kept like any other (``keeper.py``); here is what is asked in them, and when again. Not for:
+being an anchor (``reservations.py``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from quantumgate import logs
+from quantumgate.core.relay.path import Gateway
+from quantumgate.core.relay.reservations import REFRESH_SHARE, check_grant
+from quantumgate.crypto.identity import fingerprint_text
+from quantumgate.crypto.random import RandomSource
+from quantumgate.errors import AuthenticationError
+from quantumgate.ids import PeerUUID, QgAddress
+from quantumgate.node.contact import Contact
+from quantumgate.node.state import State
+from quantumgate.node.world import World
+from quantumgate.wire import frames
+from quantumgate.wire.codes import CloseCode
+from quantumgate.wire.limits import RENDEZVOUS_KEY_BYTES
+from quantumgate.wire.reservation_frames import Grant
+
+REFUSED_SECONDS = 600.0
+"""An anchor that refuses is asked again after this time."""
+
+LIFE_SECONDS_MAX = 3600.0
+_log = logs.named("relay")
+
+
+def key_of(state: State, random: RandomSource) -> bytes:
+    """This node's rendezvous key: drawn once, for it stands in invitations."""
+    if not state.rendezvous_key:
+        state.rendezvous_key = random.bytes(RENDEZVOUS_KEY_BYTES).hex()
+        state.save_in_background()
+    return bytes.fromhex(state.rendezvous_key)
+
+
+class Anchors:
+    """One node's. ``granted`` holds the anchors that it is reached through at the moment."""
+
+    def __init__(self, own: PeerUUID, world: World, anchors: Sequence[Gateway], rendezvous_key: bytes) -> None:
+        self._own, self._world, self._key = own, world, rendezvous_key
+        self._anchors = {one.uuid: one for one in anchors}
+        self._asked: set[Contact] = set()
+        self._timers: dict[PeerUUID, Any] = {}
+        self.granted: dict[PeerUUID, Grant] = {}
+
+    def address(self, fingerprint: str) -> str:
+        """Of this node, through its anchors; "" where it has none. ``fingerprint``: our own, as text."""
+        if not self._anchors:
+            return ""
+        anchors = tuple(
+            QgAddress(one.uuid, one.hosts, fingerprint_text(one.fingerprint) if one.fingerprint else "")
+            for one in self._anchors.values()
+        )
+        return str(QgAddress(self._own, (), fingerprint, fingerprint_text(self._key), anchors))
+
+    # -- sessions ------------------------------------------------------------------------------------------------
+
+    def arrived(self, contact: Contact) -> None:
+        """A session stands: with an anchor it is asked at once."""
+        identity = contact.session.peer
+        if identity is not None and identity.uuid in self._anchors:
+            contact.ended().addCallback(lambda _: self._left(identity.uuid, contact))
+            self._ask(identity.uuid, contact)
+
+    def _ask(self, uuid: PeerUUID, contact: Contact) -> None:
+        self._asked.add(contact)
+        contact.say(frames.RESERVE, self._key)
+
+    def _left(self, uuid: PeerUUID, contact: Contact) -> None:
+        self._asked.discard(contact)
+        self._stop_timer(uuid)
+        self.granted.pop(uuid, None)
+
+    def answered(self, contact: Contact, grant: Grant) -> None:
+        """RESERVED. What nobody asked for, or what the anchor did not sign, ends the session."""
+        if contact not in self._asked:
+            contact.close(CloseCode.VIOLATION, "RESERVED without RESERVE", graceful=False)
+            return
+        self._asked.discard(contact)
+        anchor = contact.session.peer
+        if not grant.expiry_seconds:
+            self.granted.pop(anchor.uuid, None)
+            _log.warn("{peer} takes no reservations", peer=logs.peer(anchor.uuid))
+            self._later(anchor.uuid, contact, REFUSED_SECONDS)
+            return
+        try:
+            check_grant(grant, anchor, self._own)
+        except AuthenticationError:
+            contact.close(CloseCode.VIOLATION, "a voucher that does not verify", graceful=False)
+            return
+        self.granted[anchor.uuid] = grant
+        life_seconds = min(max(2.0, grant.expiry_seconds - self._world.wall_seconds()), LIFE_SECONDS_MAX)
+        self._later(anchor.uuid, contact, life_seconds * self._world.random.uniform(*REFRESH_SHARE))
+
+    def _later(self, uuid: PeerUUID, contact: Contact, wait_seconds: float) -> None:
+        self._stop_timer(uuid)
+        self._timers[uuid] = self._world.clock.callLater(wait_seconds, self._ask, uuid, contact)
+
+    def _stop_timer(self, uuid: PeerUUID) -> None:
+        timer = self._timers.pop(uuid, None)
+        if timer is not None and timer.active():
+            timer.cancel()
+
+    def stop(self) -> None:
+        """The node stops."""
+        for uuid in list(self._timers):
+            self._stop_timer(uuid)

@@ -1,0 +1,56 @@
+"""This node as the anchor of others: their standing sessions bring them links. Spec: docs/spec/relays.md, 7. [A34]
+
+Not for: anchors of our own (``anchors.py``), or carrying what comes (``relays.py``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from quantumgate import logs
+from quantumgate.core.relay.reservations import Reservations, Signer, grant
+from quantumgate.node.contact import Contact
+from quantumgate.node.world import World
+from quantumgate.wire import frames
+from quantumgate.wire.limits import Limits
+from quantumgate.wire.link_frames import LinkTarget, RelayTerms
+from quantumgate.wire.reservation_frames import Grant
+
+_log = logs.named("relay")
+
+
+class Anchorage:
+    """One node's. ``willing()`` = it relays; ``terms`` are told with each reservation."""
+
+    def __init__(
+        self, identity: Signer, world: World, limits: Limits, willing: Callable[[], bool], terms: RelayTerms
+    ) -> None:
+        self._identity, self._world, self._limits = identity, world, limits
+        self._willing, self._terms = willing, terms
+        self.reservations: Reservations[Contact] = Reservations(
+            identity.public.uuid, limits.reservations, limits.reservation_seconds
+        )
+        self._holders: set[Contact] = set()
+
+    def asked(self, contact: Contact, rendezvous_key: bytes) -> None:
+        """RESERVE: the peer is admitted, or it would have no session. A refusal says no more than that it is one."""
+        uuid = contact.session.peer.uuid
+        known = self._willing() and self.reservations.reserve(uuid, rendezvous_key, contact, self._world.now())
+        if not known:
+            contact.say(frames.RESERVED, Grant(0).encode())
+            return
+        expiry_seconds = int(self._world.wall_seconds() + self._limits.reservation_seconds)
+        contact.say(frames.RESERVED, grant(self._identity, uuid, expiry_seconds, self._terms).encode())
+        if contact not in self._holders:
+            self._holders.add(contact)
+            contact.session.keep = True  # it has no channels, and yet both sides need it
+            contact.ended().addCallback(lambda _: self._left(contact))
+        _log.debug("{peer} is reached through this node", peer=logs.peer(uuid))
+
+    def _left(self, contact: Contact) -> None:
+        self._holders.discard(contact)
+        self.reservations.left(contact.session.peer.uuid, contact)
+
+    def find(self, target: LinkTarget) -> Contact | None:
+        """The session of a peer that reserved, for who proves to know its key."""
+        return self.reservations.find(target.uuid, target.proof, self._world.now(), self._world.wall_seconds())
