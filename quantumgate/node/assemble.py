@@ -161,7 +161,7 @@ def assemble(plan: Plan, directory: DataDirectory, world: World, landlord: Any) 
         own_addresses=lambda: (*connections.own_hosts, *(one.host for one in listeners if one.host)),
     )
     circuits = Circuits(
-        own, world, limits, desk, connections, dialling.connect, pins, plan.gateways,
+        own, world, limits, desk, connections, dialling.connect, pins, state, plan.gateways,
         diverse=not relaying.allow_private,
     )
     keeper = Keeper(world, limits, circuits.reach)

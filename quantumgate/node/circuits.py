@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
@@ -19,6 +20,7 @@ from twisted.python.failure import Failure
 
 from quantumgate import logs
 from quantumgate.core.events import Closed
+from quantumgate.core.relay.guards import refreshed
 from quantumgate.core.relay.link import Link
 from quantumgate.core.relay.links import PEER, RELAY_CLIENT
 from quantumgate.core.relay.path import Gateway, PathWish, choose, network_of
@@ -29,6 +31,7 @@ from quantumgate.node.connections import Connections
 from quantumgate.node.contact import Contact, Desk
 from quantumgate.node.dialling import Route, Target, Way
 from quantumgate.node.pins import Pins
+from quantumgate.node.state import State
 from quantumgate.node.world import World
 from quantumgate.wire.codes import CloseCode, LinkCode, describe
 from quantumgate.wire.limits import Limits
@@ -94,12 +97,13 @@ class Circuits:
         connections: Connections,
         dial: Callable[..., Deferred[Contact]],
         pins: Pins,
+        state: State,
         gateways: Sequence[Gateway] = (),
         *,
         diverse: bool = True,
     ) -> None:
         self._own, self._world, self._limits, self._desk = own, world, limits, desk
-        self._connections, self._dial, self._pins = connections, dial, pins
+        self._connections, self._dial, self._pins, self._state = connections, dial, pins, state
         self.gateways, self._diverse = list(gateways), diverse
         self.announced: Mapping[PeerUUID, Gateway] = {}
         self._entries: dict[PeerUUID, Contact] = {}
@@ -156,21 +160,28 @@ class Circuits:
         if target.anchors:
             return self._to_an_anchor(target)
         now = self._world.now()
+        bad = frozenset(uuid for uuid, until in self._bad_until.items() if until > now)
         wish = PathWish(
             hops=target.route.hops,
             target=target.uuid,
             avoid=frozenset(network for host in self._ends(target) if (network := network_of(host))),
-            bad=frozenset(uuid for uuid, until in self._bad_until.items() if until > now),
             diverse=self._diverse,
         )
         others = [one for one in self.known() if one.uuid != self._own]
-        try:
-            return choose(wish, others, self._world.random)
-        except ConnectFailed:
-            if not wish.bad:
-                raise
-            return choose(PathWish(wish.hops, wish.target, wish.avoid, diverse=wish.diverse), others,
-                          self._world.random)
+        guards = self._guards()
+        for more in ({"bad": bad, "guards": guards}, {"bad": bad}, {"guards": guards}):
+            with suppress(ConnectFailed):
+                return choose(replace(wish, **more), others, self._world.random)
+        return choose(wish, others, self._world.random)
+
+    def _guards(self) -> tuple[PeerUUID, ...]:
+        """First hops that are kept for months, among the gateways that were named."""
+        named = [one for one in self.gateways if one.uuid != self._own]
+        guards = refreshed(self._state.guards, named, self._world.wall_seconds(), self._world.random)
+        if guards != self._state.guards:
+            self._state.guards = guards
+            self._state.save_in_background()
+        return tuple(guards)
 
     def _via(self, target: Target) -> tuple[Gateway, ...]:
         anchors = {one.uuid: one for one in target.anchors}

@@ -1,4 +1,4 @@
-"""What a node remembers over a restart: pins, access rules made by hand, the replay floor; one file for now.
+"""What a node remembers over a restart: pins, access rules made by hand, the replay floor, guards; one file for now.
 
 Reading is strict: a damaged file stops the node, for a forgotten pin or rule would open a door. Not for: deciding
 (``pins.py``, ``access.py``). Spec: docs/guide/operating.md (the data directory).
@@ -36,10 +36,12 @@ class _File(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     deny: list[str]
     rendezvous_key: Annotated[str, msgspec.Meta(pattern="^([0-9a-f]{64})?$")] = ""
     replay_floor_ms: Annotated[int, msgspec.Meta(ge=0)]
+    guards: dict[str, Annotated[int, msgspec.Meta(ge=0)]] = msgspec.field(default_factory=dict)
 
 
 class State:
-    """The state in memory; ``save()`` writes it. ``pins`` maps a UUID to the text of its fingerprint."""
+    """The state in memory; ``save()`` writes it. ``pins`` maps a UUID to the text of its fingerprint, ``guards``
+    one to the unix time until which it is a first hop of ours."""
 
     def __init__(self, path: Path, elsewhere: Callable[..., Deferred[Any]]) -> None:
         """``elsewhere(function, *arguments)`` runs a write off the reactor thread (``threads.deferToThread``)."""
@@ -49,6 +51,7 @@ class State:
         self.deny: set[PeerUUID] = set()
         self.rendezvous_key = ""
         self.replay_floor_ms = 0
+        self.guards: dict[PeerUUID, int] = {}
         self._elsewhere = elsewhere
         self._writing: Deferred[None] | None = None
         self._waiting: list[Deferred[None]] = []
@@ -80,6 +83,7 @@ class State:
         self.deny = set(map(parse_peer_uuid, file.deny))
         self.rendezvous_key = file.rendezvous_key
         self.replay_floor_ms = file.replay_floor_ms
+        self.guards = {parse_peer_uuid(uuid): until for uuid, until in file.guards.items()}
 
     def encoded(self) -> bytes:
         """The file's bytes."""
@@ -92,6 +96,7 @@ class State:
                     "deny": sorted(map(str, self.deny)),
                     **({"rendezvous_key": self.rendezvous_key} if self.rendezvous_key else {}),
                     "replay_floor_ms": self.replay_floor_ms,
+                    "guards": {str(uuid): until for uuid, until in sorted(self.guards.items(), key=str)},
                 }
             ),
             indent=1,

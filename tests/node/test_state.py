@@ -29,6 +29,7 @@ class StateCase(SynchronousTestCase):
         state.allow.add(ONE)
         state.deny.add(TWO)
         state.replay_floor_ms = 1_700_000_000_000
+        state.guards[TWO] = 1_800_000_000
         self.successResultOf(state.save())
         return state
 
@@ -38,7 +39,7 @@ class RoundTripTests(StateCase):
         self.filled()
         again = State.load(self.path, execute)
         self.assertEqual((again.pins, again.allow, again.deny), ({ONE: PIN}, {ONE}, {TWO}))
-        self.assertEqual(again.replay_floor_ms, 1_700_000_000_000)
+        self.assertEqual((again.replay_floor_ms, again.guards), (1_700_000_000_000, {TWO: 1_800_000_000}))
 
     def test_mode_0600(self) -> None:
         self.filled()
@@ -79,6 +80,7 @@ class DamageTests(StateCase):
             ('"allow":[]', '"allow":["nobody"]'),
             ('"pins":{}', '"pins":{"c0ffee00-1234-8abc-9def-0123456789ab":"short"}'),
             ('"replay_floor_ms":0', '"replay_floor_ms":-1'),
+            ('"replay_floor_ms":0', '"replay_floor_ms":0,"guards":{"nobody":1}'),
         ):
             self.assertIn(old, good)
             self.refused(good.replace(old, new).encode())

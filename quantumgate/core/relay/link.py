@@ -115,6 +115,8 @@ class Link:
         self.on_answer(code, terms)
         if code != LinkCode.CONNECTED:
             self.end(code)
+        else:
+            self.wake()
 
     @property
     def connected(self) -> bool:

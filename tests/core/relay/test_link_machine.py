@@ -104,15 +104,17 @@ class Links(RuleBasedStateMachine):
 
     # -- what the three do ---------------------------------------------------------------------------------------
 
-    @precondition(lambda self: not self.cut and len(self.lines) < 8)
+    @precondition(lambda self: not self.cut and len(self.lines) < 6)
     @rule()
     def ask(self) -> None:
         self.lines.append(Line(End(self.tower.alice.session.all_links.ask(TARGET))))
+        self.settle()
 
     @rule(which=WHICH)
     def connect(self, which: int) -> None:
         """The relay has reached the target."""
         line = self.line(which)
+        self.settle()
         if self.waits(line):
             line.onward = self.tower.gate_far.session.all_links.bring()
             line.asked.answer(LinkCode.CONNECTED, TERMS)  # type: ignore[union-attr]
@@ -127,16 +129,27 @@ class Links(RuleBasedStateMachine):
     def waits(self, line: Line) -> bool:
         return not self.cut and line.asked is not None and not line.asked.closed and line.onward is None
 
-    @rule(which=WHICH, size=SIZES)
-    def say(self, which: int, size: int) -> None:
+    def utter(self, which: int, size: int) -> None:
         self.said += 1
         self.end(which).utter(bytes((self.said % 251,)) * size)
 
-    @rule(which=WHICH, pieces=some.integers(2, 60))
-    def mutter(self, which: int, pieces: int) -> None:
-        """Many small ones."""
+    @rule(which=WHICH, size=SIZES, then=some.sampled_from(["nothing", "settle", "settle", "carry"]))
+    def say(self, which: int, size: int, then: str) -> None:
+        self.utter(which, size)
+        if then == "settle":
+            self.settle()
+        elif then == "carry":
+            for number in range(4):
+                self.carry(far=number > 1, back=bool(number % 2), most=3, chunk=1 << 30)
+
+    @rule(which=WHICH, pieces=some.integers(2, 60), then=some.booleans())
+    def mutter(self, which: int, pieces: int, then: bool) -> None:
+        """Many small ones, each in a record of its own on the first wire."""
         for _ in range(pieces):
-            self.say(which, 1)
+            self.utter(which, 1)
+            self.carry(far=False, back=False, most=1, chunk=1 << 30)
+        if then:
+            self.settle()
 
     @rule(which=WHICH)
     def hold(self, which: int) -> None:
@@ -146,9 +159,11 @@ class Links(RuleBasedStateMachine):
     def resume(self, which: int) -> None:
         self.end(which).resume()
 
-    @rule(which=WHICH)
-    def finish(self, which: int) -> None:
+    @rule(which=WHICH, size=SIZES)
+    def finish(self, which: int, size: int) -> None:
+        """Behind some last words."""
         end = self.end(which)
+        self.utter(which, size)
         if not end.link.closed:
             end.ended_by_us = end.ended_by_us or "finish"
             end.link.finish()
@@ -156,7 +171,7 @@ class Links(RuleBasedStateMachine):
     @rule(which=WHICH, code=some.sampled_from([LinkCode.RESET, LinkCode.FAILURE]))
     def close(self, which: int, code: LinkCode) -> None:
         end = self.end(which)
-        if not end.link.closed:
+        if which > 4 and not end.link.closed:
             end.ended_by_us = "close"
             end.link.close(code)
 
@@ -255,6 +270,8 @@ class Links(RuleBasedStateMachine):
         self.settle()
         for line in self.lines:
             self.complete(line)
+            if line.theirs is not None and not self.cut:
+                assert line.ours.link.closed == line.theirs.link.closed, "the end of one is the end of the other"
         for line in self.lines:
             line.ours.link.finish()
             if self.waits(line):

@@ -1,0 +1,53 @@
+"""Guards of a whole node: the same two first hops in every circuit, over a restart, until they fail."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from tests.node.circuits import HOME, CircuitCase
+
+
+class GuardTests(CircuitCase):
+    def guards(self) -> set[Any]:
+        return set(self.client._parts.state.guards)  # type: ignore[union-attr]
+
+    def firsts(self, count: int) -> set[Any]:
+        found = set()
+        for _ in range(count):
+            peer = self.connect(2)
+            found.add(peer.path[0])
+            self.done(self.client.disconnect(peer), 1)
+            self.pass_time(8)  # eight links a minute
+        return found
+
+    def test_every_circuit_begins_at_one_of_two(self) -> None:
+        firsts = self.firsts(12)
+        self.assertEqual((firsts, len(firsts)), (self.guards(), 2))
+
+    def test_they_are_kept_over_a_restart(self) -> None:
+        self.connect(2)
+        guards, data = self.guards(), Path(self.client._directory.path)
+        settings = self.client.settings
+        self.done(self.client.stopService(), 40)
+        self.client = self.node(HOME, settings=settings, data=data)
+        self.assertEqual((self.guards(), len(guards)), (guards, 2))
+        self.assertIn(self.connect(2).path[0], guards)
+        self.assertEqual(self.guards(), guards)
+
+    def test_one_that_fails_leaves_it_to_the_other_and_both_to_anybody(self) -> None:
+        self.connect(1)
+        guards = list(self.guards())
+        circuits = self.client._parts.circuits  # type: ignore[union-attr]
+        circuits._bad_until[guards[0]] = self.clock.seconds() + 1000
+        self.assertEqual(self.connect(1).path[0], guards[1])
+        circuits._bad_until[guards[1]] = self.clock.seconds() + 1000
+        self.assertNotIn(self.connect(1).path[0], guards)
+        self.assertEqual(self.guards(), set(guards))
+        circuits._bad_until.clear()
+        self.assertIn(self.connect(1).path[0], guards)
+
+    def test_a_named_path_needs_no_guard(self) -> None:
+        self.connect(1)
+        other = next(gate.uuid for gate in self.gates if gate.uuid not in self.guards())
+        self.assertEqual(self.connect(via=other).path, [other])
