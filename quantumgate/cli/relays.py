@@ -39,6 +39,11 @@ def relays(where: Place) -> None:
         "refused": _counts(report["refused"]),
         "circuits that failed": _counts(report["failed"]),
     })
+    if report["anchored_address"]:
+        output.facts({
+            "anchors": ", ".join(report["anchors"]) or "none yet",
+            "reached at": report["anchored_address"],
+        })
     _show_carried(report["carried"])
     _show_circuits(report["circuits"])
     _show_gateways(report["gateways"])

@@ -72,6 +72,10 @@ class RelaysReport(Struct, frozen=True, kw_only=True):
     circuits: Sequence[CircuitReport] = ()
     failed: Mapping[str, int] = {}
     gateways: Sequence[GatewayReport] = ()
+    anchors: Sequence[str] = ()
+    """Those that keep a way to this node open at the moment."""
+    anchored_address: str = ""
+    """How it is reached through them. Holds the rendezvous key: for whoever may know whether this node is online."""
 
 
 class ExtenderBrief(Struct, frozen=True, kw_only=True):

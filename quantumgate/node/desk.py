@@ -78,7 +78,9 @@ class Reserving(Protocol):
 
 
 class Anchoring(Protocol):
-    """The part of ``anchors.Anchors`` that sessions need."""
+    """The part of ``anchors.Anchors`` that sessions and reports need."""
+
+    granted: dict[PeerUUID, Grant]
 
     def arrived(self, contact: Contact) -> None: ...
     def answered(self, contact: Contact, grant: Grant) -> None: ...

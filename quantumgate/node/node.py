@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import msgspec
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, DeferredList, fail, succeed
 from twisted.python.failure import Failure
@@ -375,7 +376,11 @@ class Node(Service):
     def relays_snapshot(self) -> RelaysReport:
         """What this node carries for others, and its own circuits."""
         parts = self._parts
-        return RelaysReport() if parts is None else relay_reports.whole(parts.relays, parts.circuits, self._world.now())
+        if parts is None:
+            return RelaysReport()
+        report = relay_reports.whole(parts.relays, parts.circuits, self._world.now())
+        anchors = sorted(map(str, parts.desk.anchors.granted))
+        return msgspec.structs.replace(report, anchors=anchors, anchored_address=self.anchored_address)
 
     def extenders_snapshot(self) -> list[ExtenderReport]:
         """A report for each installed extender."""

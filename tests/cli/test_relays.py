@@ -20,6 +20,7 @@ FULL = RelaysReport(
     failed={"relay-lost": 2},
     gateways=[GatewayReport(uuid=str(STRANGER), hosts=["192.0.2.8:9999"], avoided_seconds=125),
               GatewayReport(uuid=str(FRIEND), hosts=["192.0.2.7:9999"], avoided_seconds=0)],
+    anchors=[str(STRANGER)], anchored_address=f"qg://{FRIEND}?key=KEY&anchor={STRANGER}@192.0.2.8",
 )
 
 
@@ -40,7 +41,7 @@ class RelaysTests(TestCase):
         text = (await self.relays()).out
         for part in ("1 links now, 2.0 MB since the start", "3 links_prefix_rate, 1 not a relay", "2 relay-lost",
                      "192.0.2.9:40000", f"{STRANGER} > {FRIEND}", "2 relays asked for", "1 min 1 s",
-                     "failed, avoided for 2 min 5 s", "ready"):
+                     "failed, avoided for 2 min 5 s", "ready", f"qg://{FRIEND}?key=KEY&anchor={STRANGER}"):
             self.assertIn(part, text)
 
     async def test_as_json(self) -> None:

@@ -35,6 +35,8 @@ class AnchorsTests(AnchoredCase):
         self.assertEqual(str(address), self.hidden.anchored_address)
         self.assertEqual([one.uuid for one in address.anchors], [gate.uuid for gate in self.gates[:2]])
         self.assertEqual((address.hosts, len(address.key), self.client.anchored_address), ((), 52, ""))
+        report = self.hidden.relays_snapshot()
+        self.assertEqual((report.anchored_address, len(report.anchors)), (str(address), 2))
         self.assertNotIn(HIDDEN, self.hidden.anchored_address)
         self.assertNotIn(address.key, str(self.lines()) + repr(address) + str(self.hidden.status()))
 

@@ -121,6 +121,7 @@ class AlikeTests(AnchoredCase):
         self.hidden.stopService()
         self.pass_time(20)
         self.check(self.refused(target))
+        self.assertEqual(len(self.anchor._parts.relays.anchorage.reservations), 0)  # type: ignore[union-attr]
 
     def test_an_endpoint_where_nobody_is(self) -> None:
         """What it all has to look like."""
