@@ -14,7 +14,14 @@ from quantumgate.core.credit import GROW_WITHIN_SECONDS
 from quantumgate.errors import BugError, ViolationError
 from quantumgate.wire import frames, link_frames
 from quantumgate.wire.codes import LinkCode
-from quantumgate.wire.limits import CELL_WIRE_BYTES, CIRCUIT_HOPS_MAX, FRAME_HEADER_BYTES, LINK_LAYER_BYTES
+from quantumgate.wire.limits import (
+    CELL_WIRE_BYTES,
+    CIRCUIT_HOPS_MAX,
+    FIRST_RECORD_BYTES,
+    FRAME_HEADER_BYTES,
+    LINK_LAYER_BYTES,
+    RECORD_OVERHEAD_BYTES,
+)
 
 if TYPE_CHECKING:
     from quantumgate.core.relay.links import Links
@@ -140,7 +147,7 @@ class Link:
 
         ``starved`` says afterwards whether asking again is useless before ``wake``.
         """
-        now = self._links.session.now
+        now, whole = self._links.session.now, self._whole_bytes()
         source, used = self._source, 0
         self.starved = False
         while source is not None and used < quantum:
@@ -149,9 +156,9 @@ class Link:
                 self.starved = True
                 break
             credit = self.send_limit - self.sent_bytes
-            size = _piece(len(chunk), left - used - FRAME_HEADER_BYTES, credit)
+            size = _piece(len(chunk), left - used - FRAME_HEADER_BYTES, credit, whole)
             if size <= 0:
-                self.starved = _piece(len(chunk), len(chunk), credit) <= 0
+                self.starved = _piece(len(chunk), len(chunk), credit, whole) <= 0
                 break
             parts.append(frames.HEAD.pack(link_frames.LINK_DATA << 24 | self.id, size))
             parts.append(bytes(chunk[:size]))
@@ -163,6 +170,12 @@ class Link:
         if used:
             self.moved_at = now
         return used + self._take_close(parts, left - used) if self._ending is not None else used
+
+    def _whole_bytes(self) -> int:
+        """The longest piece that a record has room for: one that is longer is split, or it would wait for ever."""
+        cells = self._links.session.cells
+        body = cells[1] if cells else FIRST_RECORD_BYTES - RECORD_OVERHEAD_BYTES
+        return min(SPLIT_FROM_BYTES, body - FRAME_HEADER_BYTES)
 
     def _take_close(self, parts: list[bytes | bytearray | memoryview], left: int) -> int:
         """LINK_CLOSE goes behind the last of the data."""
@@ -257,12 +270,12 @@ class Link:
         self.on_closed(code)
 
 
-def _piece(size: int, room: int, credit: int) -> int:
+def _piece(size: int, room: int, credit: int, whole: int) -> int:
     """How much of a piece of ``size`` bytes goes now; 0 = it waits for a record of its own, or for credit."""
     most = min(room, credit)
     if size <= most:
         return size
-    return 0 if size <= SPLIT_FROM_BYTES or most < SPLIT_FROM_BYTES // 2 else most
+    return 0 if size <= whole or most < SPLIT_FROM_BYTES // 2 else most
 
 
 GiveBack = Callable[[Link, int], None]

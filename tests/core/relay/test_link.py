@@ -13,7 +13,7 @@ from quantumgate.wire import frames, link_frames
 from quantumgate.wire.codes import CloseCode, LinkCode
 from quantumgate.wire.limits import DEFAULT_LIMITS, KIB, MIB
 from tests.core.relay.tower import CELLS, TARGET, TERMS, Outlet, Tower, brought
-from tests.core.sessions import Mallory, tuned
+from tests.core.sessions import PLAIN, Mallory, tuned
 
 WINDOW = DEFAULT_LIMITS.link_window_bytes
 
@@ -145,6 +145,16 @@ class CreditTests(SynchronousTestCase):
             ours.say(bytes(size))
         tower.pump(500)
         self.assertEqual(len(theirs.received), 6 * 16_340 + 988)
+
+    def test_a_piece_that_no_record_has_room_for_is_split(self) -> None:
+        """Found by the state machine: another implementation may send more in a frame than a cell of ours takes on."""
+        for settings in (CELLS, CELLS.in_cells(3), PLAIN):
+            tower = Tower(settings)
+            ours, theirs = tower.ask()
+            for size in (16_341, 16_384, 16_385, 65_000):
+                ours.say(bytes(size))
+            tower.pump(2000)
+            self.assertEqual(len(theirs.received), 114_110)
 
     def test_small_pieces_cost_a_relay_no_more_than_they_hold(self) -> None:
         """Found by reading: a window of single bytes made an object of each, forty times what was sent."""
