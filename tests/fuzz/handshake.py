@@ -272,6 +272,7 @@ class HandshakeRun:
             self.peer.accepted_inits -= not self.initiator and self.peer.keys is None
         if wrong.cut or wrong.behind:
             data = data[: max(0, len(data) - wrong.cut)] + wrong.behind
+            self.damaged = self.damaged or (early and not data)  # the peer goes on as if it had been heard
         self.deliver(data)
 
 
