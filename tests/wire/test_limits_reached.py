@@ -19,8 +19,6 @@ from tests.wire.test_messages import INIT
 
 UNITS_OF_MEASURE = frozenset({"KIB", "MIB", "GIB", "DEFAULT_LIMITS"})
 NOT_BUILT = {
-    "link_idle_seconds": "links without data are not ended yet; the sessions around them are, by PING",
-    "link_grace_seconds": "frames for ended links are ignored for as long as the session lives",
     "circuit_lifetime_seconds": "circuits have no successors yet",
     "FUTURE_SALT_ENTRIES": "salts from too far ahead are refused and not remembered",
     "CONTROL_RATE_BYTES": "control is coalesced within its budgets: nothing to cap (ADR 0011)",
@@ -157,6 +155,8 @@ REACHED = {
     "rekey_floor_bytes": "attacks.test_row_20_rekey.Row20AskingTests.test_too_soon",
     "key_records_max": "attacks.test_row_20_rekey.Row20HardStopTests.test_records_under_one_key",
     "key_bytes_max": "attacks.test_row_20_rekey.Row20HardStopTests.test_bytes_under_one_key",
+    "link_idle_seconds": "node.test_relays.CarryingTests.test_an_idle_link_ends",
+    "link_grace_seconds": "node.test_relays.CarryingTests.test_half_a_link_is_counted_and_has_a_minute",
     "RENDEZVOUS_KEY_BYTES": "wire.test_reservation_frames.ReservationFrameTests.test_what_is_none",
     "ANCHORS_MAX": "test_ids.AddressTests.test_anchors",
     "RESERVATION_HOURS_APART": "core.relay.test_reservations.ReservedTests.test_the_hour_may_be_one_off_either_way",
