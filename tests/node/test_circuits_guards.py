@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from quantumgate.node.data_directory import STATE_FILE
 from tests.node.circuits import HOME, CircuitCase
 
 
@@ -34,6 +35,12 @@ class GuardTests(CircuitCase):
         self.assertEqual((self.guards(), len(guards)), (guards, 2))
         self.assertIn(self.connect(2).path[0], guards)
         self.assertEqual(self.guards(), guards)
+
+    def test_they_are_written_down_when_they_are_drawn(self) -> None:
+        guards = self.client._parts.circuits._guards()  # type: ignore[union-attr]
+        self.settle()
+        file = (Path(self.client._directory.path) / STATE_FILE).read_text()
+        self.assertTrue(all(str(uuid) in file for uuid in guards), file)
 
     def test_one_that_fails_leaves_it_to_the_other_and_both_to_anybody(self) -> None:
         self.connect(1)

@@ -31,7 +31,7 @@ from tests.core.sessions import Pair, tuned
 
 RUNS = int(os.environ.get("QG_TWO_CORES", "0"))
 SHORT = settings(
-    derandomize=True, database=None, deadline=None, max_examples=24, stateful_step_count=40, phases=(Phase.generate,),
+    derandomize=True, database=None, deadline=None, max_examples=100, stateful_step_count=40, phases=(Phase.generate,),
     suppress_health_check=list(HealthCheck), print_blob=False, report_multiple_bugs=False,
 )  # fmt: skip
 LONG = settings(
@@ -39,7 +39,7 @@ LONG = settings(
     suppress_health_check=list(HealthCheck), print_blob=False, report_multiple_bugs=False,
 )  # fmt: skip
 WHICH = some.integers(0, 9)
-SIZES = some.sampled_from([1, 1, 7, 500, 980, 981, 16_340, 16_341, 40_000, 65_536, 200_000])
+SIZES = some.sampled_from([1, 1, 7, 500, 980, 981, 16_340, 16_341, 40_000, 65_536, 200_000, 200_000])
 TIGHT = tuned(
     CELLS, link_window_max_bytes=128 * KIB, link_pool_client_bytes=256 * KIB, link_pool_egress_bytes=128 * KIB
 )
@@ -144,9 +144,9 @@ class Links(RuleBasedStateMachine):
 
     @rule(which=WHICH, pieces=some.integers(2, 60), then=some.booleans())
     def mutter(self, which: int, pieces: int, then: bool) -> None:
-        """Many small ones, each in a record of its own on the first wire."""
-        for _ in range(pieces):
-            self.utter(which, 1)
+        """One of a cell's size and many small ones, each in a record of its own on the first wire."""
+        for number in range(pieces):
+            self.utter(which, 1 if number else 900)
             self.carry(far=False, back=False, most=1, chunk=1 << 30)
         if then:
             self.settle()
