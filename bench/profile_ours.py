@@ -67,7 +67,8 @@ def print_copies(place: Path, result: dict[str, Any]) -> None:
         return
     found = [struct.unpack("QQ", path.read_bytes()) for path in sorted(place.glob("counted.*"))]
     print("\n| process | copies of 4 KiB and more | bytes copied for each payload byte |\n|---|---:|---:|")
-    for name, (calls, size) in zip(("driver", *ROLES.values()), sorted(found, key=lambda one: one[1]), strict=False):
+    busiest = sorted(found, key=lambda one: one[1])[-2:]  # the others started these two, and moved nothing
+    for name, (calls, size) in zip(("one end", "the other"), busiest, strict=False):
         print(f"| {name} | {calls:,} | {size / moved:.2f} |")
 
 
