@@ -127,7 +127,10 @@ class AttachedDoor:
         path = self._control()
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
             probe.setblocking(False)
-            outcome = probe.connect_ex(os.fspath(path))
+            try:
+                outcome = probe.connect_ex(os.fspath(path))
+            except OSError as error:  # a path that no socket can have
+                raise unreachable(path, error) from None
         if outcome not in {0, errno.EAGAIN}:
             raise unreachable(path, OSError(outcome, os.strerror(outcome)))
 

@@ -28,6 +28,8 @@ class UseTests(SynchronousTestCase):
         self.assertIn("expected HOST:PORT, found '127.0.0.1'", qgate(*self.nowhere, "expose", "web", "127.0.0.1").err)
 
     def test_no_node(self) -> None:
-        shown = qgate(*self.nowhere, "forward", "0", f"{UUID}:web")
-        self.assertEqual((shown.code, shown.out), (3, ""))
-        self.assertIn("no node is running", shown.err)
+        """Also where the data directory's path is too long for a socket in it."""
+        for where in (self.nowhere, ("--data", str(Path(self.mktemp()).absolute() / ("deep" * 20)))):
+            shown = qgate(*where, "forward", "0", f"{UUID}:web")
+            self.assertEqual((shown.code, shown.out), (3, ""))
+            self.assertIn("no node is running", shown.err)
