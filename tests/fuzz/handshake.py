@@ -158,7 +158,7 @@ class HandshakeRun:
         self.holding, self.verdict = False, Verdict(True)
         self.pending: list[Any] = []
         self.closed_events = self.ready_events = 0
-        self.damaged = False
+        self.damaged = self.unheard = False
         self._begin(settings(options & _SETTINGS_BITS))
 
     def _begin(self, ours: HandshakeSettings) -> None:
@@ -236,7 +236,7 @@ class HandshakeRun:
         try:
             self.peer.read(data)
         except Unreadable as error:
-            if not self.damaged:
+            if not self.damaged and not self.unheard:
                 raise Broken(f"what was said cannot be read: {error}") from error
 
     def check(self) -> None:
@@ -272,7 +272,7 @@ class HandshakeRun:
             self.peer.accepted_inits -= not self.initiator and self.peer.keys is None
         if wrong.cut or wrong.behind:
             data = data[: max(0, len(data) - wrong.cut)] + wrong.behind
-            self.damaged = self.damaged or (early and not data)  # the peer goes on as if it had been heard
+            self.unheard = self.unheard or (early and not data)  # the peer goes on as if it had been heard
         self.deliver(data)
 
 
