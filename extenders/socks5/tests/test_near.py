@@ -333,7 +333,7 @@ class AttemptsTests(NearCase):
         self.assertEqual([row["state"] for row in self.status()["exits"]], ["ready", "ready"])
 
     def test_isolation(self) -> None:
-        """The same log-in has the same exit; many log-ins are spread over all. With one salt, for the spread is luck."""
+        """The same log-in has the same exit; many log-ins are spread over all. One salt, for the spread is luck."""
         self.patch(exits.secrets, "token_bytes", bytes)
         near = self.stage("one", "two", "three")
         found: dict[bytes, set[str]] = {}
