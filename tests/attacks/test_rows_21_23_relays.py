@@ -224,7 +224,7 @@ class Row22Tests(CircuitCase):
             for way in (0, 1):
                 for name, cheat in CHEATS.items():
                     self.cheated(position, way, name, cheat, ends)
-        # what is said twice was right once, and now and then the cheat meets a record before the message: then that is whole
+        # what is said twice was right once; and where the cheat meets a record before the message, that one is whole
         self.assertEqual((set(self.guest.got), self.errors()), ({b"back:never read"}, []))
 
     def cheated(self, position: int, way: int, name: str, cheat: Any, ends: list[int]) -> None:
