@@ -20,6 +20,7 @@ from tests.acceptance.report import ROOT, Figure, at_most, exactly, noted
 RUNS = int(os.environ.get("QG_FLAKE_RUNS", "5"))
 RUN_SECONDS = 240.0
 PATIENCE_SECONDS = 1800
+SAID_CHARACTERS = 20_000
 _SUMMARY = re.compile(r"^Ran (\d+) tests in ([\d.]+)s\s+^(PASSED|FAILED)(.*)$", re.MULTILINE)
 
 
@@ -44,6 +45,7 @@ def runs(clone: Path) -> Iterator[Figure]:
         told.append(f"{found[1]} in {float(found[2]):.0f} s {found[3]}{found[4]}" if found else "no end")
         green += done.returncode == 0
         if done.returncode:
+            print(done.stdout[-SAID_CHARACTERS:], done.stderr[-SAID_CHARACTERS:], flush=True)
             yield noted("failed", " ".join(failures(done.stdout + done.stderr)))
     yield exactly("runs of make test that passed", RUNS, green)
     yield at_most("longest run, s", RUN_SECONDS, longest)

@@ -62,6 +62,8 @@ class ServiceProcessCase(SynchronousTestCase):
         self.manager.settimeout(PATIENCE_SECONDS)
         self.notify_name = f"@qg-test-{os.getpid()}-{id(self):x}"
         self.manager.bind("\0" + self.notify_name[1:])
+        # a shell's background job ignores SIGINT, and so would the programs that it starts: they are to obey Ctrl-C
+        self.addCleanup(signal.signal, signal.SIGINT, signal.signal(signal.SIGINT, signal.default_int_handler))
         self.port = free_port()
         self.server = self.node("server", f'listen = ["tcp:{self.port}:interface=127.0.0.1"]')
         self.client = self.node("client", "listen = []")
