@@ -5,6 +5,7 @@ Not for: use inside a reactor. Spec: docs/guide/operating.md (the control socket
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 from collections.abc import Iterator
@@ -72,10 +73,8 @@ class ControlClient:
     def _answers(self, command: str, arguments: dict[str, Any]) -> Iterator[tuple[bool, Any]]:
         request = Request(id=self._next_id, command=command, arguments=arguments)
         self._next_id += 1
-        try:
+        with contextlib.suppress(OSError):  # a node that refuses the connection says why before it closes
             self._socket.sendall(messages.encode(request))
-        except OSError:
-            pass  # a node that refuses the connection says why before it closes
         while True:
             answer = messages.decode_answer(self._line())
             if answer.id not in {None, request.id}:
