@@ -1,7 +1,8 @@
 """One link's life at one of its ends or at a relay: bytes in order, credit, and an end. Spec: docs/spec/relays.md, 3.
 
 What a link sends it pulls from its ``source`` only when a record has room, so at every depth records are sealed as
-late as on a socket. What it receives goes to ``on_data`` at once. Not for: who may open one (``quota.py``).
+late as on a socket. What it receives goes at once to whoever listens (``hear``). Not for:
+who may open one (``quota.py``).
 """
 
 from __future__ import annotations
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 
 SPLIT_FROM_BYTES = CELL_WIRE_BYTES[1]
 """A shorter piece of a source is sent whole or not yet: cells inside cells stay aligned."""
-
 
 MERGED_BYTES = CELL_WIRE_BYTES[0] - (CIRCUIT_HOPS_MAX + 1) * LINK_LAYER_BYTES
 """Smaller than every cell: a relay keeps pieces up to here together, or each would cost more than it holds."""
@@ -98,7 +98,7 @@ class Link:
         self.moved_at = self._renewed_at = links.session.now
         self.on_answer: Callable[[int, link_frames.RelayTerms | None], None] = _ignore
         self._on_data: Callable[[memoryview], None] | None = None
-        self._early = b""
+        self._early = bytearray()
         self.on_closed: Callable[[int], None] = _ignore
 
     # -- the relay's answer --------------------------------------------------------------------------------------
@@ -214,8 +214,8 @@ class Link:
     def hear(self, on_data: Callable[[memoryview], None]) -> None:
         """Who gets the data, as a view that is valid during the call: at once what came before anybody listened."""
         self._on_data = on_data
-        early, self._early = self._early, b""
-        if early:
+        if self._early:
+            early, self._early = self._early, bytearray()
             on_data(memoryview(early))
 
     def consumed(self, size: int, *, late: bool = False) -> None:

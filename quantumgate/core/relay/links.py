@@ -168,11 +168,7 @@ class Links:
 
     def _asked(self, link_id: int, target: link_frames.LinkTarget) -> None:
         session = self.session
-        if self._create_gauge is None:
-            rate, burst = session.limits.link_create_rate
-            self._create_gauge = FloodGauge(rate, burst, session.limits.flood_seconds, session.now)
-        if self._create_gauge.count(session.now) or session.outgoing.controls_waiting >= CONTROLS_WAITING_MAX:
-            raise FloodError("too many LINK_CREATE")
+        self._create_gauge = self._counted(self._create_gauge, session.limits.link_create_rate, "LINK_CREATE")
         link = self.by_id[link_id] = Link(self, link_id, ours=False, answered=False)
         if len(self.by_id) > session.limits.links_client or session.closing:
             link.answer(LinkCode.LIMIT)
@@ -185,17 +181,22 @@ class Links:
         if data or session.role == RELAY_CLIENT:
             raise ViolationError("LINK_INCOMING in a session of a relay's client, or with data")
         self._take_id(link_id, "LINK_INCOMING")
-        if self._incoming_gauge is None:
-            rate, burst = session.limits.links_carrier_rate
-            self._incoming_gauge = FloodGauge(rate, burst, session.limits.flood_seconds, session.now)
-        if self._incoming_gauge.count(session.now) or session.outgoing.controls_waiting >= CONTROLS_WAITING_MAX:
-            raise FloodError("too many LINK_INCOMING")
+        self._incoming_gauge = self._counted(self._incoming_gauge, session.limits.links_carrier_rate, "LINK_INCOMING")
         link = self.by_id[link_id] = Link(self, link_id, ours=False, answered=True)
         if len(self.by_id) > session.limits.links_carrier or session.closing:
             link.close(LinkCode.LIMIT)
         else:
             session.timer_moved = True
             session.emit(LinkArrived(link))
+
+    def _counted(self, gauge: FloodGauge | None, legal: tuple[float, float], name: str) -> FloodGauge:
+        """One more of these frames; ``legal`` = rate a second and burst. Raises FloodError."""
+        session = self.session
+        if gauge is None:
+            gauge = FloodGauge(*legal, session.limits.flood_seconds, session.now)
+        if gauge.count(session.now) or session.outgoing.controls_waiting >= CONTROLS_WAITING_MAX:
+            raise FloodError(f"too many {name}")
+        return gauge
 
     def _take_id(self, link_id: int, name: str) -> None:
         if link_id <= self.last_peer_id or link_id % 2 == int(self.session.initiator):
