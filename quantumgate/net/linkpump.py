@@ -14,10 +14,9 @@ from typing import Any
 from twisted.internet.interfaces import IReactorTime
 
 from quantumgate.core.connection import Connection
-from quantumgate.core.events import Closed
+from quantumgate.core.events import Closed, Event
 from quantumgate.core.relay.link import Link
-from quantumgate.net.monotonic import seconds_of
-from quantumgate.net.protocol import ConnectionOwner
+from quantumgate.net.pump import ConnectionOwner, Pump
 from quantumgate.wire.codes import LinkCode
 
 TURNED_AWAY = {
@@ -29,7 +28,7 @@ TURNED_AWAY = {
 """Why a link was closed before there was a session in it: reason for programs, and what people are told of the host."""
 
 
-class LinkPump:
+class LinkPump(Pump):
     """Pumps until either is over; then ``lost`` is called, once."""
 
     def __init__(
@@ -40,14 +39,10 @@ class LinkPump:
         reactor: IReactorTime,
         lost: Callable[[], object],
     ) -> None:
-        self.connection, self.owner, self.link = connection, owner, link
-        self._reactor, self._lost = reactor, lost
-        self._seconds = seconds_of(reactor)
-        self._timer: Any = None
-        self._timer_at = 0.0
+        super().__init__(connection, owner, reactor)
+        self.link, self._lost = link, lost
         self._look_call: Any = None
         self._busy = self._gone = False
-        self._turned_away: tuple[str, str] | None = None
 
     def start(self) -> None:
         """Both ends of the link stand: say what the connection wants to say first."""
@@ -58,7 +53,7 @@ class LinkPump:
         self.link.on_closed = self._ended
         self.link.feed(self)
         self.link.hear(self._arrived)
-        self._look()
+        self._pump()
 
     # -- bytes ---------------------------------------------------------------------------------------------------
 
@@ -70,7 +65,7 @@ class LinkPump:
         finally:
             self._busy = False
         self.link.consumed(len(data))
-        self._look()
+        self._pump()
 
     def data_to_send(self, now: float) -> memoryview | None:
         """For the link: the next bytes, sealed now."""
@@ -96,10 +91,9 @@ class LinkPump:
 
     def _look_now(self) -> None:
         self._look_call = None
-        self._look()
+        self._pump()
 
-    def _look(self) -> None:
-        """Events, output, the end, the timer."""
+    def _pump(self) -> None:
         if self._busy or self._gone:
             return
         self._give_events()
@@ -113,30 +107,6 @@ class LinkPump:
                 self.link.wake()
             if connection.timer_moved or self._timer is None:
                 self._set_timer()
-
-    def _give_events(self) -> None:
-        connection, owner = self.connection, self.owner
-        while (event := connection.next_event()) is not None:
-            if self._turned_away is not None and isinstance(event, Closed):
-                reason, text = self._turned_away
-                event = replace(event, reason=reason, text=text)
-            owner.connection_event(self, event)
-
-    def _set_timer(self) -> None:
-        at = self.connection.deadline()
-        if self._timer is not None and self._timer_at <= at and self._timer.active():
-            return
-        if self._timer is not None and self._timer.active():
-            self._timer.cancel()
-            self._timer = None
-        if at != float("inf"):
-            self._timer_at = at
-            self._timer = self._reactor.callLater(max(0.0, at - self._seconds()), self._time_passed)
-
-    def _time_passed(self) -> None:
-        self._timer = None
-        self.connection.expire(self._seconds())
-        self._look()
 
     # -- the end -------------------------------------------------------------------------------------------------
 
@@ -157,13 +127,25 @@ class LinkPump:
             return
         if not self.connection.finished:
             if self.connection.session is None and code in TURNED_AWAY:
-                self._turned_away = TURNED_AWAY[LinkCode(code)]
+                self.owner = _ToldWhy(self.owner, *TURNED_AWAY[LinkCode(code)])
             self.connection.eof(self._seconds())
         self._give_events()
         self._gone = True
-        for call in (self._timer, self._look_call):
-            if call is not None and call.active():
-                call.cancel()
-        self._timer = self._look_call = None
+        self._forget_timer()
+        if self._look_call is not None:
+            self._look_call.cancel()
+            self._look_call = None
         self.connection.on_output = None
         self._lost()
+
+
+class _ToldWhy:
+    """Between a pump and its owner: the connection ends for the reason that came with the link's end."""
+
+    def __init__(self, owner: ConnectionOwner, reason: str, text: str) -> None:
+        self._owner, self._reason, self._text = owner, reason, text
+
+    def connection_event(self, protocol: Pump, event: Event) -> None:
+        if isinstance(event, Closed):
+            event = replace(event, reason=self._reason, text=self._text)
+        self._owner.connection_event(protocol, event)

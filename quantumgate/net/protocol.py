@@ -2,26 +2,26 @@
 
 On a plain TCP or unix socket it reads straight into the record's buffer and writes straight from it; any other
 transport (TLS, memory) goes through Twisted's own ``dataReceived`` and producer calls. Not for: who connects
-(``listener.py``, ``dialer.py``) or what events mean (the owner). Spec of behaviour: house.md "fast path".
+(``listener.py``, ``dialer.py``), what events mean (the owner), the timer (``pump.py``). Spec of
+behaviour: house.md "fast path".
 """
 
 from __future__ import annotations
 
 import errno
 import socket
-from typing import Any, Protocol
+from typing import Any
 
 from twisted.internet import main
 from twisted.internet.interfaces import IPushProducer, IReactorTime
-from twisted.internet.protocol import Protocol as TwistedProtocol
+from twisted.internet.protocol import Protocol
 from twisted.internet.tcp import Connection as SocketTransport
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from quantumgate.core.connection import Connection
-from quantumgate.core.events import Event
-from quantumgate.net.monotonic import seconds_of
+from quantumgate.net.pump import ConnectionOwner, Pump
 
 NOT_SENT_LOW_WATER_BYTES = 128 * 1024
 """TCP_NOTSENT_LOWAT: the kernel calls a socket writable only below this many unsent bytes; more would wait there."""
@@ -37,37 +37,14 @@ _TCP_NOTSENT_LOWAT = getattr(socket, "TCP_NOTSENT_LOWAT", 25)
 _WOULD_BLOCK = (errno.EWOULDBLOCK, errno.EAGAIN, errno.ENOBUFS, errno.EINTR)
 
 
-class Pump(Protocol):
-    """What moves the bytes of one connection, over a socket (here) or a link (``linkpump.py``), for its owner."""
-
-    connection: Connection
-
-    def wake(self) -> None: ...
-    def abort(self) -> None: ...
-    def hang_up(self) -> None: ...
-    def read_slowly(self, bytes_per_second: int) -> None: ...
-
-
-class ConnectionOwner(Protocol):
-    """Who gets the events of a connection."""
-
-    def connection_event(self, protocol: Pump, event: Event) -> None:
-        """One event; never raises."""
-
-
 @implementer(IPushProducer)
-class PeerProtocol(TwistedProtocol):
+class PeerProtocol(Pump, Protocol):
     """Pumps until the connection is finished. ``wake`` flushes at the end of the reactor's turn."""
 
     log = Logger("quantumgate.net")
 
     def __init__(self, connection: Connection, owner: ConnectionOwner, reactor: IReactorTime) -> None:
-        self.connection = connection
-        self.owner = owner
-        self._reactor = reactor
-        self._seconds = seconds_of(reactor)
-        self._timer: Any = None
-        self._timer_at = 0.0
+        super().__init__(connection, owner, reactor)
         self._flush_call: Any = None
         self._pumping = False
         self._fast = self._producing = False
@@ -106,18 +83,11 @@ class PeerProtocol(TwistedProtocol):
     def connectionLost(self, reason: Failure = main.CONNECTION_DONE) -> None:  # type: ignore[assignment]
         """The transport is gone, for whatever reason."""
         self._gone = True
-        if self._flush_call is not None:
-            self._flush_call.cancel()
-            self._flush_call = None
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        if self._rest_call is not None:
-            self._rest_call.cancel()
-            self._rest_call = None
-        if self._drop_call is not None:
-            self._drop_call.cancel()
-            self._drop_call = None
+        self._forget_timer()
+        for call in (self._flush_call, self._rest_call, self._drop_call):
+            if call is not None:
+                call.cancel()
+        self._flush_call = self._rest_call = self._drop_call = None
         if not self.connection.finished:
             self.connection.eof(self._seconds())
         self._give_events()
@@ -297,11 +267,6 @@ class PeerProtocol(TwistedProtocol):
         elif connection.timer_moved or self._timer is None:
             self._set_timer()
 
-    def _give_events(self) -> None:
-        connection, owner = self.connection, self.owner
-        while (event := connection.next_event()) is not None:
-            owner.connection_event(self, event)
-
     def _finish(self) -> None:
         """All is said; what the kernel holds still goes out."""
         if self._fast:
@@ -324,24 +289,3 @@ class PeerProtocol(TwistedProtocol):
     def _waited_enough(self) -> None:
         self._drop_call = None
         self.abort()
-
-    # -- time ----------------------------------------------------------------------------------------------------
-
-    def _set_timer(self) -> None:
-        at = self.connection.deadline()
-        if self._timer is not None and self._timer_at <= at and self._timer.active():
-            return  # it fires early, finds nothing due, and is set again: cheaper than moving it at every record
-        if self._timer is not None and self._timer.active():
-            self._timer.cancel()
-            self._timer = None
-        if at != float("inf"):
-            self._timer_at = at
-            self._timer = self._reactor.callLater(max(0.0, at - self._seconds()), self._time_passed)
-
-    def _time_passed(self) -> None:
-        self._timer = None
-        self.connection.expire(self._seconds())
-        self._pump()
-
-
-

@@ -35,7 +35,8 @@ from quantumgate.errors import ConnectFailed, LocalError, SessionClosed
 from quantumgate.extender.host import ExtenderHost
 from quantumgate.extender.registry import registered
 from quantumgate.ids import QgAddress
-from quantumgate.net.protocol import PeerProtocol, Pump
+from quantumgate.net.protocol import PeerProtocol
+from quantumgate.net.pump import Pump
 from quantumgate.node.peers import Peer
 from quantumgate.testing.network import MemoryNetwork
 from quantumgate.testing.seeded import SeededRandom
