@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from itertools import starmap
 from typing import NewType
 from uuid import UUID
 
@@ -89,7 +90,12 @@ class QgAddress:
             return f"qg://{name}?key={self.key}{anchors}"
         if not self.hosts:
             return f"qg://{name}"
-        return f"qg://{name}@" + ",".join(f"{host}:{port}" for host, port in self.hosts)
+        return f"qg://{name}@" + ",".join(starmap(host_text, self.hosts))
+
+
+def host_text(host: str, port: int) -> str:
+    """``host:port``, and ``[ipv6]:port`` whether or not ``host`` came with its brackets."""
+    return f"[{host}]:{port}" if ":" in host and not host.startswith("[") else f"{host}:{port}"
 
 
 def _parse_host(text: str) -> tuple[str, int]:

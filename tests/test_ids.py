@@ -7,7 +7,7 @@ from uuid import UUID
 from twisted.trial.unittest import SynchronousTestCase
 
 from quantumgate.errors import LocalError
-from quantumgate.ids import DEFAULT_PORT, MAX_HOSTS, NOBODY, QgAddress, parse_peer_uuid
+from quantumgate.ids import DEFAULT_PORT, MAX_HOSTS, NOBODY, QgAddress, host_text, parse_peer_uuid
 from quantumgate.wire.limits import ANCHORS_MAX
 
 TEXT = "0f0e0d0c-0b0a-8908-8706-050403020100"
@@ -59,6 +59,12 @@ class AddressTests(SynchronousTestCase):
         self.assertEqual(QgAddress.parse(TEXT), QgAddress(parse_peer_uuid(TEXT)))
         for host in ("host", "[::1]"):
             self.assertEqual(QgAddress.parse(f"qg://{TEXT}@{host}").hosts, ((host, DEFAULT_PORT),))
+
+    def test_a_host_with_its_port(self) -> None:
+        bracketed = "[2001:db8::1]"
+        texts = {"a.example": "a.example:7", "2001:db8::1": f"{bracketed}:7", bracketed: f"{bracketed}:7"}
+        for host, said in texts.items():
+            self.assertEqual(host_text(host, 7), said)
 
     def test_hosts_are_counted(self) -> None:
         hosts = [f"h{number}" for number in range(MAX_HOSTS + 1)]

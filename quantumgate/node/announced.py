@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from quantumgate import logs
 from quantumgate.core.relay.path import Gateway
 from quantumgate.core.relay.quota import bare_address, may_lead_to
-from quantumgate.ids import PeerUUID
+from quantumgate.ids import PeerUUID, host_text
 from quantumgate.node.contact import Contact
 from quantumgate.wire.session_tlvs import ENDPOINTS_MAX
 
@@ -28,7 +28,7 @@ def own_endpoints(bound: Iterable[str], *, allow_private: bool) -> tuple[str, ..
     """
     found = (_BOUND.fullmatch(text.replace("\\", "")) for text in bound)
     places = [(match[2], int(match[1])) for match in found if match is not None]
-    told = [_text(host, port) for host, port in places if may_lead_to(host, port, allow_private=allow_private)]
+    told = [host_text(host, port) for host, port in places if may_lead_to(host, port, allow_private=allow_private)]
     return tuple(told[:ENDPOINTS_MAX])
 
 
@@ -76,7 +76,3 @@ def _places(contact: Contact, endpoints: Iterable[str]) -> tuple[tuple[str, int]
 def _same(one: str, other: str) -> bool:
     address = bare_address(one.strip("[]"))
     return address is not None and address == bare_address(other.strip("[]"))
-
-
-def _text(host: str, port: int) -> str:
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -29,7 +29,7 @@ from quantumgate.errors import ConnectFailed, QuantumGateError
 from quantumgate.ids import PeerUUID
 from quantumgate.node.connections import Connections
 from quantumgate.node.contact import Contact, Desk
-from quantumgate.node.dialling import Route, Target, Way
+from quantumgate.node.dialling import Route, Target, ways_to
 from quantumgate.node.pins import Pins
 from quantumgate.node.state import State
 from quantumgate.node.world import World
@@ -287,23 +287,14 @@ class Circuits:
     def _entry(self, gateway: Gateway) -> Any:
         """The session with a first hop; circuits share it, as long as it has room."""
         standing = self._entries.get(gateway.uuid)
-        if standing is not None and self._has_room(standing):
+        if standing is not None and standing.has_room_for_a_link(self._limits.links_client):
             return standing
-        ways = tuple(
-            Way(f"{host}:{port}", lambda host=host, port=port: self._world.host(host, port))  # type: ignore[misc]
-            for host, port in gateway.hosts
-        )
+        ways = ways_to(self._world, gateway.hosts)
         wanted = Target(f"relay:{gateway.uuid}", gateway.uuid, gateway.fingerprint, ways)
         contact: Contact = yield self._dial(wanted, keep=False, role=RELAY_CLIENT)
         self._entries[gateway.uuid] = contact
         contact.ended().addCallback(lambda _: self._entry_ended(gateway.uuid, contact))
         return contact
-
-    def _has_room(self, contact: Contact) -> bool:
-        session = contact.session
-        return _stands(contact) and (
-            session.links is None or len(session.links.by_id) < self._limits.links_client
-        )
 
     def _entry_ended(self, uuid: PeerUUID, contact: Contact) -> None:
         if self._entries.get(uuid) is contact:
@@ -315,7 +306,7 @@ class Circuits:
         aim: LinkTarget | None = None, **more: Any,
     ) -> Any:
         """One layer more: a link in ``outer``'s session, and a session of its own over it."""
-        if not _stands(outer):
+        if not outer.stands:
             raise ConnectFailed("path-lost", "a relay on the way was lost")
         link = outer.session.all_links.ask(aim or _link_target(uuid, hosts))
         _wake(outer)
@@ -353,12 +344,7 @@ class Circuits:
 
 
 def _first_lost(path: Sequence[Gateway], layers: Sequence[Contact]) -> Gateway | None:
-    return next((relay for relay, layer in zip(path, layers, strict=False) if not _stands(layer)), None)
-
-
-def _stands(contact: Contact) -> bool:
-    """Whether links can be made in it. A session is over a moment before its contact knows."""
-    return not (contact.over or contact.session.closing)
+    return next((relay for relay, layer in zip(path, layers, strict=False) if not layer.stands), None)
 
 
 def _bind(layers: list[Contact]) -> None:

@@ -18,7 +18,7 @@ from quantumgate.core.handshake.settings import HandshakeSettings
 from quantumgate.core.relay.link import Link
 from quantumgate.core.replay import ReplayWindow
 from quantumgate.core.session_settings import SessionSettings
-from quantumgate.ids import PeerUUID
+from quantumgate.ids import PeerUUID, host_text
 from quantumgate.net.doorway import Lost
 from quantumgate.net.intake import Place
 from quantumgate.net.linkpump import LinkPump
@@ -35,7 +35,7 @@ def address_text(address: Any) -> str:
     """A transport's address for people: ``host:port``, ``[ipv6]:port``, ``unix:PATH`` or ``unix``."""
     host, port = getattr(address, "host", None), getattr(address, "port", None)
     if isinstance(host, str) and isinstance(port, int):
-        return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        return host_text(host, port)
     name = getattr(address, "name", None)
     return f"unix:{name.decode('utf-8', 'replace')}" if isinstance(name, bytes) and name else "unix"
 

@@ -32,7 +32,7 @@ from quantumgate.core.relay.link import Link
 from quantumgate.core.requests import KeyNeeded, PeerCheck, Verdict
 from quantumgate.errors import ConnectFailed, QuantumGateError, SessionClosed
 from quantumgate.ids import PeerUUID
-from quantumgate.net.protocol import Pump
+from quantumgate.net.pump import Pump
 from quantumgate.node.peers import Peer
 from quantumgate.wire import frames
 from quantumgate.wire.codes import CloseCode
@@ -142,6 +142,15 @@ class Contact:
     def nameless(self) -> bool:
         """Whether we stay anonymous: as the client of a relay, always."""
         return self.role == ROLE_RELAY_CLIENT
+
+    @property
+    def stands(self) -> bool:
+        """Whether there is a session that goes on. It is over a moment before this contact knows."""
+        return not self.over and self.session is not None and self.session.ready and not self.session.closing
+
+    def has_room_for_a_link(self, most: int) -> bool:
+        """Whether a link can be made in it, of ``most``."""
+        return self.stands and (self.session.links is None or len(self.session.links.by_id) < most)
 
     # -- what others ask of it -----------------------------------------------------------------------------------
 

@@ -5,9 +5,9 @@ Not for: trying again (``keeper.py``) or what happens on a connection (``contact
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 from uuid import UUID
 
@@ -18,7 +18,7 @@ from twisted.python.failure import Failure
 from quantumgate.core.relay.path import Gateway
 from quantumgate.crypto.identity import parse_fingerprint
 from quantumgate.errors import ConnectFailed, LimitError, LocalError
-from quantumgate.ids import PeerUUID, QgAddress, parse_peer_uuid
+from quantumgate.ids import PeerUUID, QgAddress, host_text, parse_peer_uuid
 from quantumgate.net.dialer import dial, unreachable
 from quantumgate.net.racing import AllFailed, Race
 from quantumgate.node import dialwords
@@ -107,7 +107,7 @@ def parse_target(address: str, world: World, route: Route = DIRECT) -> Target:
     if named is None:
         return Target(address, None, None, (Way(address, lambda: world.client(address)),), route=route)
     fingerprint = parse_fingerprint(named.fingerprint) if named.fingerprint else None
-    ways = tuple(Way(f"{host}:{port}", _host_maker(world, host, port)) for host, port in named.hosts)
+    ways = ways_to(world, named.hosts)
     if named.anchors:
         return _behind_anchors(address, named, fingerprint, route)
     return Target(address, named.uuid, fingerprint, ways, named.hosts, route)
@@ -138,8 +138,9 @@ def _named(address: str) -> QgAddress | None:
         return None
 
 
-def _host_maker(world: World, host: str, port: int) -> Callable[[], IStreamClientEndpoint]:
-    return lambda: world.host(host, port)
+def ways_to(world: World, hosts: Iterable[tuple[str, int]]) -> tuple[Way, ...]:
+    """One for each host and port."""
+    return tuple(Way(host_text(host, port), partial(world.host, host, port)) for host, port in hosts)
 
 
 class Dialling:

@@ -25,7 +25,7 @@ from quantumgate.ids import PeerUUID
 from quantumgate.net.prefix import LOCAL
 from quantumgate.node.connections import Connections
 from quantumgate.node.contact import Contact, Desk
-from quantumgate.node.dialling import Target, Way
+from quantumgate.node.dialling import Target, ways_to
 from quantumgate.node.reservations import Anchorage
 from quantumgate.node.world import World
 from quantumgate.wire.codes import LinkCode
@@ -243,7 +243,8 @@ class Relays:
         """A session with the target that brings links: a standing one with room, or a new one."""
         if target.proof:
             return self._reserved(target)
-        standing = [one for one in self._carriers.get(target.uuid, ()) if _has_room(one, self._limits)]
+        most = self._limits.links_carrier
+        standing = [one for one in self._carriers.get(target.uuid, ()) if one.has_room_for_a_link(most)]
         if standing:
             return succeed(min(standing, key=lambda one: len(one.session.all_links.by_id)))
         if len(self._carriers.get(target.uuid, ())) >= self._limits.carriers_per_pair:
@@ -276,7 +277,7 @@ class Relays:
     def _reserved(self, target: LinkTarget) -> Deferred[Contact]:
         """The session of a peer that reserved; to the client nothing tells why there is none. [A34]"""
         contact = self.anchorage.find(target)
-        if contact is None or not _has_room(contact, self._limits):
+        if contact is None or not contact.has_room_for_a_link(self._limits.links_carrier):
             return fail(ConnectFailed("unreachable", "no reservation, or not for this client"))
         return succeed(contact)
 
@@ -287,7 +288,7 @@ class Relays:
         ]
         if not allowed:
             return fail(NowhereError())
-        ways = tuple(Way(_text(one), _maker(self._world, one)) for one in allowed)
+        ways = ways_to(self._world, tuple((one.host, one.port) for one in allowed))
         return self._dial(Target(f"carrier:{uuid}", uuid, None, ways), keep=False, role=CARRIER)
 
     def session_ready(self, contact: Contact) -> None:
@@ -361,13 +362,6 @@ class _Handshake:
         self._over()
 
 
-def _has_room(contact: Contact, limits: Limits) -> bool:
-    session = contact.session
-    return not contact.over and session.ready and not session.closing and (
-        session.links is None or len(session.links.by_id) < limits.links_carrier
-    )
-
-
 def _look_up(names: list[LinkEndpoint]) -> tuple[LinkEndpoint, ...]:
     """Off the reactor thread: what the names stand for. A name that is none leads nowhere."""
     found: dict[LinkEndpoint, None] = {}
@@ -381,9 +375,3 @@ def _look_up(names: list[LinkEndpoint]) -> tuple[LinkEndpoint, ...]:
     return tuple(found)[:8]
 
 
-def _text(one: LinkEndpoint) -> str:
-    return f"[{one.host}]:{one.port}" if ":" in one.host else f"{one.host}:{one.port}"
-
-
-def _maker(world: World, one: LinkEndpoint) -> Callable[[], Any]:
-    return lambda: world.host(one.host, one.port)
