@@ -3,7 +3,8 @@
 Initiator and responder are two processes, each a whole Node with the ``bench`` extender, everything through the
 public extender API. Default configuration but compression off; variants, joined by ``-``: ``lz4`` leaves compression
 on, ``plain`` switches padding off, ``chacha`` asks for ChaCha20-Poly1305, ``hybrid`` has identities of kind 2, ``5000``
-holds that many sessions (e). d and e lift budgets by named settings (``LIFTED``).
+holds that many sessions (e), ``1hop`` and ``3hops`` put gateways into g. d and e lift budgets by named settings
+(``LIFTED``). f1, f3, g and h are in ``relayed.py``.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import os
 import resource
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,14 +22,19 @@ sys.path.insert(0, os.environ.get("BENCH_PEERS", str(Path(__file__).resolve().pa
 import bench_guest
 import common as c
 import nodes
+import relayed
 
 LIFTED = {"node.handshake_budget": False, "limits.sessions": 16384}
 """Named settings that d and e change: no CPU budget for handshakes, and a larger number of sessions."""
 
-def start(name: str, a: Any, listen: str | None = None) -> nodes.BenchNode:
+
+def start(name: str, a: Any, listen: str | None = None, gateways: Sequence[str] = ()) -> nodes.BenchNode:
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    return nodes.BenchNode(name, a.variant, LIFTED if a.metric in "de" else {}, listen)
+    named = {**(LIFTED if a.metric in "de" else {}), **relayed.through(gateways)}
+    node = nodes.BenchNode(name, a.variant, named, listen)
+    node.hops = len(gateways)
+    return node
 
 
 def server(a: Any) -> None:
@@ -38,9 +45,9 @@ def server(a: Any) -> None:
 
 def client(a: Any) -> None:
     bench_guest.installed = bench_guest.Driving
-    measure = {"a": bulk, "b": echo, "c": bulk, "d": handshakes, "e": memory}[a.metric]
+    measure = {"a": bulk, "b": echo, "c": bulk, "d": handshakes, "e": memory, "h": handshakes}[a.metric]
     uuid = nodes.told(a.info)["uuid"]
-    node = start("initiator", a)
+    node = start("initiator", a, gateways=relayed.known(a.dir)["addresses"])
     node.run(lambda: measure(a, node, f"qg://{uuid}@127.0.0.1:{a.port}"))
 
 
@@ -49,7 +56,7 @@ def bulk(a: Any, node: nodes.BenchNode, address: str) -> None:
     size = c.MSG if a.metric == "a" else c.SMALL
 
     def greeted(peer: Any) -> None:
-        meter = c.Meter(client=os.getpid(), server=a.server_pid)
+        meter = c.Meter(client=os.getpid(), server=a.server_pid, **relayed.known(a.dir)["pids"])
 
         def done(sent: int, counted: int) -> None:
             result = meter.stop(counted)
@@ -73,7 +80,7 @@ def echo(a: Any, node: nodes.BenchNode, address: str) -> None:
 
 
 def handshakes(a: Any, node: nodes.BenchNode, address: str) -> None:
-    """d: dial, wait for the responder's first byte, close, again; closing (a CLOSE each way) is not counted."""
+    """d and h: dial, wait for the responder's first byte, close, again; closing (a CLOSE each way) is not counted."""
     times: list[float] = []
     end = time.perf_counter() + 5
     start = 0.0
@@ -85,7 +92,7 @@ def handshakes(a: Any, node: nodes.BenchNode, address: str) -> None:
 
     def greeted(peer: Any) -> None:
         times.append(time.perf_counter() - start)
-        if len(times) >= 2000 or time.perf_counter() > end:
+        if len(times) >= a.count or time.perf_counter() > end:
             node.finish(c.handshakes(times))
         else:
             node.guest.host.disconnect(peer).addBoth(dial)
@@ -113,11 +120,15 @@ def memory(a: Any, node: nodes.BenchNode, address: str) -> None:
 
 
 def run(a: Any) -> dict[str, Any]:
+    for metrics, measured in (("f1 f3", relayed.run_messages), ("h", relayed.run_circuits), ("g", relayed.run_proxy)):
+        if a.metric in metrics.split():
+            return measured(__file__, a)
     many = 5000 if "5000" in a.variant.split("-") else 1000
     size = {"a": 2048 * c.MB, "c": 30 * c.MB}.get(a.metric, 0)
-    count = {"b": 10_000, "e": many}.get(a.metric, 0)
+    count = {"b": 10_000, "d": 2000, "e": many}.get(a.metric, 0)
     return c.pair(__file__, a, nbytes=size, count=count, timeout=240 if a.metric == "e" else None)
 
 
 if __name__ == "__main__":
-    c.main(run, {"server": server, "client": client})
+    relays = {"gateway": relayed.gateway, "near": relayed.near, "far": relayed.far}
+    c.main(run, {"server": server, "client": client, **relays})

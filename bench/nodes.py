@@ -37,31 +37,32 @@ from quantumgate.settings.loader import loads
 from quantumgate.wire.limits import DEFAULT_LIMITS
 
 
-def configuration(variant: str, lifted: dict[str, Any], listen: str | None) -> str:
-    """Default configuration but compression off; see bench_ours.py for the variants."""
+def configuration(variant: str, named: dict[str, Any], listen: str | None, *, guest: bool = True) -> str:
+    """Default configuration but compression off; see bench_ours.py for the variants. ``named``: keys TABLE.NAME."""
     words = variant.split("-")
-    lines = ["[node]", f"listen = {json.dumps([listen] if listen else [])}", 'default_access = "allow"']
-    lines += [*_keys("node", lifted), "[algorithms]"]
+    chosen = {"node.listen": [listen] if listen else [], "node.default_access": "allow", "log.level": "warn", **named}
     if "lz4" not in words:
-        lines.append("compression = []")
+        chosen["algorithms.compression"] = []
     if "chacha" in words:
-        lines.append('symmetric = ["ChaCha20-Poly1305"]')
+        chosen["algorithms.symmetric"] = ["ChaCha20-Poly1305"]
     if "plain" in words:
-        lines += ["[privacy]", 'padding = "off"']
-    lines += ["[limits]", *_keys("limits", lifted)]
-    return "\n".join([*lines, "[log]", 'level = "warn"', "[extenders.bench]", ""])
-
-
-def _keys(table: str, lifted: dict[str, Any]) -> list[str]:
-    """The lines of one table: ``lifted`` has keys TABLE.NAME."""
-    return [f"{key.partition('.')[2]} = {json.dumps(value)}" for key, value in lifted.items()
-            if key.startswith(f"{table}.")]
+        chosen["privacy.padding"] = "off"
+    tables: dict[str, list[str]] = {"extenders.bench": []} if guest else {}
+    for key, value in chosen.items():
+        table, _, name = key.rpartition(".")
+        tables.setdefault(table, []).append(f"{name} = {json.dumps(value)}")
+    return "\n".join(line for table, lines in tables.items() for line in (f"[{table}]", *lines)) + "\n"
 
 
 class BenchNode:
-    """``on_ready(self)`` is called when the node listens and its guest has started."""
+    """``run(on_ready)``: called when the node listens and its guest has started. ``guest``: whether it has ours."""
 
-    def __init__(self, name: str, variant: str, lifted: dict[str, Any], listen: str | None = None) -> None:
+    hops = 0
+    """How many relays lead to the peers that it connects to."""
+
+    def __init__(
+        self, name: str, variant: str, named: dict[str, Any], listen: str | None = None, *, guest: bool = True
+    ) -> None:
         from twisted.internet import reactor
 
         if os.environ.get("BENCH_DEBUG"):
@@ -72,7 +73,7 @@ class BenchNode:
         self.data = place / name
         if "hybrid" in variant.split("-"):
             write_identity(self.data, "ed25519+mldsa65")
-        settings = loads(configuration(variant, lifted, listen), "bench")
+        settings = loads(configuration(variant, named, listen, guest=guest), "bench")
         logs.configure(settings.log.level, redact=settings.log.redact)
         self.node = Node(settings, self.data)
 
@@ -103,9 +104,13 @@ class BenchNode:
     def port(self) -> int:
         return next(int(part) for part in self.node.listening[0].split(":") if part.isdigit())
 
+    @property
+    def address(self) -> str:
+        return f"qg://{self.node.uuid}@127.0.0.1:{self.port}"
+
     def connect(self, address: str) -> None:
         """Through the guest's own host, as an extender does; a failure ends the run."""
-        self.guest.host.connect(address).addErrback(lambda failure: self.failed(failure.value))
+        self.guest.host.connect(address, hops=self.hops).addErrback(lambda failure: self.failed(failure.value))
 
     def failed(self, error: object) -> None:
         c.say(error=f"{type(error).__name__}: {error}")

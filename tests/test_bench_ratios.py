@@ -40,6 +40,17 @@ class VerdictTests(unittest.SynchronousTestCase):
         self.assertFalse(self.verdict([{"MBps": 101.0}], [{"MBps": 100.0}], most).holds)
         self.assertTrue(self.verdict([{"MBps": 99.0}], [{"MBps": 100.0}], most).holds)
 
+    def test_of_several_peers_the_one_that_makes_it_hardest_counts(self) -> None:
+        figures = {"ours": 400.0, "slow": 10.0, "fast": 100.0}
+        measured = {name: {"a": [{"MBps": figure}]} for name, figure in figures.items()}
+        for direction, wanted in (({"least": 4.0}, 4.0), ({"most": 40.0}, 40.0)):
+            self.patch(ratios, "BOUNDS", (ratios.Bound("of both", "a", "MBps", "fast/slow/absent", **direction),))
+            self.assertEqual([verdict.ratio for verdict in ratios.verdicts(measured)], [wanted])
+
+    def test_only_what_was_measured_is_judged(self) -> None:
+        self.assertEqual(list(ratios.verdicts({}, ["nothing"])), [])
+        self.assertEqual({verdict.bound.metric for verdict in ratios.verdicts({}, ["b", "f3"])}, {"b", "f3"})
+
     def test_failed_runs_do_not_count_and_nothing_left_is_broken(self) -> None:
         verdict = self.verdict([{"failed": "why"}], [{"MBps": 100.0}])
         self.assertFalse(verdict.holds)

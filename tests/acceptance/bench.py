@@ -10,7 +10,7 @@ import os
 import statistics
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,13 @@ NOTED = (
 
 
 def figures() -> Iterator[Figure]:
+    yield from compared(("a", "b", "c", "d", "e"), MEASURED, NOTED)
+
+
+def compared(
+    metrics: Sequence[str], measured: Sequence[str], noted_too: Sequence[tuple[str, str, str]]
+) -> Iterator[Figure]:
+    """These metrics of ours (by the names in run_all.py) and the peers: the bounds, then (metric, key, name) of all."""
     sys.path.insert(0, str(BENCH))  # its scripts import one another by name
     try:
         run_all, ratios = (house.load_script(BENCH / name) for name in ("run_all.py", "ratios.py"))
@@ -37,12 +44,12 @@ def figures() -> Iterator[Figure]:
     venv = Path(os.environ.get("QUANTUMGATE_PEERS_VENV", sys.prefix))
     rounds = int(os.environ.get("QUANTUMGATE_BENCH_RUNS", "3"))
     with tempfile.TemporaryDirectory() as scratch:
-        runs = run_all.measure(venv, ("a", "b", "c", "d", "e"), rounds, Path(scratch) / "runs.json", MEASURED)
-    for verdict in ratios.verdicts(runs):
+        runs = run_all.measure(venv, metrics, rounds, Path(scratch) / "runs.json", measured)
+    for verdict in ratios.verdicts(runs, metrics):
         yield Figure(verdict.bound.name, verdict.bound.text(), verdict.text(), verdict.holds)
-    for metric, key, name in NOTED:
-        for peer, measured in runs.items():
-            if good := [run[key] for run in measured.get(metric, ()) if key in run]:
+    for metric, key, name in noted_too:
+        for peer, found in runs.items():
+            if good := [run[key] for run in found.get(metric, ()) if key in run]:
                 yield noted(f"{name}: {peer}", spread(good))
 
 
