@@ -203,7 +203,8 @@ class FrontDesk:
         """A session stands: pin, table, guests; whoever dialled gets the contact that counts."""
         identity = contact.session.peer
         if identity is not None:
-            self._pins.pin(identity)
+            if contact.session.role == ROLE_PEER or (contact.outbound and contact.session.role == ROLE_RELAY_CLIENT):
+                self._pins.pin(identity)  # whom we chose or admitted; not whom strangers made us meet, nor on our disk
             self._hear_clock(identity.uuid, contact.session.peer_block.clock_ms)
         if contact.role != ROLE_PEER or contact.session.role != ROLE_PEER:
             self.relays.session_ready(contact)

@@ -13,8 +13,19 @@ from quantumgate.errors import ConfigurationError, ConnectFailed
 from quantumgate.node.relays import LOOK_UPS_MAX
 from quantumgate.testing.seeded import SeededRandom
 from quantumgate.wire.link_frames import LinkEndpoint, LinkTarget
+from tests.node.asking import AskingCase
 from tests.node.circuits import AWAY, GATES, CircuitCase, with_relay
 from tests.node.world import node_settings
+
+
+class DiskTests(CircuitCase):
+    def test_a_relay_keeps_no_list_of_where_links_led(self) -> None:
+        """Seen in a gateway's state.json: each target, and at each target each relay, stood there for good."""
+        peer = self.connect(hops=3)
+        for gate in (self.gate_of(uuid) for uuid in peer.path):
+            self.assertEqual(gate._parts.state.pins, {})  # type: ignore[union-attr]
+        self.assertEqual(set(self.end._parts.state.pins), {self.client.uuid})  # type: ignore[union-attr]
+        self.assertEqual(set(self.client._parts.state.pins), {*peer.path, self.end.uuid})  # type: ignore[union-attr]
 
 
 class RefusalTests(CircuitCase):
@@ -133,24 +144,19 @@ class RefusalTests(CircuitCase):
         self.connect(via=via)
 
 
-class CarryingTests(CircuitCase):
+class CarryingTests(AskingCase):
     """What a relay holds for a link, and until when."""
 
     def setUp(self) -> None:
         super().setUp()
-        self.gate = self.gates[0]
-        self.connect(via=self.gate.uuid)
-        assert self.gate._parts is not None
-        self.relays = self.gate._parts.relays
-        contacts = self.client._parts.desk.contacts  # type: ignore[union-attr]
-        self.entry = next(one for one in contacts if one.session.role == 2)
         self.end._parts.relays.arrived = lambda *_: None  # type: ignore[union-attr]  # nobody speaks on further links
 
-    def ask(self, *endpoints: LinkEndpoint, uuid: Any = None) -> tuple[Link, list[int]]:
+    def ask(self, *endpoints: LinkEndpoint, uuid: Any = None) -> tuple[Link, list[int]]:  # type: ignore[override]
+        """A link on which nobody says anything, and the codes of its answers."""
         link = self.entry.session.all_links.ask(LinkTarget(uuid or self.end.uuid, endpoints))
         codes: list[int] = []
         link.on_answer = lambda code, _: codes.append(code)
-        self.entry.protocol.wake()  # type: ignore[union-attr]
+        self.entry.protocol.wake()
         return link, codes
 
     def test_an_idle_link_ends(self) -> None:
@@ -171,7 +177,7 @@ class CarryingTests(CircuitCase):
         carried.onward.send_limit = 0  # type: ignore[union-attr]
         carried.asked.receive(memoryview(bytes(2000)))
         link.close()
-        self.entry.protocol.wake()  # type: ignore[union-attr]
+        self.entry.protocol.wake()
         self.pass_time(1)
         self.assertEqual((codes, carried.asked.closed, self.relays.quota.carried), ([1], True, 2))
         self.pass_time(76)
@@ -205,7 +211,7 @@ class CarryingTests(CircuitCase):
             link, codes = self.ask(LinkEndpoint(host, 9999), uuid=self.gates[3].uuid)
             self.pass_time(5)
             link.close()
-            self.entry.protocol.wake()  # type: ignore[union-attr]
+            self.entry.protocol.wake()
             self.pass_time(0.1)
             self.assertEqual((codes, self.relays.quota.carried), ([], 1))
             self.assertEqual(len(self.clock.getDelayedCalls()), before)
@@ -224,7 +230,7 @@ class CarryingTests(CircuitCase):
         self.pass_time(1)
         for link in links:
             link.close()
-        self.entry.protocol.wake()  # type: ignore[union-attr]
+        self.entry.protocol.wake()
         self.pass_time(1)
         self.assertEqual(len(waiting), LOOK_UPS_MAX)
         for one in waiting:
