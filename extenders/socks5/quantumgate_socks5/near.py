@@ -104,6 +104,7 @@ class Near(Factory):
 
     def left(self, peer: api.IPeer) -> None:
         """Its streams were told already."""
+        self._paths.left(peer)
         self.exits.left(peer)
         lines = self._lines.pop(peer, None)
         if lines is not None:
@@ -131,6 +132,8 @@ class Near(Factory):
             "lines_idle": sum(lines.idle_count for lines in self._lines.values()),
             "lines_opened": sum(lines.opened for lines in self._lines.values()),
             "waiting": sum(lines.waiting_count for lines in self._lines.values()),
+            "waiting_for_exit": len(self.exits.waiting),
+            "circuits": len(self._paths),
             "exits": self.exits.status(),
         }
 

@@ -10,8 +10,12 @@ from typing import Any
 from uuid import UUID
 
 from twisted.internet.defer import Deferred, succeed
+from twisted.python.failure import Failure
 
 from quantumgate.extender import api
+
+HOPELESS = frozenset({"bad-address", "bad-path", "no-address", "no-path", "self", "stopped"})
+"""Reasons of a failed dial that trying again does not change."""
 
 CIRCUITS = 16
 """How many keys have a path of their own at once; the one that was not used for longest gives way."""
@@ -42,12 +46,24 @@ class Paths:
             del self._circuits[next(iter(self._circuits))]
         return _branch(known)
 
+    def left(self, peer: api.IPeer) -> None:
+        """Its session is over: nothing of it is kept."""
+        for place in [place for place, known in self._circuits.items() if known.called and known.result is peer]:
+            del self._circuits[place]
+
+    def __len__(self) -> int:
+        return len(self._circuits)
 
     def _shared(self, peer: api.IPeer) -> bool:
         """Whether this session is for every key: no relays, or none that were our choice."""
         if self._hops is not None or self._via is not None:
             return not self._hops and self._via is None
         return not (peer.relayed and peer.direction == "outbound")
+
+
+def is_hopeless(failure: Failure) -> bool:
+    """Whether a dial failed for a reason that stays."""
+    return getattr(failure.value, "reason", "") in HOPELESS
 
 
 def _lives(circuit: Deferred[api.IPeer], host: Any) -> bool:

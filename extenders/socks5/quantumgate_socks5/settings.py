@@ -70,7 +70,9 @@ class Settings(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     ``listen`` is one endpoint string or several, "" for none. ``users`` are names and passwords; without one only
     loopback and unix sockets are listened on. ``exits`` are the UUIDs or qg addresses of the peers that may be chosen,
     empty = every admitted peer that offers itself; those with an address are dialled until ``exits_warm`` are there.
-    ``hops`` relays lead to them, None = as many as the node's ``privacy.hops`` says; ``via`` names them instead.
+    ``calls_waiting`` calls wait for an exit that is on its way; one that left, and that the node has to connect, is so
+    for ``exit_return_seconds``. ``hops`` relays lead to them, None = as many as the node's ``privacy.hops`` says;
+    ``via`` names them instead.
     """
 
     listen: str | tuple[str, ...] = LOOPBACK
@@ -87,6 +89,8 @@ class Settings(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     bind_seconds: Seconds = 120
     retry_min_seconds: Seconds = 1
     retry_max_seconds: Seconds = 300
+    calls_waiting: Connections = 1024
+    exit_return_seconds: Seconds = 30
     lines_per_exit: Connections = 384
     lines_idle: Annotated[int, _count(0, 65_535)] = 256
     line_idle_seconds: Seconds = 60

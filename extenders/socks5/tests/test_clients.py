@@ -343,8 +343,8 @@ class ConnectionTests(LoopbackCase):
         self.assertLess(self.near.status()["proxy"]["lines_opened"], 20)
 
     async def test_exit_leaves(self) -> None:
-        """In the middle: a reset, at once. Afterwards: no exit."""
-        await self.start()
+        """In the middle: a reset, at once. Afterwards: no exit, when it had the time to come back."""
+        await self.start(near={"exit_return_seconds": 0.2})
         port = self.listen(Targets())
         caller = await self.thread(Caller, self.port)
         self.assertEqual((await self.thread(caller.asks, 1, "127.0.0.1", port))[0], 0)
