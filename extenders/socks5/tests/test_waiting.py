@@ -169,6 +169,17 @@ class OtherExitTests(LossCase):
         self.grants(near.line(other))
         self.assertEqual(bytes(program.data), GRANTED)
 
+    def test_three_of_four(self) -> None:
+        """A fourth is not asked."""
+        near = self.stage("one", "two", "three", "four")
+        program = self.asked(near)
+        for _ in range(3):
+            (line,) = [line for guest in near.exits.values() for line in guest.lines if line.lost is None]
+            line.transport.abortConnection()
+            near.nodes.advance(0.1)
+        self.assertEqual(bytes(program.data), failure(1))
+        self.assertEqual(sum(len(guest.lines) for guest in near.exits.values()), 3)
+
     def test_one_that_refused(self) -> None:
         """That says no, and the other one is gone: waits for the other one, and is not heard a second time."""
         near = self.stage("one", "two", exit_return_seconds=5)
@@ -229,6 +240,20 @@ class CircuitTests(NearCase):
         """No path at all: told at once."""
         self.ways = [lambda _: fail(ConnectFailed("no-path", "no gateway is known"))]
         self.assertEqual(bytes(self.asked().data), failure(3))
+
+
+class PathsTests(SynchronousTestCase):
+    """What is kept of a circuit."""
+
+    def test_nothing_of_a_lost_one(self) -> None:
+        host = Host()
+        paths, circuits = Paths(host, 3, ""), [Peer(1), Peer(1), Peer(2)]
+        host.answer = lambda: succeed(circuits[len(host.dials) - 1])
+        for number, peer in enumerate(circuits):
+            self.successResultOf(paths.reach(peer, b"%d" % number))  # type: ignore[arg-type]
+        paths.left(circuits[0])  # type: ignore[arg-type]
+        self.assertEqual(list(paths._circuits), [(b"1", uuid(1)), (b"2", uuid(2))])
+        self.assertEqual(len(paths), 2)
 
 
 class ComingTests(SynchronousTestCase):
