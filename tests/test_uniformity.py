@@ -55,10 +55,12 @@ class BlockingRuleTests(unittest.SynchronousTestCase):
             self.assertFalse(exempt_from_blocking(payload))
 
 
-def packet(port: int, to: int, number: int, flags: int, data: bytes = b"") -> bytes:
+def packet(
+    port: int, to: int, number: int, flags: int, data: bytes = b"", hosts: bytes = b"\x7f\0\0\1\x7f\0\0\1"
+) -> bytes:
     """An Ethernet frame with IPv4 and TCP, as far as the reader looks, behind its head in a capture file."""
     tcp = struct.pack(">HHIIBBHHH", port, to, number, 0, 5 << 4, flags, 0, 0, 0) + data
-    ip = struct.pack(">BBHHHBBH4s4s", 0x45, 0, 20 + len(tcp), 0, 0, 64, 6, 0, b"\x7f\0\0\1", b"\x7f\0\0\1") + tcp
+    ip = struct.pack(">BBHHHBBH4s4s", 0x45, 0, 20 + len(tcp), 0, 0, 64, 6, 0, hosts[:4], hosts[4:]) + tcp
     whole = bytes(12) + b"\x08\x00" + ip
     return struct.pack("<IIII", 0, 0, len(whole), len(whole)) + whole
 
@@ -81,6 +83,15 @@ class WiretapTests(unittest.SynchronousTestCase):
         self.assertEqual((first.port, bytes(first.dialler.data), first.dialler.first_bytes), (5, b"onetwo", 3))
         self.assertEqual((bytes(first.listener.data), first.listener.first_bytes), (b"back", 4))
         self.assertEqual(bytes(second.dialler.data), b"again")
+
+    def test_two_diallers_with_one_port(self) -> None:
+        one, other = b"\1\1\1\1\3\3\3\3", b"\2\2\2\2\3\3\3\3"
+        path = self.capture(
+            packet(5, 9, 100, 2, hosts=one), packet(5, 9, 200, 2, hosts=other), packet(5, 9, 201, 16, b"b", other),
+            packet(5, 9, 101, 16, b"a", one),
+        )  # fmt: skip
+        seen = [(flow.hosts, bytes(flow.dialler.data)) for flow in wiretap.flows(path, 9, 100)]
+        self.assertEqual(seen, [(("1.1.1.1", "3.3.3.3"), b"a"), (("2.2.2.2", "3.3.3.3"), b"b")])
 
     def test_a_gap_is_an_error_where_the_bytes_are_wanted(self) -> None:
         path = self.capture(packet(5, 9, 100, 2), packet(5, 9, 101, 16, b"one"), packet(5, 9, 105, 16, b"two"))

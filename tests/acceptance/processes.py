@@ -17,7 +17,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, ClassVar, Self, TypeVar
 
 from tests.acceptance.report import ROOT
 
@@ -84,7 +84,15 @@ class QgateFailed(Exception):
 
 
 class TwistdNode:
-    """``twistd -n qgnode`` with a data directory and a configuration of its own."""
+    """``twistd -n qgnode`` with a data directory and a configuration of its own.
+
+    Of a kind of node that runs elsewhere: ``before`` stands in front of its command, ``program`` is run in place of
+    twistd, ``host`` is where it is dialled.
+    """
+
+    before: tuple[str, ...] = ()
+    program: ClassVar[tuple[str, ...]] = ("-c", "from twisted.scripts.twistd import run; run()")
+    host = "127.0.0.1"
 
     def __init__(self, place: Path, name: str, configuration: str, kind: str = "", **environment: str) -> None:
         self.data, self.log, self.config = place / name, place / f"{name}.log", place / f"{name}.toml"
@@ -93,12 +101,12 @@ class TwistdNode:
         self.process: subprocess.Popen[bytes] | None = None
         self.kind = kind
 
-    def __enter__(self) -> TwistdNode:
+    def __enter__(self) -> Self:
         if self.kind:
             self.qgate("init", "--kind", self.kind)
-        words = ["-c", "from twisted.scripts.twistd import run; run()", "-n", "--pidfile=", "qgnode"]
-        words += ["--config", str(self.config), "--data", str(self.data)]
-        self.process = start([sys.executable, *words], self.log, **self.environment)
+        words = ["-n", "--pidfile=", "qgnode", "--config", str(self.config), "--data", str(self.data)]
+        command = [*self.before, sys.executable, *self.program, *words]
+        self.process = start(command, self.log, **self.environment)
         until(f"{self.log.name}: ready", self._answers, 30)
         return self
 
@@ -138,7 +146,7 @@ class TwistdNode:
         return next(int(word) for word in first.replace(":", " ").split() if word.isdigit() and int(word) > 255)
 
     def address(self, port: int | None = None) -> str:
-        return f"qg://{self.status()['uuid']}@127.0.0.1:{port or self.port()}"
+        return f"qg://{self.status()['uuid']}@{self.host}:{port or self.port()}"
 
     def said(self) -> str:
         return self.log.read_text(encoding="utf-8", errors="replace")

@@ -62,7 +62,7 @@ def dial_and_capture(path: Path) -> int:
     with PartyProcess(place, "b", configuration(True), "answer") as answering:
         address = answering.address
         port = int(address.rsplit(":", 1)[1])
-        tap = Wiretap(path, port)
+        tap = Wiretap(path, f"tcp port {port}")
         try:
             driver = ("a", configuration(False), "redial", address, str(DIALS))
             with PartyProcess(place, *driver) as driving:

@@ -70,11 +70,13 @@ def offers(log: Path) -> int:
     return log.read_text(encoding="utf-8").count("service web is offered by the node")
 
 
-def forward(place: Path, node: TwistdNode, address: str, stack: ExitStack) -> tuple[str, Path, int]:
+def forward(
+    place: Path, node: TwistdNode, address: str, stack: ExitStack, hops: int = HOPS
+) -> tuple[str, Path, int]:
     """Where curl finds the service, what the command says, and its pid."""
     log = place / f"forward-{node.data.name}.log"
     words = ["-m", "quantumgate.cli.main", "--data", str(node.data), "forward", "0", f"{address}:web"]
-    child = start([sys.executable, *words, "--hops", str(HOPS)], log)
+    child = start([sys.executable, *words, "--hops", str(hops)], log)
     stack.callback(end, child)
     until("forward listens", lambda: "leads to service" in log.read_text(encoding="utf-8"))
     return "http://" + log.read_text(encoding="utf-8").split()[0], log, child.pid

@@ -1,8 +1,8 @@
-"""What went over loopback, as dumpcap saw it: the bytes of each TCP connection's two directions, in order.
+"""What went over an interface, as dumpcap saw it: the bytes of each TCP connection's two directions, in order.
 
 ``with_random_payload`` is the control: the same packets with payloads of the system's random bytes.
 
-Reads the classic pcap format of an Ethernet-like interface with IPv4, which is what dumpcap -P writes for ``lo``; a
+Reads the classic pcap format of an Ethernet-like interface with IPv4, which is what dumpcap -P writes; a
 file with gaps or anything else in it is refused, not guessed at. Not for: judging the bytes (``uniformity.py``).
 """
 
@@ -14,6 +14,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from ipaddress import IPv4Address
 from pathlib import Path
 
 ETHERNET = 1
@@ -23,16 +24,19 @@ _SYN, _ACK = 0x02, 0x10
 
 
 class Wiretap:
-    """dumpcap on ``lo`` for one TCP port, into ``path``. ``close`` waits until it has written all it saw."""
+    """dumpcap on one interface, into ``path``. ``close`` waits until it has written all it saw.
 
-    def __init__(self, path: Path, port: int) -> None:
-        words = ["dumpcap", "-i", "lo", "-P", "-q", "-B", "64", "-f", f"tcp port {port}", "-w", str(path)]
+    ``wanted`` is a filter, as tcpdump has them; ``before`` stands in front of the command.
+    """
+
+    def __init__(self, path: Path, wanted: str, interface: str = "lo", before: tuple[str, ...] = ()) -> None:
+        words = [*before, "dumpcap", "-i", interface, "-P", "-q", "-B", "64", "-f", wanted, "-w", str(path)]
         self.process = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
         self.path, self.said = path, ""
         end = time.monotonic() + 10
         while not path.exists() or path.stat().st_size < _FILE.size:
             if self.process.poll() is not None or time.monotonic() > end:
-                raise RuntimeError(f"dumpcap does not capture on lo: {self.close()}")
+                raise RuntimeError(f"dumpcap does not capture on {interface}: {self.close()}")
             time.sleep(0.05)
 
     def close(self) -> str:
@@ -67,9 +71,10 @@ class Direction:
 
 @dataclass
 class Flow:
-    """One connection; ``port`` is the dialler's, which the system may use again."""
+    """One connection; ``port`` is the dialler's, which the system may use again, ``hosts`` dialler's and listener's."""
 
     port: int = 0
+    hosts: tuple[str, str] = ("", "")
     dialler: Direction = field(default_factory=Direction)
     listener: Direction = field(default_factory=Direction)
 
@@ -84,24 +89,25 @@ class Broken(Exception):
 def flows(path: Path, port: int, keep_bytes: int) -> list[Flow]:
     """The connections to ``port`` in the file, each with the first ``keep_bytes`` of its directions. Raises Broken."""
     every: list[Flow] = []
-    open_now: dict[int, Flow] = {}
+    open_now: dict[tuple[int, tuple[str, str]], Flow] = {}
     for segment in _segments(path):
         outward = segment.to == port
+        key = (segment.port, segment.hosts) if outward else (segment.to, segment.hosts[::-1])
         if segment.flags & _SYN:
             if outward and not segment.flags & _ACK:
-                every.append(Flow(segment.port))
-                open_now[segment.port] = every[-1]
-            direction = open_now[segment.port if outward else segment.to].direction(outward)
-            direction.next = segment.number + 1 & 0xFFFFFFFF
+                every.append(Flow(*key))
+                open_now[key] = every[-1]
+            open_now[key].direction(outward).next = segment.number + 1 & 0xFFFFFFFF
         elif segment.data:
-            open_now[segment.port if outward else segment.to].direction(outward).add(segment, keep_bytes)
+            open_now[key].direction(outward).add(segment, keep_bytes)
     return every
 
 
 @dataclass(frozen=True)
 class Segment:
-    """TCP from ``port`` to ``to``; ``number`` is the sequence number."""
+    """TCP from ``port`` to ``to``; ``number`` is the sequence number, ``hosts`` the two addresses."""
 
+    hosts: tuple[str, str]
     port: int
     to: int
     number: int
@@ -140,4 +146,5 @@ def _segment(packet: bytes) -> Segment:
     start = 14 + (packet[14] & 15) * 4
     port, to, number = struct.unpack_from(">HHI", packet, start)
     data = packet[start + (packet[start + 12] >> 4) * 4 : 14 + total if total else len(packet)]
-    return Segment(port, to, number, packet[start + 13], data)
+    hosts = str(IPv4Address(packet[26:30])), str(IPv4Address(packet[30:34]))
+    return Segment(hosts, port, to, number, packet[start + 13], data)
