@@ -40,6 +40,7 @@ from quantumgate.node.desk import FrontDesk
 from quantumgate.node.dialling import Dialling, parse_target
 from quantumgate.node.keeper import Keeper
 from quantumgate.node.pins import Pins
+from quantumgate.node.record_checks import RecordChecks
 from quantumgate.node.relays import Relays
 from quantumgate.node.reservations import Anchorage
 from quantumgate.node.state import State
@@ -166,6 +167,7 @@ def assemble(plan: Plan, directory: DataDirectory, world: World, landlord: Any) 
     )
     keeper = Keeper(world, limits, circuits.reach)
     desk.guests, desk.keeper, desk.relays, desk.our_extenders = host, keeper, relays, host.uuids
+    relays.record_checks = RecordChecks(world, limits, handshakes.network_id)
     desk.anchorage = relays.anchorage = Anchorage(identity, world, limits, lambda: relays.enabled, relays.terms)
     desk.anchors = Anchors(own, world, plan.anchors, key_of(state, world.random) if plan.anchors else b"")
     desk.announced = announced = AnnouncedGateways(access.names)

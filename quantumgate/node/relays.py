@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
 
-from twisted.internet.defer import Deferred, fail, succeed
+from twisted.internet.defer import CancelledError, Deferred, fail, succeed
+from twisted.internet.defer import TimeoutError as DeferredTimeout
 from twisted.python.failure import Failure
 
 from quantumgate import logs
@@ -26,6 +27,7 @@ from quantumgate.net.prefix import LOCAL
 from quantumgate.node.connections import Connections
 from quantumgate.node.contact import Contact, Desk
 from quantumgate.node.dialling import Target, ways_to
+from quantumgate.node.record_checks import RecordChecks, RecordRefused
 from quantumgate.node.reservations import Anchorage
 from quantumgate.node.world import World
 from quantumgate.wire.codes import LinkCode
@@ -89,7 +91,8 @@ class Relays:
     """One node's. ``own_addresses()`` lead back to us; ``dial(target, keep=, role=)`` makes sessions."""
 
     anchorage: Anchorage
-    """Set by whoever assembles the node."""
+    record_checks: RecordChecks
+    """Both are set by whoever assembles the node."""
 
     def __init__(
         self,
@@ -143,7 +146,7 @@ class Relays:
         self.carried.add(carried)
         link.on_closed = lambda _: self._half_ended(carried)
         self._round_later()
-        way = carried.way = self._carrier(target, prefix, exempt)
+        way = carried.way = self._carrier(target, contact)
         way.addTimeout(carried.fail_at - now, self._world.clock)
         way.addCallbacks(self._carry, self._unreachable, callbackArgs=(carried,), errbackArgs=(carried,))
 
@@ -196,8 +199,10 @@ class Relays:
         if link.closed:
             return
         error = failure.value
+        if not isinstance(error, QuantumGateError | CancelledError | DeferredTimeout):
+            _log.failure("a link came to nothing by a mistake of ours", failure=failure)
         self.refused[error.reason if isinstance(error, ConnectFailed) else "unreachable"] += 1
-        if isinstance(error, NowhereError):
+        if isinstance(error, NowhereError | RecordRefused):
             link.answer(LinkCode.POLICY)
             return
         wait = max(0.0, carried.fail_at - self._world.now())
@@ -239,7 +244,7 @@ class Relays:
 
     # -- carriers ------------------------------------------------------------------------------------------------
 
-    def _carrier(self, target: LinkTarget, prefix: str, exempt: bool) -> Deferred[Contact]:
+    def _carrier(self, target: LinkTarget, client: Contact) -> Deferred[Contact]:
         """A session with the target that brings links: a standing one with room, or a new one."""
         if target.proof:
             return self._reserved(target)
@@ -249,15 +254,25 @@ class Relays:
             return succeed(min(standing, key=lambda one: len(one.session.all_links.by_id)))
         if len(self._carriers.get(target.uuid, ())) >= self._limits.carriers_per_pair:
             return fail(ConnectFailed("limit", "every carrier to this relay is full"))
+        prefix, exempt = self._client_of(client)
         if not exempt and not self.quota.new_address(prefix, self._world.now()):
             return fail(ConnectFailed("limit", "too many new addresses"))
-        names = [one for one in target.endpoints if one.is_name]
+        if not target.record:
+            return self._carrier_at(target.uuid, target.endpoints)
+        named = self.record_checks.endpoints(target, client)
+        dialled: Deferred[Contact] = named.addCallback(partial(self._carrier_at, target.uuid, signed=True))
+        return dialled
+
+    def _carrier_at(
+        self, uuid: PeerUUID, endpoints: tuple[LinkEndpoint, ...], *, signed: bool = False
+    ) -> Deferred[Contact]:
+        """A new session; ``signed`` = the peer itself names these places, ports below 1024 among them."""
+        names = [one for one in endpoints if one.is_name]
         if not names:
-            return self._dial_carrier(target.uuid, target.endpoints)
-        found = self._looked_up(names)
-        plain = tuple(one for one in target.endpoints if not one.is_name)
-        dialled: Deferred[Contact] = found.addCallback(
-            lambda more: self._dial_carrier(target.uuid, (*plain, *more))
+            return self._dial_carrier(uuid, endpoints, signed)
+        plain = tuple(one for one in endpoints if not one.is_name)
+        dialled: Deferred[Contact] = self._looked_up(names).addCallback(
+            lambda found: self._dial_carrier(uuid, (*plain, *found), signed)
         )
         return dialled
 
@@ -281,11 +296,11 @@ class Relays:
             return fail(ConnectFailed("unreachable", "no reservation, or not for this client"))
         return succeed(contact)
 
-    def _dial_carrier(self, uuid: PeerUUID, endpoints: tuple[LinkEndpoint, ...]) -> Deferred[Contact]:
-        own = frozenset(self._own_addresses())
-        allowed = [
-            one for one in endpoints if may_lead_to(one.host, one.port, allow_private=self._allow_private, own=own)
-        ]
+    def _dial_carrier(self, uuid: PeerUUID, endpoints: tuple[LinkEndpoint, ...], signed: bool) -> Deferred[Contact]:
+        may_lead = partial(
+            may_lead_to, allow_private=self._allow_private, own=frozenset(self._own_addresses()), signed=signed
+        )
+        allowed = [one for one in endpoints if may_lead(one.host, one.port)]
         if not allowed:
             return fail(NowhereError())
         ways = ways_to(self._world, tuple((one.host, one.port) for one in allowed))

@@ -141,6 +141,7 @@ class Limits:
     links_prefix_rate: tuple[float, float] = (8 / 60, 8)
     links_carrier_rate: tuple[float, float] = (30, 1024)
     link_new_addresses_rate: tuple[float, float] = (1, 8)
+    link_record_rate: tuple[float, float] = (1, 8)
     link_volume_prefix_bytes: int = 2 * GIB
     carriers_per_pair: int = 4
     half_open_carrier: int = 16

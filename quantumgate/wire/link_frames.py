@@ -13,7 +13,7 @@ from uuid import UUID
 
 from quantumgate.errors import MalformedError
 from quantumgate.ids import PeerUUID
-from quantumgate.wire.limits import LINK_ENDPOINTS_MAX, LINK_NAME_BYTES
+from quantumgate.wire.limits import LINK_ENDPOINTS_MAX, LINK_NAME_BYTES, PEER_RECORD_HYBRID_BYTES
 
 LINK_CREATE = 0x40
 LINK_STATUS = 0x41
@@ -24,7 +24,10 @@ LINK_INCOMING = 0x47
 LINK_TYPES = frozenset({LINK_CREATE, LINK_STATUS, LINK_DATA, LINK_WINDOW, LINK_CLOSE, LINK_INCOMING})
 
 BY_ENDPOINTS = 1
-"""Form of a target: UUID and where to dial it. 2 (a signed record) is reserved."""
+"""Form of a target: UUID and where to dial it."""
+
+BY_RECORD = 2
+"""Form of a target: UUID, and the signed record of that peer, which says where to dial it."""
 
 BY_RESERVATION = 3
 """Form of a target: UUID, and the proof that one may reach it through the node that is asked."""
@@ -69,22 +72,28 @@ class LinkEndpoint:
 
 @dataclass(frozen=True, slots=True)
 class LinkTarget:
-    """The data of LINK_CREATE: whom the link is to reach, and where; or, with a ``proof``, that it has reserved."""
+    """The data of LINK_CREATE: whom the link is to reach, and where; with a ``proof``, that it has reserved.
+
+    ``record`` is a peer's signed record as it travels: neither read nor verified here (``core/peer_records.py``).
+    """
 
     uuid: PeerUUID
     endpoints: tuple[LinkEndpoint, ...] = ()
     proof: bytes = field(default=b"", repr=False)
+    record: bytes = field(default=b"", repr=False)
 
     def encode(self) -> bytes:
-        """Form, UUID, then endpoints or the proof."""
+        """Form, UUID, then endpoints, the record or the proof."""
         if self.proof:
             return bytes((BY_RESERVATION,)) + self.uuid.bytes + self.proof
+        if self.record:
+            return bytes((BY_RECORD,)) + self.uuid.bytes + self.record
         return bytes((BY_ENDPOINTS,)) + self.uuid.bytes + b"".join(one.encode() for one in self.endpoints)
 
     @classmethod
     def decode(cls, data: bytes) -> LinkTarget:
         """Raises MalformedError."""
-        if len(data) < 17 or data[0] not in (BY_ENDPOINTS, BY_RESERVATION):
+        if len(data) < 17 or data[0] not in (BY_ENDPOINTS, BY_RECORD, BY_RESERVATION):
             raise MalformedError(f"LINK_CREATE of {len(data)} bytes, form {data[:1].hex()}")
         uuid = UUID(bytes=data[1:17])
         if uuid.version != PEER_UUID_VERSION:
@@ -93,6 +102,10 @@ class LinkTarget:
             if len(data) != 17 + PROOF_BYTES:
                 raise MalformedError(f"LINK_CREATE with a proof of {len(data) - 17} bytes")
             return cls(PeerUUID(uuid), proof=data[17:])
+        if data[0] == BY_RECORD:
+            if not 17 < len(data) <= 17 + PEER_RECORD_HYBRID_BYTES:
+                raise MalformedError(f"LINK_CREATE with a record of {len(data) - 17} bytes")
+            return cls(PeerUUID(uuid), record=data[17:])
         return cls(PeerUUID(uuid), cls._endpoints(data))
 
     @staticmethod

@@ -41,7 +41,7 @@ ROWS: dict[int, tuple[str, ...]] = {
     18: (f"{SQUEEZED}.Row18Tests",),
     19: (f"{SQUEEZED}.Row19Tests",),
     20: tuple(f"{REKEY}.Row20{part}Tests" for part in ("Asking", "Switch", "Crossing", "HardStop")),
-    21: (f"{RELAYS}.Row21Tests",),
+    21: (f"{RELAYS}.Row21Tests", "test_row_21_records.Row21RecordTests"),
     22: (f"{RELAYS}.Row22Tests", f"{RELAYS}.Row22FramesTests"),
     23: (f"{RELAYS}.Row23Tests",),
     25: tuple(f"{NAMELESS}.Row25{part}Tests" for part in ("Handshake", "Channel", "Clock")),

@@ -22,6 +22,7 @@ from tests.attacks.reactions import SessionReactionTestCase
 from tests.core.handshake.duel import SeededRandom
 from tests.core.relay.tower import CELLS, TARGET, Outlet, Tower, brought
 from tests.core.sessions import Mallory
+from tests.node.asking import SECRET, AskingCase
 from tests.node.circuits import AWAY, GATES, CircuitCase, with_relay
 from tests.node.world import node_settings
 
@@ -30,7 +31,6 @@ INSIDE = (
     "224.0.0.1", "255.255.255.255", "::1", "::", "fe80::1", "fc00::1", "::ffff:127.0.0.1", "::ffff:169.254.169.254",
     "64:ff9b::a9fe:a9fe", "2002:7f00:1::", GATES[0], f"::ffff:{GATES[0]}",
 )  # fmt: skip
-SECRET = b"what the client says to whom it believes to reach"
 
 
 class Service(Protocol):
@@ -50,48 +50,7 @@ class Service(Protocol):
         self.heard.append(data)
 
 
-class RelayAbuseCase(CircuitCase):
-    """A client that asks its first gateway for links by hand."""
-
-    def setUp(self) -> None:
-        super().setUp()
-        self.gate = self.gates[0]
-        self.connect(via=self.gate.uuid)
-        assert self.gate._parts is not None
-        self.relays = self.gate._parts.relays
-        self.dialled: list[tuple[str, int]] = []
-        dial = self.network.dial
-
-        def watched(here: str, there: Any, factory: Any) -> Any:
-            if here == GATES[0]:
-                self.dialled.append((there.host, there.port))
-            return dial(here, there, factory)
-
-        self.network.dial = watched  # type: ignore[method-assign]
-
-    @property
-    def entry(self) -> Any:
-        contacts = self.client._parts.desk.contacts  # type: ignore[union-attr]
-        return next(one for one in contacts if one.session is not None and one.session.role == RELAY_CLIENT)
-
-    def ask(self, *endpoints: tuple[str, int], uuid: Any = None) -> tuple[Outlet, list[float]]:
-        """An outlet that would say the secret as soon as it may, and when it was answered."""
-        target = LinkTarget(uuid or self.gates[4].uuid, tuple(LinkEndpoint(*one) for one in endpoints))
-        entry = self.entry
-        outlet = Outlet(entry.session.all_links.ask(target), SECRET * 100)
-        answered, began = outlet.link.on_answer, self.clock.seconds()
-        times: list[float] = []
-
-        def noted(code: int, terms: Any) -> None:
-            answered(code, terms)
-            times.append(self.clock.seconds() - began)
-
-        outlet.link.on_answer = noted
-        entry.protocol.wake()
-        return outlet, times
-
-
-class Row21Tests(RelayAbuseCase):
+class Row21Tests(AskingCase):
     """What a relay is asked to open, and what it opens."""
 
     def test_addresses_inside(self) -> None:

@@ -9,12 +9,19 @@ from typing import Any
 from uuid import UUID
 
 from quantumgate.core.events import LinkArrived, LinkAsked
+from quantumgate.core.peer_records import judge, sign
+from quantumgate.core.peer_records import network_of as network_id
 from quantumgate.core.relay.link import Link, splice
 from quantumgate.core.relay.path import Gateway, PathWish, choose, network_of
 from quantumgate.core.relay.quota import Quota, may_lead_to
+from quantumgate.crypto.identity import Identity
+from quantumgate.crypto.secret import Secret
+from quantumgate.errors import RemoteProtocolError
 from quantumgate.ids import PeerUUID
 from quantumgate.wire.limits import Limits
 from quantumgate.wire.link_frames import LinkEndpoint, LinkTarget, RelayTerms
+from quantumgate.wire.peer_records import PeerRecord
+from tests.fuzz.peer import NOW_MS
 
 REFUSES, SILENT, KEEPS, PRIVATE = 16, 32, 64, 128
 """Bits of MANNERS: links are refused, not answered at all, what comes on them is not taken, any address will do."""
@@ -22,6 +29,22 @@ OWN = frozenset({"192.0.2.77"})
 MOST = 20
 ENDPOINTS = (LinkEndpoint("192.0.2.1", 4711), LinkEndpoint("2001:db8::1", 80), LinkEndpoint("relay.example", 443))
 CONNECTED = 1
+
+
+NETWORK = network_id(b"QuantumGate")
+AUTHOR = Identity(1, Secret(bytes(range(32))))
+"""Always the same one: its record stands in the corpus."""
+RECORD_TARGET = LinkTarget(AUTHOR.public.uuid, record=sign(AUTHOR, PeerRecord(
+    NETWORK, AUTHOR.public.bundle, NOW_MS, NOW_MS // 1000 + 3600, endpoints=ENDPOINTS)).encode()).encode()
+
+
+def _named_in(target: LinkTarget) -> tuple[LinkEndpoint, ...]:
+    """By a record, where there is one that is good."""
+    try:
+        known = judge(target.record, network=NETWORK, now_ms=NOW_MS)
+    except RemoteProtocolError:
+        return ()
+    return known.record.endpoints if known.identity.uuid == target.uuid else ()
 
 
 class Spring:
@@ -61,13 +84,14 @@ class Links:
 
     def _judge(self, number: int, target: LinkTarget, now: float) -> None:
         """As a relay does: where it leads, how many there are, then an answer."""
-        link, private = self.every[number], bool(self.manners & PRIVATE)
-        hosts = [(one.host, one.port) for one in target.endpoints]
-        self.hosts += [pair for pair in hosts if may_lead_to(*pair, allow_private=private, own=OWN)]
-        code = self.quota.refusal(hosts[0][0], now, exempt=private)
+        link, private, signed = self.every[number], bool(self.manners & PRIVATE), bool(target.record)
+        hosts = [(one.host, one.port) for one in target.endpoints or _named_in(target)]
+        self.hosts += [pair for pair in hosts if may_lead_to(*pair, allow_private=private, own=OWN, signed=signed)]
+        prefix = hosts[0][0] if hosts else ""
+        code = self.quota.refusal(prefix, now, exempt=private)
         if code is None:
-            self.counted[number] = hosts[0][0]
-            self.quota.new_address(hosts[0][0], now)
+            self.counted[number] = prefix
+            self.quota.new_address(prefix, now)
         if not self.manners & SILENT:
             refused = code or (2 if self.manners & REFUSES else 0)
             link.answer(refused or CONNECTED, None if refused else RelayTerms(1000, 1 << 30, 60))

@@ -13,6 +13,7 @@ from quantumgate.ids import PeerUUID
 from quantumgate.wire import frames, link_frames
 from quantumgate.wire.compressed import deflate
 from quantumgate.wire.link_frames import LinkEndpoint, LinkTarget
+from tests.fuzz.linked import RECORD_TARGET
 from tests.fuzz.script import MAX_STEPS, Kind, Option, Script, Step
 
 ODD_NUMBERS = (0, 1, 2, 3, 4, 7, 8, 15, 16, 63, 64, 65, 127, 128, 255, 256, 1000, 4096, 16_348, 16_384, 65_535, 65_536)
@@ -195,7 +196,8 @@ class Mutator:
     def link_data(self, kind: int) -> bytes:
         luck = self.luck
         if kind == link_frames.LINK_CREATE:
-            return LINK_TARGET if luck.random() < 0.7 else self.bytes_changed(LINK_TARGET)
+            target = RECORD_TARGET if luck.random() < 0.2 else LINK_TARGET
+            return target if luck.random() < 0.7 else self.bytes_changed(target)
         if kind == link_frames.LINK_STATUS:
             return link_frames.encode_status(luck.choice((1, 1, 1, 2, 5, 77))) + luck.choice((b"", b"", b"", b"x"))
         if kind == link_frames.LINK_DATA:

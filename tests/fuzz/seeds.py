@@ -20,6 +20,7 @@ from quantumgate.wire.link_frames import (
 from quantumgate.wire.session_tlvs import SessionBlock
 from quantumgate.wire.writer import tlv
 from tests.fuzz.handshake import Act, Setup
+from tests.fuzz.linked import RECORD_TARGET
 from tests.fuzz.mutation import EXTENDERS, LINK_TARGET
 from tests.fuzz.peer import EXTRA
 from tests.fuzz.script import Kind, Script, Step
@@ -286,7 +287,9 @@ def links() -> list[Script]:
         [options(O.CARRIER), *(record(*(link(LINK_INCOMING, n) for n in range(at, at + 400, 2))) for at in (1, 401))],
         [create, Step(Kind.LINK_END, 0, 2), data[0], record(link(LINK_WINDOW, 1, bytes(8)))],
         [create, *([window, pings] * 3)],
-        [record(link(LINK_CREATE, 1, b"\x02" + LINK_TARGET[1:], frames.WHOLE))],
+        *([record(link(LINK_CREATE, 1, target, frames.WHOLE)), *data[:2]] for target in (
+            RECORD_TARGET, RECORD_TARGET[:-1], RECORD_TARGET + bytes(9000), LINK_TARGET[:17] + RECORD_TARGET[17:],
+            b"\x02" + LINK_TARGET[1:], b"\x03" + LINK_TARGET[1:17] + bytes(64), b"\x04" + LINK_TARGET[1:])),
         [create, record(link(LINK_DATA, 1, b""))],
         [record(link(LINK_CREATE, 1, LINK_TARGET[:17], frames.WHOLE))], [record(link(LINK_INCOMING, 3, b"x"))],
         [record(link(LINK_CREATE, 1, LINK_TARGET + LINK_TARGET[17:] * 5, frames.WHOLE))],

@@ -190,6 +190,7 @@ REACHED = {
     "links_prefix_rate": "core.relay.test_quota.QuotaTests.test_links_of_a_prefix",
     "links_carrier_rate": "core.relay.test_links.RulesTests.test_floods",
     "link_new_addresses_rate": "core.relay.test_quota.QuotaTests.test_new_addresses",
+    "link_record_rate": "node.test_record_checks.BudgetTests.test_so_many_for_each_session",
     "link_volume_prefix_bytes": "core.relay.test_quota.QuotaTests.test_volume_of_a_day",
     "carriers_per_pair": "node.test_relays.RefusalTests.test_carriers_to_one_target",
     "half_open_carrier": "node.test_relays.RefusalTests.test_handshakes_over_links",

@@ -10,7 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from quantumgate.errors import MalformedError
 from quantumgate.ids import PeerUUID
-from quantumgate.wire.limits import LINK_ENDPOINTS_MAX, LINK_NAME_BYTES
+from quantumgate.wire.limits import LINK_ENDPOINTS_MAX, LINK_NAME_BYTES, PEER_RECORD_HYBRID_BYTES
 from quantumgate.wire.link_frames import (
     PROOF_BYTES,
     LinkEndpoint,
@@ -54,7 +54,7 @@ class TargetTests(SynchronousTestCase):
         one = LinkTarget(WHO, (V4,)).encode()
         nine = LinkTarget(WHO, (V4,) * LINK_ENDPOINTS_MAX).encode() + V4.encode()
         version4 = one[:7] + b"\x46" + one[8:]
-        for data in (b"", one[:17], b"\x02" + one[1:], b"\x03" + one[1:], nine, version4):
+        for data in (b"", one[:17], b"\x04" + one[1:], b"\x03" + one[1:], nine, version4):
             self.assertRaises(MalformedError, LinkTarget.decode, data)
 
     def test_a_reservation(self) -> None:
@@ -66,6 +66,17 @@ class TargetTests(SynchronousTestCase):
         for data in (whole[:-1], whole + b"p", whole[:17], whole[:7] + b"\x46" + whole[8:]):
             self.assertRaises(MalformedError, LinkTarget.decode, data)
 
+    def test_a_record(self) -> None:
+        """As it comes, unread; no more bytes than the largest record has, and one at least."""
+        for size in (1, PEER_RECORD_HYBRID_BYTES):
+            target = LinkTarget(WHO, record=b"r" * size)
+            whole = target.encode()
+            self.assertEqual(whole, b"\x02" + WHO.bytes + b"r" * size)
+            self.assertEqual(LinkTarget.decode(whole), target)
+            self.assertNotIn("rrr", repr(target))
+        for data in (whole + b"r", whole[:17], whole[:7] + b"\x46" + whole[8:]):
+            self.assertRaises(MalformedError, LinkTarget.decode, data)
+
     def test_names_that_are_none(self) -> None:
         head = LinkTarget(WHO, (V4,)).encode()[:17]
         for name in (b"", b"a b", b"a/b", b"a:b", "ä".encode(), b"\x00", b"[::1]", b"a" * 254):
@@ -74,10 +85,10 @@ class TargetTests(SynchronousTestCase):
         for host in ("", "a b", "[::1]", "a" * 254):
             self.assertRaises(ValueError, LinkEndpoint(host, 1).encode)
 
-    @given(st.binary(max_size=120))
-    def test_anything_is_read_or_malformed(self, data: bytes) -> None:
+    @given(st.sampled_from(b"\x01\x02\x03"), st.binary(max_size=120))
+    def test_anything_is_read_or_malformed(self, form: int, data: bytes) -> None:
         try:
-            target = LinkTarget.decode(b"\x01" + WHO.bytes + data)
+            target = LinkTarget.decode(bytes((form,)) + WHO.bytes + data)
         except MalformedError:
             return
         self.assertEqual(LinkTarget.decode(target.encode()), target)

@@ -32,8 +32,13 @@ def bare_address(host: str) -> IPv4Address | IPv6Address | None:
     return found
 
 
-def may_lead_to(host: str, port: int, *, allow_private: bool, own: frozenset[str] = frozenset()) -> bool:
-    """Whether a relay opens a socket there. IPv6 forms that hide an IPv4 address lead nowhere."""
+def may_lead_to(
+    host: str, port: int, *, allow_private: bool, own: frozenset[str] = frozenset(), signed: bool = False
+) -> bool:
+    """Whether a relay opens a socket there. IPv6 forms that hide an IPv4 address lead nowhere.
+
+    ``signed``: a valid record of the peer that is to be reached names this port.
+    """
     address = bare_address(host)
     if address is None or not 0 < port < 65536 or address.is_multicast or address.is_unspecified:
         return False
@@ -43,7 +48,8 @@ def may_lead_to(host: str, port: int, *, allow_private: bool, own: frozenset[str
         return False
     if allow_private:
         return True
-    return address.is_global and not address.is_reserved and port >= LOWEST_PORT and str(address) not in own
+    outside = address.is_global and not address.is_reserved and str(address) not in own
+    return outside and (signed or port >= LOWEST_PORT)
 
 
 class _Client:

@@ -32,6 +32,14 @@ class AddressTests(SynchronousTestCase):
         found = [may_lead_to("1.1.1.1", port, allow_private=False) for port in (0, 22, 1023, 1024, 65535, 65536)]
         self.assertEqual(found, [False, False, False, True, True, False])
 
+    def test_ports_that_a_record_names(self) -> None:
+        """And nothing else that it names: who wrote it may have put anything there."""
+        found = [may_lead_to("1.1.1.1", port, allow_private=False, signed=True) for port in (0, 22, 443, 65535, 65536)]
+        self.assertEqual(found, [False, True, True, True, False])
+        for host in NEVER:
+            self.assertFalse(may_lead_to(host, 443, allow_private=False, signed=True), host)
+        self.assertFalse(may_lead_to("1.1.1.1", 443, allow_private=False, own=frozenset({"1.1.1.1"}), signed=True))
+
     def test_our_own_addresses(self) -> None:
         own = frozenset({"45.33.32.1"})
         self.assertFalse(may_lead_to("45.33.32.1", 9999, allow_private=False, own=own))
