@@ -8,7 +8,7 @@ before it, up to the peer, with whom the handshake is the ordinary one. Not for:
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -159,8 +159,6 @@ class Circuits:
             return self._via(target)
         if target.anchors:
             return self._to_an_anchor(target)
-        now = self._world.now()
-        bad = frozenset(uuid for uuid, until in self._bad_until.items() if until > now)
         wish = PathWish(
             hops=target.route.hops,
             target=target.uuid,
@@ -169,10 +167,17 @@ class Circuits:
         )
         others = [one for one in self.known() if one.uuid != self._own]
         guards = self._guards()
-        for more in ({"bad": bad, "guards": guards}, {"bad": bad}, {"guards": guards}):
-            with suppress(ConnectFailed):
-                return choose(replace(wish, **more), others, self._world.random)
+        for bad in self._failed_lately():
+            for firsts in (guards, ()):
+                with suppress(ConnectFailed):
+                    return choose(replace(wish, bad=bad, guards=firsts), others, self._world.random)
         return choose(wish, others, self._world.random)
+
+    def _failed_lately(self) -> Iterator[frozenset[PeerUUID]]:
+        """Relays to leave alone: all that failed of late, then ever fewer: who failed last is likeliest away."""
+        now = self._world.now()
+        bad = sorted((uuid for uuid, until in self._bad_until.items() if until > now), key=self._bad_until.__getitem__)
+        return (frozenset(bad[forgiven:]) for forgiven in range(len(bad) + 1))
 
     def _guards(self) -> tuple[PeerUUID, ...]:
         """First hops that are kept for months, among the gateways that were named."""

@@ -58,3 +58,25 @@ class GuardTests(CircuitCase):
         self.connect(1)
         other = next(gate.uuid for gate in self.gates if gate.uuid not in self.guards())
         self.assertEqual(self.connect(via=other).path, [other])
+
+
+class ForgivenessTests(CircuitCase):
+    """Where too few gateways are left that did not fail of late, those that failed longest ago are taken first."""
+
+    def taken(self, failed: list[Any], count: int = 1) -> set[Any]:
+        """The relays of ``count`` circuits of three, while these have failed, the first one first."""
+        circuits = self.client._parts.circuits  # type: ignore[union-attr]
+        circuits._bad_until = {uuid: self.clock.seconds() + 1000 + at for at, uuid in enumerate(failed)}
+        found = set()
+        for _ in range(count):
+            peer = self.connect(3)
+            found |= set(peer.path)
+            self.done(self.client.disconnect(peer), 1)
+            self.pass_time(8)
+        return found
+
+    def test_who_failed_last_is_taken_last(self) -> None:
+        self.connect(1)
+        gates = [gate.uuid for gate in self.gates]
+        for failed in (gates, gates[::-1]):
+            self.assertEqual(self.taken(failed, 4), set(failed[:3]))
