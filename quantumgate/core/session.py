@@ -53,6 +53,7 @@ from quantumgate.wire.limits import (
 from quantumgate.wire.session_tlvs import CELLS, VERSION_NUMBER, SessionBlock
 
 RATE_WINDOW_SECONDS = 0.1
+DAMAGED = "damaged"
 IDS_USED_UP = "the channel ids of this session are used up: the next session has new ones"
 _ZEROS = bytes(64 * 1024)
 Signer = Callable[[str, bytes], bytes]
@@ -83,6 +84,7 @@ class Session:
         "cells",
         "channels",
         "compressing",
+        "damaged",
         "events",
         "exporter",
         "hands",
@@ -146,7 +148,7 @@ class Session:
         self.now = self.last_received_at = self.last_data_at = now
         self.bytes_sent = self.bytes_received = self.queued_bytes = 0
         self.rtt_seconds: float | None = None
-        self.phase, self.path_lost = Phase.OPENING, False
+        self.phase, self.path_lost, self.damaged = Phase.OPENING, False, False
         self.over = False
         """Nothing is delivered any more. Kept beside ``phase``: it is asked at every record."""
         self._phase_until: float | None = now + self.limits.session_seconds if self.initiator else None
@@ -485,7 +487,7 @@ class Session:
 
     def lost(self, text: str, reason: str = "lost") -> None:
         """The path is gone: nothing can be said any more."""
-        self.path_lost = True
+        self.path_lost, self.damaged = True, self.damaged or reason == DAMAGED
         if self.phase is not Phase.OVER:
             self._change(Change.LOST)
             self._end_channels(text, None)
@@ -500,7 +502,7 @@ class Session:
             code = CloseCode.FLOOD if isinstance(error, FloodError) else CloseCode.VIOLATION
             self._send_close(code, str(error), now)
             return False
-        self.lost(str(error), "damaged")
+        self.lost(str(error), DAMAGED)
         return True
 
     def _end_channels(self, text: str, code: int | None) -> None:

@@ -25,6 +25,7 @@ from quantumgate.core.relay.link import Link
 from quantumgate.core.relay.links import PEER, RELAY_CLIENT
 from quantumgate.core.relay.path import Gateway, PathWish, choose, network_of
 from quantumgate.core.relay.reservations import proof
+from quantumgate.core.session import DAMAGED
 from quantumgate.errors import ConnectFailed, QuantumGateError
 from quantumgate.ids import PeerUUID
 from quantumgate.node.connections import Connections
@@ -73,7 +74,8 @@ class Circuit:
         return self.layers[-1]
 
     def culprit(self) -> Gateway | None:
-        """The nearest relay whose session is over; None where all of them stand. Innermost sessions end first."""
+        """The nearest relay whose session is over, or that carried one in which a record was damaged; None where all of
+        them stand. Innermost sessions end first."""
         return _first_lost(self.path, self.layers)
 
     def explain(self, event: Closed) -> Closed:
@@ -82,6 +84,8 @@ class Circuit:
         if culprit is None:
             return event
         place = f"relay {self.path.index(culprit) + 1} of {len(self.path)}"
+        if any(layer.damaged for layer in self.layers[1:]):
+            return replace(event, reason=DAMAGED, text=f"{place} altered what it carries: {culprit.uuid}")
         return replace(event, reason="relay-lost", text=f"{place} was lost: {culprit.uuid}")
 
 
@@ -349,7 +353,11 @@ class Circuits:
 
 
 def _first_lost(path: Sequence[Gateway], layers: Sequence[Contact]) -> Gateway | None:
-    return next((relay for relay, layer in zip(path, layers, strict=False) if not layer.stands), None)
+    """Whose fault the end of the outermost layer is that is over: of a damaged one, theirs who carried it."""
+    over = next((at for at, layer in enumerate(layers) if not layer.stands), len(path))
+    if over and over < len(layers) and layers[over].damaged:
+        over -= 1
+    return path[over] if over < len(path) else None
 
 
 def _bind(layers: list[Contact]) -> None:

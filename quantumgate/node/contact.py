@@ -148,6 +148,11 @@ class Contact:
         """Whether there is a session that goes on. It is over a moment before this contact knows."""
         return not self.over and self.session is not None and self.session.ready and not self.session.closing
 
+    @property
+    def damaged(self) -> bool:
+        """Whether a record came that was not as its sender sealed it."""
+        return self.session is not None and bool(self.session.damaged)
+
     def has_room_for_a_link(self, most: int) -> bool:
         """Whether a link can be made in it, of ``most``."""
         return self.stands and (self.session.links is None or len(self.session.links.by_id) < most)

@@ -18,6 +18,7 @@ from quantumgate import logs
 from quantumgate.core.events import Closed, SecurityNotice
 from quantumgate.core.relay.link import Link
 from quantumgate.core.requests import PeerCheck, Verdict
+from quantumgate.core.session import DAMAGED
 from quantumgate.crypto.identity import PeerIdentity
 from quantumgate.errors import ConnectFailed
 from quantumgate.ids import PeerUUID
@@ -304,7 +305,10 @@ class FrontDesk:
             if contact.outbound and not event.clean and contact.peer.uuid is not None and contact.path is None:
                 self._remember_lost(contact.peer.uuid, contact.session.sid)
             self.table.gone(contact, event.reason)
-        if event.by == "handshake" or event.reason == "damaged":
+        if event.reason == DAMAGED and self._occasionally.allows((DAMAGED, contact.where)):
+            _log.warn("what came from {where} was altered on the way: the session is over",
+                      where=logs.place(contact.where))
+        if event.by == "handshake" or event.reason == DAMAGED:
             self._linger(contact)
         uuid = contact.the_peer.uuid if contact.the_peer is not None else None
         if contact.role == ROLE_PEER:

@@ -171,6 +171,43 @@ class LossTests(CircuitCase):
         self.assertEqual(len(self.guest.left), 1)
 
 
+class TamperTests(CircuitCase):
+    def flip(self, gate: Any, way: int) -> None:
+        """The next piece that this gateway carries is altered, 0 = away from the client, 1 = towards it."""
+        (carried,) = gate._parts.relays.carried
+        pipe = carried.pipes[way]
+        arrived = pipe._arrived
+        pipe._from.hear(lambda data: arrived(memoryview(bytes(data[:50]) + bytes((data[50] ^ 1,)) + data[51:])))
+
+    def test_a_relay_that_alters_what_comes_back_is_the_one_that_is_left_alone(self) -> None:
+        """Found with a hostile gateway: the honest one behind it was blamed, and avoided for five minutes."""
+        for position in range(3):
+            path = self.connect(3, keep=True).path
+            self.flip(self.gate_of(path[position]), 1)
+            self.guest.host.send(self.client.peers[0], b"its echo is never read")
+            self.pass_time(0.3)
+            self.assertEqual((self.guest.left[-1], self.guest.got), ("damaged", []))
+            (report,) = self.client.status().connecting
+            self.assertEqual(report.reason, "the session ended: "
+                             f"relay {position + 1} of 3 altered what it carries: {path[position]}")
+            blamed = [one.uuid for one in self.client.relays_snapshot().gateways if one.avoided_seconds]
+            self.assertEqual(blamed, [str(path[position])])
+            self.done(self.client.disconnect(self.end.uuid), 2)
+            self.pass_time(400)
+
+
+    def test_whoever_is_next_behind_it_ends_the_circuit_and_says_so(self) -> None:
+        for position in range(3):
+            path = self.connect(3).path
+            self.flip(self.gate_of(path[position]), 0)
+            self.guest.host.send(self.client.peers[0], b"never read")
+            self.pass_time(0.3)
+            self.assertEqual((self.client.peers, self.end.peers, self.end_guest.got), ((), (), []))
+            said = [line for line in self.lines("warn") if "was altered on the way" in line]
+            self.assertEqual(len(said), position + 1)
+            self.pass_time(400)
+
+
 class LostRelayTests(CircuitCase):
     def kill(self, uuid: Any) -> None:
         """As a gateway that is killed: its connections end, and nobody answers any more."""
