@@ -48,6 +48,8 @@ listen = ""
 [extenders.socks5.exit]
 enabled = true
 udp = true
+bind = true
+bind_address = "127.0.0.1"
 peers = ["{near}"]
 allow = ["127.0.0.0/8:*", "[::1]/128:*", "*:80", "*:443"]
 """
@@ -73,6 +75,7 @@ SWITCHED_OFF = (
     ("port rule", "the same switch: links may lead to ports below 1024"),
     ("limits by network", "links_prefix_rate, link_volume_prefix_bytes: never counted for loopback"),
     ("exit policy", "the exit's allow names 127.0.0.0/8 and [::1]: every port of this machine, and the web"),
+    ("UDP and BIND", "the exit's udp and bind: datagrams, and ports of 127.0.0.1 that wait for one caller"),
 )
 
 

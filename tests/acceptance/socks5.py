@@ -15,9 +15,12 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.acceptance.cost import cpu_seconds
+from tests.acceptance.installed import free_port
 from tests.acceptance.processes import MemoryWatch, TwistdNode, end, scratch, start, until
 from tests.acceptance.report import Figure, at_most, exactly, noted
 
@@ -51,14 +54,14 @@ class Place:
 
     def __init__(self, place: Path, stack: ExitStack) -> None:
         self.place = place
-        self.checksums = {"big": _written(place / "big", BIG_BYTES), "small": _written(place / "small", SMALL_BYTES)}
+        self.checksums = {"big": written(place / "big", BIG_BYTES), "small": written(place / "small", SMALL_BYTES)}
         log = place / "server"
         server = start([sys.executable, "-m", "tests.acceptance.fileserver", str(place)], log)
         stack.callback(end, server)
         self.web = int(until("the web server's port", lambda: log.read_text().strip()))
         self.exits = [stack.enter_context(TwistdNode(place, name, EXIT)) for name in ("exit1", "exit2")]
         addresses = str([each.address() for each in self.exits]).replace("'", '"')
-        self.port = _free_port()
+        self.port = free_port()
         text = NEAR.replace("PORT", str(self.port)).replace("EXITS", addresses)
         self.near = stack.enter_context(TwistdNode(place, "near", text))
         until("two exits", lambda: len(self.ready()) == 2)
@@ -91,11 +94,10 @@ def short_connections(here: Place) -> Iterator[Figure]:
     for count, at_once in ((SHORT, SHORT), (MANY, AT_ONCE)):
         name = f"{count:,} fetches of {SMALL_BYTES:,} bytes, {at_once:,} at once"
         for way, port in (("proxy", here.port), ("direct", 0)):
-            seconds, times, failed = asyncio.run(_fetch_all(port, here.web, count, at_once))
-            yield exactly(f"{name}, {way}: failed", 0, failed)
-            middle, late = times[len(times) // 2] * 1000, times[int(len(times) * 0.99)] * 1000
-            words = f"{count / seconds:,.0f} a second, median {middle:.0f} ms, 99 % within {late:.0f} ms"
-            yield noted(f"{name}, {way}", words)
+            web = "127.0.0.1", here.web
+            done = asyncio.run(fetch_all(port, web, "small", SMALL_BYTES, count, at_once))
+            yield exactly(f"{name}, {way}: failed", 0, done.failed)
+            yield noted(f"{name}, {way}", done)
     yield at_most("streams opened for all of these, per exit", 384 * 2, here.figures()["lines_opened"])
 
 
@@ -112,12 +114,12 @@ def large_file(here: Place) -> Iterator[Figure]:
     """Rates side by side, in turns, then once more for the checksum."""
     nodes = [here.near, *here.exits]
     watch = MemoryWatch(*(node.pid for node in nodes))
-    before = sum(_cpu_seconds(node.pid) for node in nodes)
+    before = sum(cpu_seconds(node.pid) for node in nodes)
     for way in ("direct", "proxy"):
         words = here.curl("big", "-o", "/dev/null", "-w", "%{speed_download}", proxied=way == "proxy")
         rates = [float(subprocess.run(words, capture_output=True, check=True).stdout) / 1e6 for _ in range(2)]
         yield noted(f"1 GiB, {way}: MB/s", " and ".join(f"{rate:,.0f}" for rate in rates))
-    cpu = (sum(_cpu_seconds(node.pid) for node in nodes) - before) / 2
+    cpu = (sum(cpu_seconds(node.pid) for node in nodes) - before) / 2
     done = subprocess.run(here.curl("big"), stdout=subprocess.PIPE, check=True)
     yield exactly("1 GiB: same checksum", True, hashlib.sha256(done.stdout).hexdigest() == here.checksums["big"])
     watch.close()
@@ -157,29 +159,22 @@ def exit_killed(here: Place) -> Iterator[Figure]:
     yield at_most("kill -9 of the exit: seconds until the next request is answered", 10.0, time.monotonic() - began)
 
 
-def _written(path: Path, size: int) -> str:
+def written(path: Path, size: int) -> str:
     """Bytes that nothing can compress; their checksum."""
     digest = hashlib.sha256()
     with path.open("wb") as file:
-        for _ in range(0, size, MIB):
-            piece = os.urandom(min(MIB, size))
+        for at in range(0, size, MIB):
+            piece = os.urandom(min(MIB, size - at))
             file.write(piece)
             digest.update(piece)
     return digest.hexdigest()
 
 
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as found:
-        return int(found.getsockname()[1])
-
-
-def _cpu_seconds(pid: int) -> float:
-    words = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def _request(here_port: int) -> bytes:
-    return b"\x05\x01\x00\x01\x7f\0\0\x01" + here_port.to_bytes(2)
+def _request(host: str, port: int) -> bytes:
+    """CONNECT, by name unless the host is all digits."""
+    digits = host.replace(".", "").isdigit()
+    spelled = b"\x01" + socket.inet_aton(host) if digits else bytes((3, len(host))) + host.encode()
+    return b"\x05\x01\x00" + spelled + port.to_bytes(2)
 
 
 def _asks(here: Place) -> socket.socket:
@@ -187,43 +182,62 @@ def _asks(here: Place) -> socket.socket:
     made = socket.create_connection(("127.0.0.1", here.port))
     made.sendall(b"\x05\x01\x00")
     made.recv(2)
-    made.sendall(_request(here.web) + b"GET /big HTTP/1.0\r\n\r\n")
+    made.sendall(_request("127.0.0.1", here.web) + b"GET /big HTTP/1.0\r\n\r\n")
     return made
 
 
-async def _fetch_all(proxy: int, web: int, count: int, at_once: int) -> tuple[float, list[float], int]:
-    """Seconds for all, the time of each that worked, sorted, and how many failed. ``proxy`` 0 = directly."""
-    gate, times, failed = asyncio.Semaphore(at_once), [], 0
+@dataclass
+class Fetches:
+    """How it went: the time of each that worked, sorted. ``started_seconds``: until the last was connected."""
+
+    seconds: float
+    started_seconds: float
+    times: list[float]
+    failed: int
+
+    def __str__(self) -> str:
+        middle, late = (self.times[int(len(self.times) * share)] * 1000 for share in (0.5, 0.99))
+        rate = len(self.times) / self.seconds
+        return f"{rate:,.0f} a second, median {middle:.0f} ms, 99 % within {late:.0f} ms"
+
+
+async def fetch_all(proxy: int, web: tuple[str, int], name: str, size: int, count: int, at_once: int) -> Fetches:
+    """``name`` from a web server, a connection each; one that does not bring ``size`` bytes has failed.
+
+    ``proxy`` 0 = directly.
+    """
+    gate = asyncio.Semaphore(at_once)
+    times: list[float] = []
+    connected: list[float] = []
 
     async def one() -> None:
-        nonlocal failed
         async with gate:
             began = time.perf_counter()
             try:
-                size = await asyncio.wait_for(_fetch(proxy, web), 60)
+                got = await asyncio.wait_for(_fetch(proxy, web, name, connected), 60)
             except (OSError, EOFError, TimeoutError):
-                size = -1
-            if size == SMALL_BYTES:
+                return
+            if got == size:
                 times.append(time.perf_counter() - began)
-            else:
-                failed += 1
 
     began = time.perf_counter()
     await asyncio.gather(*(one() for _ in range(count)))
-    return time.perf_counter() - began, sorted(times) or [0.0], failed
+    seconds = time.perf_counter() - began
+    return Fetches(seconds, max(connected) - began, sorted(times) or [0.0], count - len(times))
 
 
-async def _fetch(proxy: int, web: int) -> int:
-    """The size of the body."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", proxy or web)
+async def _fetch(proxy: int, web: tuple[str, int], name: str, connected: list[float]) -> int:
+    """The size of the body; when it was connected goes into ``connected``."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", proxy or web[1])
+    connected.append(time.perf_counter())
     try:
         if proxy:
             writer.write(b"\x05\x01\x00")
             await reader.readexactly(2)
-            writer.write(_request(web))
+            writer.write(_request(*web))
             if (await reader.readexactly(10))[1]:
                 return -1
-        writer.write(b"GET /small HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+        writer.write(b"GET /%b HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n" % name.encode())
         return len((await reader.read(-1)).partition(b"\r\n\r\n")[2])
     finally:
         writer.close()

@@ -29,14 +29,16 @@ class ConfigurationTests(SynchronousTestCase):
         self.assertEqual((gateway.node.relay, gateway.relay.allow_private, gateway.extenders), (True, True, {}))
         far = tomllib.loads(demo.EXIT.format(near=UUID))
         self.assertEqual(far["extenders"]["socks5"]["exit"]["peers"], far["access"]["allow"])
-        self.assertIn("127.0.0.0/8:*", far["extenders"]["socks5"]["exit"]["allow"])
+        served = far["extenders"]["socks5"]["exit"]
+        self.assertIn("127.0.0.0/8:*", served["allow"])
+        self.assertEqual((served["udp"], served["bind"], served["bind_address"]), (True, True, "127.0.0.1"))
         address = f"qg://{UUID}@127.0.0.1:9000"
         near = loads(demo.NEAR.format(gateways=f'"{address}"', hops=2, port=1080, exit=address), "near")
         self.assertEqual((near.node.listen, near.privacy.hops, near.relay.gateways), ((), 2, (address,)))
 
     def test_everything_that_is_off_has_its_name(self) -> None:
         names = " ".join(name for name, _ in demo.SWITCHED_OFF)
-        for word in ("diversity", "private addresses", "port rule", "limits", "exit policy"):
+        for word in ("diversity", "private addresses", "port rule", "limits", "exit policy", "UDP", "BIND"):
             self.assertIn(word, names)
 
 
