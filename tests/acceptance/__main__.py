@@ -11,7 +11,7 @@ from tests.acceptance.report import Figure, keep
 
 POINTS = ("make_run", "two_nodes", "echo", "uniform", "rekey_soak", "fuzz", "bench", "flake", "wheel", "newcomer")
 POINTS += ("models", "mceliece", "weakenings", "socks5", "web_service", "bench_relays")
-POINTS += ("knowledge",)
+POINTS += ("knowledge", "tamper")
 POINTS += ("tunnel", "tunnel_clients")
 
 

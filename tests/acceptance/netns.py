@@ -14,11 +14,15 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
+from quantumgate.control.client import ControlClient
+from quantumgate.control.paths import find_control
 from tests.acceptance.processes import TwistdNode, end, start, until
 from tests.acceptance.wiretap import Wiretap
 
@@ -145,9 +149,14 @@ class NodeAt(TwistdNode):
         super().__init__(directory, name, head + configuration)
         self.place, self.before, self.host = place, place.before, place.address
 
-    @property
+    @cached_property
     def uuid(self) -> str:
         return str(self.status()["uuid"])
+
+    def ask(self, command: str, **arguments: Any) -> Any:
+        """What ``qgate COMMAND --json`` shows, at once."""
+        with ControlClient(find_control(self.data), COMMAND_SECONDS) as client:
+            return client.call(command, **arguments)
 
 
 def listed(addresses: Sequence[str]) -> str:
@@ -188,31 +197,42 @@ def exposed(directory: Path, node: TwistdNode, echo: EchoServer, stack: ExitStac
 
 
 class Talk:
-    """One connection to where ``qgate forward`` listens: says ``text`` again and again, and hears it come back."""
+    """One connection to where ``qgate forward`` listens: says ``text`` again and again and hears it come back.
+
+    ``error`` is how it ended, ``ended_at`` when; ``wrong`` whether anything else came back.
+    """
 
     def __init__(self, url: str, text: bytes, pause_seconds: float = 0.05) -> None:
         host, _, port = url.removeprefix("http://").partition(":")
-        self.back, self.error, self.ended_at = 0, "", 0.0
+        self.back, self.error, self.ended_at, self.wrong = 0, "", 0.0, False
         self._text, self._pause, self._over = text, pause_seconds, threading.Event()
         self._socket = socket.create_connection((host, int(port)), 60)
-        self._thread = threading.Thread(target=self._talk, daemon=True)
-        self._thread.start()
+        self._socket.settimeout(None)
+        self._threads = [threading.Thread(target=self._until_it_ends, args=(one,), daemon=True)
+                         for one in (self._say, self._hear)]
+        for thread in self._threads:
+            thread.start()
 
-    def _talk(self) -> None:
+    def _until_it_ends(self, work: Callable[[], None]) -> None:
         try:
-            while not self._over.wait(self._pause):
-                self._socket.sendall(self._text)
-                heard = b""
-                while len(heard) < len(self._text):
-                    data = self._socket.recv(65_536)
-                    if not data:
-                        raise OSError("the connection ended")
-                    heard += data
-                if heard != self._text.swapcase():
-                    raise OSError("another text came back")
-                self.back += 1
+            work()
         except OSError as error:
-            self.error, self.ended_at = str(error) or type(error).__name__, time.monotonic()
+            if not self.error:
+                self.error, self.ended_at = str(error) or type(error).__name__, time.monotonic()
+
+    def _say(self) -> None:
+        while not self._over.wait(self._pause):
+            self._socket.sendall(self._text)
+
+    def _hear(self) -> None:
+        heard, answer = b"", self._text.swapcase()
+        while data := self._socket.recv(65_536):
+            heard += data
+            while len(heard) >= len(answer):
+                self.wrong |= not heard.startswith(answer)
+                heard, self.back = heard[len(answer) :], self.back + 1
+            self.wrong |= not answer.startswith(heard)
+        raise ConnectionError("the connection ended")
 
     def heard(self, more: int, seconds: float = 60) -> None:
         """Wait until so many more came back. Raises RuntimeError where the connection is over."""
@@ -224,8 +244,10 @@ class Talk:
     def rest(self) -> None:
         """Say nothing more; the connection stays."""
         self._over.set()
-        self._thread.join(30)
+        self._threads[0].join(30)
 
     def close(self) -> None:
         self.rest()
+        with suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)
         self._socket.close()

@@ -17,7 +17,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, ClassVar, Self, TypeVar
+from typing import Any, Self, TypeVar
 
 from tests.acceptance.report import ROOT
 
@@ -91,7 +91,7 @@ class TwistdNode:
     """
 
     before: tuple[str, ...] = ()
-    program: ClassVar[tuple[str, ...]] = ("-c", "from twisted.scripts.twistd import run; run()")
+    program: tuple[str, ...] = ("-c", "from twisted.scripts.twistd import run; run()")
     host = "127.0.0.1"
 
     def __init__(self, place: Path, name: str, configuration: str, kind: str = "", **environment: str) -> None:

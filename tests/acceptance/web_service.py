@@ -71,12 +71,12 @@ def offers(log: Path) -> int:
 
 
 def forward(
-    place: Path, node: TwistdNode, address: str, stack: ExitStack, hops: int = HOPS
+    place: Path, node: TwistdNode, address: str, stack: ExitStack, hops: int | None = HOPS
 ) -> tuple[str, Path, int]:
-    """Where curl finds the service, what the command says, and its pid."""
-    log = place / f"forward-{node.data.name}.log"
+    """Where curl finds the service, what the command says, and its pid. ``hops`` None: over the session that stands."""
+    log = place / f"forward-{node.data.name}-{time.monotonic_ns()}.log"
     words = ["-m", "quantumgate.cli.main", "--data", str(node.data), "forward", "0", f"{address}:web"]
-    child = start([sys.executable, *words, "--hops", str(hops)], log)
+    child = start([sys.executable, *words, *(() if hops is None else ("--hops", str(hops)))], log)
     stack.callback(end, child)
     until("forward listens", lambda: "leads to service" in log.read_text(encoding="utf-8"))
     return "http://" + log.read_text(encoding="utf-8").split()[0], log, child.pid
