@@ -1,6 +1,6 @@
 """Servers that people run, each with a directory and a port of its own: nginx, sshd, vsftpd, dnsmasq.
 
-All on 127.0.0.1, all ended with their stack. Needs root (sshd and vsftpd do) and
+All on ADDRESS, all ended with their stack. Needs root (sshd and vsftpd do) and
 ``apt install nginx-light openssh-server vsftpd dnsmasq-base``. Not for: what is fetched from them.
 """
 
@@ -15,6 +15,9 @@ from pathlib import Path
 from tests.acceptance.installed import free_port
 from tests.acceptance.processes import end, start, until
 
+ADDRESS = "127.0.0.2"
+"""Not the proxy's 127.0.0.1: what goes to that host Dante's client never sends through the proxy."""
+
 PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 NGINX = """
 daemon off; worker_processes 1; user root; pid {place}/pid; error_log {place}/errors;
@@ -24,12 +27,12 @@ http {{
     access_log {place}/access; sendfile on; keepalive_requests 100000;
     client_body_temp_path {place}/t1; proxy_temp_path {place}/t2; fastcgi_temp_path {place}/t3;
     uwsgi_temp_path {place}/t4; scgi_temp_path {place}/t5;
-    server {{ listen 127.0.0.1:{port} backlog=1024; root {place}/site; location /arrived {{ return 204; }} }}
+    server {{ listen {address}:{port} backlog=1024; root {place}/site; location /arrived {{ return 204; }} }}
 }}
 """
 SSHD = """
 Port {port}
-ListenAddress 127.0.0.1
+ListenAddress {address}
 HostKey {place}/host
 AuthorizedKeysFile {place}/user.pub
 PidFile none
@@ -42,13 +45,14 @@ PermitRootLogin prohibit-password
 VSFTPD = """
 listen=YES
 background=NO
-listen_address=127.0.0.1
+listen_address={address}
 listen_port={port}
 anonymous_enable=YES
 no_anon_password=YES
 anon_root={place}/site
 write_enable=YES
 anon_upload_enable=YES
+anon_umask=022
 connect_from_port_20=NO
 secure_chroot_dir={place}/empty
 seccomp_sandbox=NO
@@ -58,10 +62,10 @@ vsftpd_log_file={place}/said
 """
 
 
-def answers(port: int) -> bool:
+def answers(port: int, host: str = "127.0.0.1") -> bool:
     """Whether somebody listens there."""
     try:
-        socket.create_connection(("127.0.0.1", port), 1).close()
+        socket.create_connection((host, port), 1).close()
     except OSError:
         return False
     return True
@@ -84,14 +88,14 @@ class Server:
         for each in (folder, self.place):
             each.chmod(0o755)  # vsftpd reads as nobody
         self.file = self.place / "configuration"
-        self.file.write_text(configuration.format(place=self.place, port=self.port), encoding="utf-8")
+        self.file.write_text(configuration.format(place=self.place, port=self.port, address=ADDRESS), encoding="utf-8")
 
     def run(self, stack: ExitStack, *words: str) -> None:
         """Until its port answers."""
         log = self.place / "output"
         child = start([_program(words[0]), *words[1:]], log)
         stack.callback(end, child)
-        until(f"{words[0]}: {self.port} answers", lambda: child.poll() is not None or answers(self.port))
+        until(f"{words[0]}: {self.port} answers", lambda: child.poll() is not None or answers(self.port, ADDRESS))
         if child.poll() is not None:
             raise RuntimeError(f"{words[0]} ended: {log.read_text()[-1000:]}")
 
@@ -118,8 +122,10 @@ def sshd(folder: Path, stack: ExitStack) -> Server:
 
 
 def vsftpd(folder: Path, stack: ExitStack) -> Server:
-    """Anonymous; what was said in FTP is in ``said``."""
+    """Anonymous; ``site/up`` takes files; what was said in FTP is in ``said``."""
     server = Server(folder, "vsftpd", VSFTPD)
+    (server.place / "site" / "up").mkdir()
+    (server.place / "site" / "up").chmod(0o777)
     server.run(stack, "vsftpd", str(server.file))
     return server
 
@@ -127,7 +133,7 @@ def vsftpd(folder: Path, stack: ExitStack) -> Server:
 def dnsmasq(folder: Path, stack: ExitStack, name: str, address: str) -> Server:
     """Knows one name."""
     server = Server(folder, "dnsmasq", "")
-    words = ["--no-daemon", f"--port={server.port}", "--listen-address=127.0.0.1", "--bind-interfaces", "--no-resolv"]
+    words = ["--no-daemon", f"--port={server.port}", f"--listen-address={ADDRESS}", "--bind-interfaces", "--no-resolv"]
     words += ["--no-hosts", f"--address=/{name}/{address}", "--log-queries=extra", "--log-facility=-"]
     server.run(stack, "dnsmasq", f"--conf-file={server.file}", *words)
     return server

@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
+from tests.acceptance.private_servers import ADDRESS
+
 SUFFIX = b".inside.test"
 A, IN = 1, 1
 NO_ERROR, NO_SUCH_NAME, REFUSED = 0, 3, 5
@@ -33,7 +35,7 @@ class Question:
 class Resolver:
     """``with`` it: it runs, at some address of 127.0.0.0/8.
 
-    Names below SUFFIX are 127.0.0.1, for the process given to ``answer`` alone; everybody else is refused.
+    Names below SUFFIX are the private servers', for the process given to ``answer`` alone; everybody else is refused.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -94,7 +96,7 @@ class Resolver:
         code = REFUSED if pid != self.answers else NO_ERROR if known else NO_SUCH_NAME
         record = b""
         if code == NO_ERROR and kind == A:
-            record = b"\xc0\x0c" + b"\0\1\0\1" + bytes(4) + b"\0\4" + socket.inet_aton("127.0.0.1")
+            record = b"\xc0\x0c" + b"\0\1\0\1" + bytes(4) + b"\0\4" + socket.inet_aton(ADDRESS)
         head = query[:2] + (0x8180 | code).to_bytes(2) + b"\0\1" + (b"\0\1" if record else b"\0\0") + bytes(4)
         return head + query[12 : end + 4] + record
 
