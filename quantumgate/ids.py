@@ -83,6 +83,11 @@ class QgAddress:
             raise LocalError(f"1 to {MAX_ANCHORS} anchors with hosts, found {len(anchors)} anchors")
         return cls(bare.uuid, (), bare.fingerprint, keys[0], anchors)
 
+    @property
+    def to_dial(self) -> str:
+        """What a node is given: all of it where it says how the peer is reached, else the bare UUID."""
+        return str(self) if self.hosts or self.anchors else str(self.uuid)
+
     def __str__(self) -> str:
         name = f"{self.uuid}.{self.fingerprint}" if self.fingerprint else str(self.uuid)
         if self.anchors:

@@ -55,6 +55,11 @@ class AddressTests(SynchronousTestCase):
         ):  # fmt: skip
             self.assertRaises(LocalError, QgAddress.parse, text)
 
+    def test_what_a_node_is_given_to_dial(self) -> None:
+        for text in (TEXT, f"qg://{TEXT}@host:1", f"qg://{TEXT}?key={FINGERPRINT}&anchor={TEXT}@host:1"):
+            self.assertEqual(QgAddress.parse(text).to_dial, text)
+        self.assertEqual(QgAddress.parse(f"qg://{TEXT}").to_dial, TEXT)
+
     def test_short_forms(self) -> None:
         self.assertEqual(QgAddress.parse(TEXT), QgAddress(parse_peer_uuid(TEXT)))
         for host in ("host", "[::1]"):

@@ -48,7 +48,7 @@ class RemoteService(click.ParamType):  # type: ignore[type-arg]  # generic in st
         address, _, name = str(value).rpartition(":")
         try:
             parsed = QgAddress.parse(address)
-            return str(parsed) if parsed.hosts else str(parsed.uuid), checked_name(name)
+            return parsed.to_dial, checked_name(name)
         except LocalError as error:
             self.fail(f"{error} (expected UUID:NAME, found {value!r})", parameter, context)
 

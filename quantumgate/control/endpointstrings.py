@@ -44,9 +44,8 @@ def parse_client(
         raise ValueError(str(error)) from None
     if hops and not (hops.isascii() and hops.isdigit() and int(hops) <= MOST_HOPS):
         raise ValueError(f"hops is a number from 0 to {MOST_HOPS}, found {hops!r}")
-    text = str(address) if address.hosts else str(address.uuid)
     door = AttachedDoor(reactor, control_of(control, data))
-    return ServiceClientEndpoint(door, text, name, int(hops) if hops else None)
+    return ServiceClientEndpoint(door, address.to_dial, name, int(hops) if hops else None)
 
 
 def control_of(control: str, data: str) -> Callable[[], Path]:

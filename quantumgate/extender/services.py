@@ -194,8 +194,7 @@ class Services(api.Extender):
             self._dials[key].append(waiter)
             return waiter
         self._dials[key] = [waiter]
-        text = str(address) if address.hosts else str(address.uuid)
-        self.host.connect(text, hops).addBoth(self._dialled, key)
+        self.host.connect(address.to_dial, hops).addBoth(self._dialled, key)
         return waiter
 
     def _dialled(self, result: Any, key: tuple[UUID, int | None]) -> None:

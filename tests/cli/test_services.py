@@ -6,6 +6,7 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from quantumgate.cli.services import RemoteService
 from tests.cli.tool import qgate
 
 UUID = "0b51a0f2-3c4d-8100-8888-000000000001"
@@ -26,6 +27,11 @@ class UseTests(SynchronousTestCase):
             self.assertEqual(qgate(*self.nowhere, *words).code, 2, words)
         self.assertIn("begins with a letter", qgate(*self.nowhere, "forward", "80", f"{UUID}:Web").err)
         self.assertIn("expected HOST:PORT, found '127.0.0.1'", qgate(*self.nowhere, "expose", "web", "127.0.0.1").err)
+
+    def test_where_a_service_is(self) -> None:
+        """Of a peer behind anchors all of the address, which says how it is reached."""
+        for address in (UUID, f"qg://{UUID}@h:1", f"qg://{UUID}?key={'a' * 52}&anchor={UUID}@h:1"):
+            self.assertEqual(RemoteService().convert(f"{address}:web", None, None), (address, "web"))
 
     def test_no_node(self) -> None:
         """Also where the data directory's path is too long for a socket in it."""

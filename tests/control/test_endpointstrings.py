@@ -42,6 +42,12 @@ class StringTests(SynchronousTestCase):
         endpoint = self.client(rf"qg:peer=qg\://{PEER}@192.0.2.1\:9999:service=web")
         self.assertEqual(endpoint._peer, f"qg://{PEER}@192.0.2.1:9999")
 
+    def test_client_of_a_peer_behind_anchors(self) -> None:
+        """Found behind a NAT: key and anchors were cut off, and the bare UUID led nowhere."""
+        address = f"qg://{PEER}?key={'a' * 52}&anchor={PEER}@192.0.2.1:9999"
+        escaped = address.replace(":", r"\:")
+        self.assertEqual(self.client(f"qg:peer={escaped}:service=web")._peer, address)
+
     def test_wrong(self) -> None:
         for text in ("qg:service=Web", "qg:", "qg:service=web:to=nobody"):
             self.assertRaises(ValueError, self.server, text)

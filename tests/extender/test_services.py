@@ -178,6 +178,16 @@ class ReachTests(ServicesCase):
     def test_no_peer_at_all(self) -> None:
         self.failureResultOf(self.near.open("nobody", "web", None, Diaries().buildProtocol), LocalError)
 
+    def test_a_peer_behind_anchors_is_dialled_by_all_of_its_address(self) -> None:
+        asked: list[str] = []
+        landlord = self.nodes.left.host("services")._landlord
+        self.patch(landlord, "connect", lambda address, hops, via: (asked.append(address), Deferred())[1])
+        address = f"qg://{STRANGER}?key={'a' * 52}&anchor={STRANGER}@h:1"
+        opening = self.near.open(address, "web", None, Diaries().buildProtocol)
+        self.assertEqual(asked, [address])
+        opening.cancel()
+        self.failureResultOf(opening)
+
     def test_hops_are_taken_literally(self) -> None:
         """A direct session does not serve somebody who asked for relays."""
         self.far.serve("web", Diaries().buildProtocol)
