@@ -238,7 +238,7 @@ class Connection:
             session.close(established.verdict.code, established.verdict.text, now, graceful=False)
         elif not established.initiator:
             try:
-                session.begin_as_responder(established.peer_session)
+                session.begin_as_responder(established.peer_session, established.verdict.token)
             except RemoteProtocolError as error:
                 if session.fail(error, now):
                     self._die(now)

@@ -24,21 +24,27 @@ class PeerCheck:
     """Whether to go on with this peer. The answer is a Verdict.
 
     At the initiator it is asked before anything about ourselves is revealed; at the responder after the third message
-    was verified. ``identity`` is None for a peer without one.
+    was verified. ``identity`` is None for a peer without one. ``known``: it brought a token that we gave to this very
+    identity.
     """
 
     identity: PeerIdentity | None
     role: int
     initiator: bool
+    known: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The answer to a PeerCheck. ``code`` and ``text`` matter only where ``admitted`` is False."""
+    """The answer to a PeerCheck. ``code`` and ``text`` matter only where ``admitted`` is False.
+
+    ``token``: what a responder gives an admitted peer for its next dial, b"" = nothing.
+    """
 
     admitted: bool
     code: CloseCode = CloseCode.ACCESS_DENIED
     text: str = ""
+    token: bytes = b""
 
 
 Request = KeyNeeded | PeerCheck

@@ -50,7 +50,7 @@ from quantumgate.wire.limits import (
     RECORD_OVERHEAD_BYTES,
     SLOW_PATH_BYTES_PER_SECOND,
 )
-from quantumgate.wire.session_tlvs import CELLS, VERSION_NUMBER, SessionBlock
+from quantumgate.wire.session_tlvs import CELLS, VERSION_NUMBER, SessionBlock, token_tlv
 
 RATE_WINDOW_SECONDS = 0.1
 DAMAGED = "damaged"
@@ -143,8 +143,7 @@ class Session:
         self.shared_secret = established.shared_secret
         self.peer_block = SessionBlock(max_record=FIRST_RECORD_BYTES, max_channels=0, compression=())
         self.peer_extenders: frozenset[UUID] = frozenset()
-        self.compressing = False
-        self._keep = settings.keep
+        self.compressing, self._keep = False, settings.keep
         self.now = self.last_received_at = self.last_data_at = now
         self.bytes_sent = self.bytes_received = self.queued_bytes = 0
         self.rtt_seconds: float | None = None
@@ -226,9 +225,9 @@ class Session:
 
     # -- SESSION -------------------------------------------------------------------------------------------------
 
-    def begin_as_responder(self, peer_session: bytes) -> None:
-        """Our SESSION goes first; the initiator's came in msg3. Raises MalformedError."""
-        self.outgoing.long_control(frames.SESSION, self.block.encode())
+    def begin_as_responder(self, peer_session: bytes, token: bytes = b"") -> None:
+        """Our SESSION goes first, with this token; the initiator's came in msg3. Raises MalformedError."""
+        self.outgoing.long_control(frames.SESSION, self.block.encode() + token_tlv(token))
         self.agree(SessionBlock.decode(peer_session))
 
     def agree(self, peer: SessionBlock) -> None:

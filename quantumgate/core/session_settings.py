@@ -46,10 +46,11 @@ class SessionSettings:
             return session_tlvs.CELLS + self.cell_depth
         return session_tlvs.PADDING_MODES[self.padding]
 
-    def block(self, *, anonymous: bool = False, clock_ms: int | None = None) -> SessionBlock:
-        """The SESSION block that we send. An anonymous side sends defaults only: nothing tells nodes apart. [A14]
+    def block(self, *, anonymous: bool = False, clock_ms: int | None = None, token: bytes = b"") -> SessionBlock:
+        """The SESSION block that we send; ``token`` is for the peer's next dial.
 
-        But for its padding, which is that of every circuit of this depth.
+        An anonymous side sends defaults only: nothing tells nodes apart. [A14] But for its padding, which is that of
+        every circuit of this depth.
         """
         if anonymous:
             return SessionBlock(padding=self._padding) if self.padding == "cells" else SessionBlock()
@@ -67,6 +68,7 @@ class SessionSettings:
             clock_ms=clock_ms,
             instance=self.instance,
             replaces=self.replaces,
+            token=token,
         )
 
 

@@ -16,6 +16,7 @@ from quantumgate.core.handshake.settings import ExchangeKeys, HandshakeSettings
 from quantumgate.core.relay.path import Gateway
 from quantumgate.core.replay import ReplayWindow
 from quantumgate.core.session_settings import SessionSettings
+from quantumgate.core.tokens import Tokens
 from quantumgate.crypto.identity import Identity
 from quantumgate.crypto.kdf import stretch_passphrase
 from quantumgate.crypto.kem import kem
@@ -24,7 +25,7 @@ from quantumgate.crypto.suites import SECONDARIES
 from quantumgate.errors import ConfigurationError, QuantumGateError
 from quantumgate.extender.host import ExtenderHost
 from quantumgate.extender.registry import Registration, Registry, registered
-from quantumgate.ids import QgAddress
+from quantumgate.ids import PeerUUID, QgAddress
 from quantumgate.net.intake import Intake
 from quantumgate.net.keyfarm import KeyFarm
 from quantumgate.net.keystock import KeyStock
@@ -139,28 +140,24 @@ def assemble(plan: Plan, directory: DataDirectory, world: World, landlord: Any) 
     ``landlord`` is the node: ``extender.doors.Landlord``, ``clock_jumped``, and ``services``, its own guest.
     """
     resolved, limits = plan.resolved, plan.resolved.limits
-    words = plan.key_passphrase
-    identity = directory.identity(resolved.identity_kind, None if words is None else words.reveal().decode())
+    identity = directory.identity(resolved.identity_kind, _revealed(plan.key_passphrase))
     landlord.uuid = own = identity.public.uuid
     state = State.load(directory.file(STATE_FILE), world.elsewhere)
-    pins, node = Pins(state), resolved.settings.node
+    pins, node, relaying = Pins(state), resolved.settings.node, resolved.settings.relay
     access = Access(state, default=node.default_access, allow=resolved.allow, deny=resolved.deny)
     stock = KeyStock(world.clock)
     handshakes = handshake_settings(plan, identity, stock)
     farm = KeyFarm(lambda group: kem(group).generate(), world.elsewhere)
-    desk = FrontDesk(own, world, limits, access, pins, farm.take, require_authentication=node.require_authentication)
+    tokens = Tokens(world.random, world.now(), limits.token_seconds)
+    strict = node.require_authentication
+    desk = FrontDesk(own, world, limits, access, pins, farm.take, tokens, require_authentication=strict)
     host = ExtenderHost((*plan.registrations, registered(landlord.services.maker(), None, "quantumgate")), landlord)
     replay = _replay(state, world, limits, budgeted=node.handshake_budget)
-    connections = Connections(world, handshakes, session_settings(resolved, world), replay, desk, host.uuids)
+    connections = Connections(world, handshakes, session_settings(resolved, world), replay, desk, host.uuids, tokens)
     dialling = Dialling(own, world, limits, desk, connections, access, pins)
     intake = Intake(limits, world.clock, world.random, mceliece=handshakes.first_flight_bytes > FIRST_FLIGHT_BYTES)
     listeners = _listeners(plan, intake, connections)
-    relaying = resolved.settings.relay
-    relays = Relays(
-        own, world, limits, desk, connections, dialling.connect, enabled=node.relay, accepting=relaying.accept_relayed,
-        allow_private=relaying.allow_private, rate_bytes_per_second=relaying.rate_bytes_per_second,
-        own_addresses=lambda: (*connections.own_hosts, *(one.host for one in listeners if one.host)),
-    )
+    relays = _relays(plan, own, world, desk, connections, dialling, listeners)
     circuits = Circuits(
         own, world, limits, desk, connections, dialling.connect, pins, state, plan.gateways,
         diverse=not relaying.allow_private,
@@ -194,6 +191,23 @@ def assemble(plan: Plan, directory: DataDirectory, world: World, landlord: Any) 
         listeners=listeners,
         clock_watch=ClockWatch(world, limits.clock_jump_seconds, landlord.clock_jumped),
     )
+
+
+def _relays(
+    plan: Plan, own: PeerUUID, world: World, desk: FrontDesk, connections: Connections, dialling: Dialling,
+    listeners: tuple[Listener, ...],
+) -> Relays:
+    node, relaying = plan.resolved.settings.node, plan.resolved.settings.relay
+    return Relays(
+        own, world, plan.resolved.limits, desk, connections, dialling.connect, enabled=node.relay,
+        accepting=relaying.accept_relayed, allow_private=relaying.allow_private,
+        rate_bytes_per_second=relaying.rate_bytes_per_second,
+        own_addresses=lambda: (*connections.own_hosts, *(one.host for one in listeners if one.host)),
+    )
+
+
+def _revealed(words: Secret | None) -> str | None:
+    return None if words is None else words.reveal().decode()
 
 
 def _listeners(plan: Plan, intake: Intake, connections: Connections) -> tuple[Listener, ...]:

@@ -18,6 +18,7 @@ from quantumgate.core.handshake.settings import HandshakeSettings
 from quantumgate.core.relay.link import Link
 from quantumgate.core.replay import ReplayWindow
 from quantumgate.core.session_settings import SessionSettings
+from quantumgate.core.tokens import Tokens
 from quantumgate.ids import PeerUUID, host_text
 from quantumgate.net.doorway import Lost
 from quantumgate.net.intake import Place
@@ -61,8 +62,10 @@ class Connections:
         replay: ReplayWindow,
         desk: Desk,
         extenders: Callable[[], tuple[UUID, ...]],
+        tokens: Tokens,
     ) -> None:
         self._world, self._handshakes, self._sessions = world, handshakes, sessions
+        self._tokens = tokens
         self._patterns: dict[tuple[bool, int | None, bool], SessionSettings] = {}
         self._replay, self._desk, self._extenders = replay, desk, extenders
         self._own_hosts: dict[str, None] = {}
@@ -133,6 +136,7 @@ class Connections:
             wall_offset_seconds=world.wall_offset_seconds,
             limits=settings.limits,
             allow_unaddressed=allow_unaddressed,
+            mint=self._tokens.mint,
         )
         block = settings.block(clock_ms=int(world.wall_seconds() * 1000))
         return Connection(responder, settings, block, world.random, now)
@@ -142,7 +146,10 @@ class Connections:
         anonymous: bool,
     ) -> Connection:
         world, now = self._world, self._desk.now()
-        block = settings.block(anonymous=anonymous, clock_ms=int(world.wall_seconds() * 1000))
+        ours = theirs = b""
+        if target is not None and not anonymous:
+            ours, theirs = self._tokens.mint.issue(target, now), self._tokens.purse.take(target, now)
+        block = settings.block(anonymous=anonymous, clock_ms=int(world.wall_seconds() * 1000), token=ours)
         initiator = Initiator(
             self._handshakes,
             target=target,
@@ -150,6 +157,7 @@ class Connections:
             session_tlvs=block.encode(),
             role=contact.role,
             anonymous=anonymous,
+            token=theirs,
             random=world.random,
             now=now,
             wall_offset_seconds=world.wall_offset_seconds,

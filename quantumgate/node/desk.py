@@ -19,6 +19,7 @@ from quantumgate.core.events import Closed, SecurityNotice
 from quantumgate.core.relay.link import Link
 from quantumgate.core.requests import PeerCheck, Verdict
 from quantumgate.core.session import DAMAGED
+from quantumgate.core.tokens import Tokens
 from quantumgate.crypto.identity import PeerIdentity
 from quantumgate.errors import ConnectFailed
 from quantumgate.ids import PeerUUID
@@ -108,10 +109,12 @@ class FrontDesk:
         access: Access,
         pins: Pins,
         key: Callable[[int], Deferred[Any]],
+        tokens: Tokens,
         *,
         require_authentication: bool,
     ) -> None:
         self._world, self._limits, self._access, self._pins = world, limits, access, pins
+        self._tokens = tokens
         self._require_authentication = require_authentication
         self._occasionally = logs.Occasionally(world.now)
         self._clock_opinions: dict[PeerUUID, float] = {}
@@ -153,7 +156,13 @@ class FrontDesk:
     # -- verdicts ------------------------------------------------------------------------------------------------
 
     def judge(self, contact: Contact, check: PeerCheck) -> Verdict:
-        """Whether to go on with whoever proved to be there."""
+        """Whether to go on with whoever proved to be there; who dialled us gets a token for the next time."""
+        verdict = self._verdict(contact, check)
+        if contact.outbound or check.identity is None or not verdict.admitted:
+            return verdict
+        return Verdict(True, token=self._tokens.mint.issue(check.identity.uuid, self.now()))
+
+    def _verdict(self, contact: Contact, check: PeerCheck) -> Verdict:
         if check.identity is None:
             return self._judge_nameless(contact, check.role)
         if self._pins.contradicts(check.identity):
@@ -207,6 +216,7 @@ class FrontDesk:
             if contact.session.role == ROLE_PEER or (contact.outbound and contact.session.role == ROLE_RELAY_CLIENT):
                 self._pins.pin(identity)  # whom we chose or admitted; not whom strangers made us meet, nor on our disk
             self._hear_clock(identity.uuid, contact.session.peer_block.clock_ms)
+            self._take_token(contact, identity.uuid)
         if contact.role != ROLE_PEER or contact.session.role != ROLE_PEER:
             self.relays.session_ready(contact)
             if contact.outbound and not contact.result.called:
@@ -221,6 +231,15 @@ class FrontDesk:
             self._tell_extenders(contact)
         if contact.outbound and not contact.result.called:
             contact.result.callback(standing)
+
+    def _take_token(self, contact: Contact, uuid: PeerUUID) -> None:
+        """What this peer gives us for our next dial; a side without a name has no use for it. [A14]
+
+        Not of sessions that only carry links: strangers choose whom a relay meets, and could fill the purse.
+        """
+        session, token = contact.session, contact.session.peer_block.token
+        if token and session.local is not None and session.role == ROLE_PEER:
+            self._tokens.purse.put(uuid, token, self.now())
 
     def _hear_clock(self, uuid: PeerUUID, clock_ms: int | None) -> None:
         if clock_ms is None:

@@ -27,6 +27,8 @@ FUTURE_SALT_ENTRIES = 4096
 OFFER_LIST_IDS = 32
 VERSION_LIST_IDS = 16
 TOKEN_BYTES = 48
+TOKENS_KEPT = 1024
+TOKENS_USED_MAX = 32_768
 EARLY_RECORDS_BYTES = 4 * MIB
 
 # -- records and frames ------------------------------------------------------------------------------------------
@@ -165,6 +167,7 @@ class Limits:
     cpu_share: float = 0.2
     # handshake times
     msg1_seconds: float = 10
+    token_seconds: float = 604_800
     handshake_seconds: float = 30
     retry_seconds: float = 20
     dial_seconds: float = 10

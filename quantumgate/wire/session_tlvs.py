@@ -65,6 +65,7 @@ class SessionBlock:
     clock_ms: int | None = None
     instance: int | None = None
     replaces: bytes = field(default=b"", repr=False)
+    token: bytes = field(default=b"", repr=False)
 
     def encode(self) -> bytes:
         """The whole block, types ascending."""
@@ -89,6 +90,7 @@ class SessionBlock:
             parts.append(_tlv(INSTANCE, frames.U64.pack(self.instance)))
         if self.replaces:
             parts.append(_tlv(REPLACES, self.replaces))
+        parts.append(token_tlv(self.token))
         return b"".join(parts)
 
     @classmethod
@@ -112,6 +114,7 @@ class SessionBlock:
             clock_ms=number(CLOCK),
             instance=number(INSTANCE),
             replaces=found.get(REPLACES, b""),
+            token=found.get(TOKEN, b""),
         )
         _check_range(block)
         return block
@@ -153,6 +156,11 @@ def _split(data: bytes) -> dict[int, bytes]:
 
 def _tlv(kind: int, value: bytes) -> bytes:
     return _TLV.pack(kind << 24 | len(value)) + value
+
+
+def token_tlv(token: bytes) -> bytes:
+    """TOKEN, the last type of a block: so a block that is encoded already can be given one. b"" for no token."""
+    return _tlv(TOKEN, token) if token else b""
 
 
 def _u16_list(values: tuple[int, ...]) -> bytes:

@@ -15,6 +15,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from tests.house import ROOT
 
 EXCHANGE, FIRST_FLIGHT, IDENTITY = (f"test_rows_01_13_{name}" for name in ("exchange", "first_flight", "identity"))
+OVERLOAD = "test_row_13_overload"
 RELAYS, NAMELESS = "test_rows_21_23_relays", "test_row_25_nameless"
 SLOW, FLOODS, SQUEEZED, REKEY = (
     "test_row_16_slow", "test_row_17_floods", "test_rows_18_19_compression", "test_row_20_rekey",
@@ -33,7 +34,7 @@ ROWS: dict[int, tuple[str, ...]] = {
     10: (f"{IDENTITY}.Row10Tests",),
     11: (f"{IDENTITY}.Row11Tests",),
     12: (f"{IDENTITY}.Row12Tests",),
-    13: (f"{IDENTITY}.Row13Tests",),
+    13: (f"{IDENTITY}.Row13Tests", f"{OVERLOAD}.Row13TokenTests"),
     14: ("test_row_14_damage.Row14Tests",),
     15: ("test_row_15_lengths.Row15Tests",),
     16: tuple(f"{SLOW}.Row16{part}Tests" for part in ("Handshake", "Session", "Window", "Reader")),

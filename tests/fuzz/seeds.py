@@ -199,7 +199,8 @@ def buffers() -> list[Script]:
 def control() -> list[Script]:
     pings = b"".join(frames.frame(frames.PONG, bytes(8)) for _ in range(30))
     opens = [record(*(opened(n, STREAM) for n in range(at, at + 16, 2))) for at in range(1, 90, 16)]
-    own = SessionBlock(endpoints=("tcp:a:1", "é"), relay=True, clock_ms=1, instance=2, replaces=bytes(range(32)))
+    own = SessionBlock(endpoints=("tcp:a:1", "é"), relay=True, clock_ms=1, instance=2, replaces=bytes(range(32)),
+                       token=bytes(48))
     rich, old, none = own.encode(), SessionBlock(version=0).encode(), b"\x40\0\0\4\0\0\0\0"
     blocks = (rich, rich.replace("é".encode(), b"\xff\xff"), old, rich[:-40], none)
     torn = bytes((0x49, 0, 0, 3, 0, 1, 0)), b"\x4c\0\0\x02\x05a", b"\x4c\0\0\x09" + bytes(9)

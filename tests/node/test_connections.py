@@ -5,8 +5,11 @@ from __future__ import annotations
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.trial.unittest import SynchronousTestCase
 
+from quantumgate.core.requests import PeerCheck, Verdict
 from quantumgate.errors import ConnectFailed
 from quantumgate.node.connections import address_text
+from quantumgate.node.contact import Contact
+from quantumgate.node.node import Node
 from quantumgate.settings.schema import Listen
 from tests.node.world import NodeCase
 
@@ -59,3 +62,59 @@ class SettingsTests(NodeCase):
         mine = {contact.session.block.instance for contact in table}
         self.assertEqual((len(set(seen)), len(mine)), (2, 1))
         self.assertNotIn(next(iter(mine)), seen)
+
+
+class TokenTests(NodeCase):
+    """Each contact hands over a token for the next one; nameless peers give and get none. [A14]"""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.right = self.node(AWAY, default_access="allow")
+        self.checks: list[PeerCheck] = []
+        desk = self.right._parts.desk  # type: ignore[union-attr]
+        judge = desk.judge
+
+        def judged(contact: Contact, check: PeerCheck) -> Verdict:
+            self.checks.append(check)
+            return judge(contact, check)
+
+        desk.judge = judged  # type: ignore[method-assign]
+
+    def meet(self, left: Node) -> bool:
+        """A dial from left and its end; whether right knew it by a token."""
+        self.done(left.connect(self.address(self.right, AWAY)))
+        self.done(left.disconnect(self.right.uuid), 1)
+        return self.checks.pop().known
+
+    def test_the_second_time_one_is_known(self) -> None:
+        left = self.node(HOME, listen=())
+        self.assertEqual([self.meet(left) for _ in range(4)], [False, True, True, True])
+
+    def test_a_listener_that_was_started_anew_knows_nobody(self) -> None:
+        left = self.node(HOME, listen=())
+        self.meet(left)
+        mint = self.right._parts.connections._tokens.mint  # type: ignore[union-attr]
+        mint._batches.clear()
+        self.assertFalse(self.meet(left))
+
+    def test_who_was_dialled_has_one_for_dialling_back(self) -> None:
+        left = self.node(HOME, default_access="allow")
+        self.done(left.connect(self.address(self.right, AWAY)))
+        purse = self.right._parts.connections._tokens.purse  # type: ignore[union-attr]
+        holder = left._parts.connections._tokens.mint.holder(purse.take(left.uuid, 0), 0)  # type: ignore[union-attr]
+        self.assertEqual(holder and holder.uuid, self.right.uuid)
+
+    def test_who_is_not_admitted_gets_none(self) -> None:
+        left = self.node(HOME, listen=())
+        self.right.access.deny(left.uuid)
+        self.failed(left.connect(self.address(self.right, AWAY)), ConnectFailed, 1)
+        self.assertEqual(len(left._parts.connections._tokens.purse), 0)  # type: ignore[union-attr]
+
+    def test_nameless_peers_have_nothing_to_do_with_it(self) -> None:
+        left = self.node(HOME, listen=())
+        right = self.node("192.0.2.9", listen=(Listen(endpoint="tcp:9999", lan=True),), require_authentication=False)
+        self.done(left.connect("tcp:192.0.2.9:9999"))
+        for node in (left, right):
+            self.assertEqual(len(node._parts.connections._tokens.purse), 0)  # type: ignore[union-attr]
+            (contact,) = node._parts.desk.table  # type: ignore[union-attr]
+            self.assertEqual((contact.session.block.token, contact.session.peer_block.token), (b"", b""))

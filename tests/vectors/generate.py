@@ -1,4 +1,4 @@
-"""Writes tests/vectors/handshake/*.json: ``python -m tests.vectors.generate``. Only for a change of the protocol.
+"""Writes tests/vectors/handshake/*.json: ``python -m tests.vectors.generate [NAME]``. For a change of the protocol.
 
 Each file holds the inputs (identities with their seeds, network, shared secret, clock, draws, ephemeral keys,
 signatures), the wire, and every value between them by its name in docs/spec. Results of randomness that a library does
@@ -77,7 +77,7 @@ def meet(name: str, plan: dict[str, Any]) -> Meeting:
     psk = stretch_passphrase(plan["passphrase"], network_id.encode()) if "passphrase" in plan else None
     anonymous = plan.get("anonymous", False)
     primary, secondary, aead = plan["suite"]
-    session = plan.get("session", SESSION_TLVS)
+    session, token = plan.get("session", SESSION_TLVS), plan.get("token", b"")
     common = {"network_id": network_id.encode(), "psk": psk}
     listed: dict[str, Any] = {"primaries": (primary,), "secondaries": (secondary,), "aeads": (aead,)}
     theirs = {**listed, "aeads": (7,)} if plan.get("refused") else listed
@@ -91,7 +91,8 @@ def meet(name: str, plan: dict[str, Any]) -> Meeting:
     replay = ReplayWindow(bytes(32), WALL_SECONDS * 1000 - 3_600_000)
     clock: dict[str, Any] = {"now": 0.0, "wall_offset_seconds": float(WALL_SECONDS)}
     r = Responder(listener, replay, random=random_r, allow_unaddressed=anonymous, **clock)
-    i = Initiator(dialler, target=target, session_tlvs=session, anonymous=anonymous, random=random_i, **clock)
+    i = Initiator(dialler, target=target, session_tlvs=session, anonymous=anonymous, token=token, random=random_i,
+                  **clock)
     wire = talk(i, r)
     inputs: dict[str, Any] = {
         "wall_ms": WALL_SECONDS * 1000,
@@ -105,6 +106,7 @@ def meet(name: str, plan: dict[str, Any]) -> Meeting:
         "offer": {kind: list(ids) for kind, ids in ours.items()},
         "allowed_by_responder": {kind: list(ids) for kind, ids in theirs.items()},
         "session": session.hex(),
+        **({"token": token.hex()} if token else {}),
         "initiator": {**said_i, "draws": random_i.draws, "keys": keys_i.script, "signatures": list(alice.script)},
         "responder": {**said_r, "draws": random_r.draws, "keys": keys_r.script, "signatures": list(bob.script)},
     }
@@ -225,7 +227,8 @@ def next_root(established: Established, said: dict[str, Any]) -> str:
 def main() -> None:
     """Write the files."""
     FOLDER.mkdir(exist_ok=True)
-    for name, plan in CASES.items():
+    wanted = sys.argv[1:] or list(CASES)
+    for name, plan in ((name, CASES[name]) for name in wanted):
         (FOLDER / f"{name}.json").write_text(json.dumps(case(name, plan), indent=1) + "\n")
         sys.stdout.write(f"{name}\n")
 

@@ -1,4 +1,4 @@
-"""Writes tests/vectors/session/*.json: ``python -m tests.vectors.sessions``. Only for a change of the protocol.
+"""Writes tests/vectors/session/*.json: ``python -m tests.vectors.sessions [NAME]``. Only for a change of the protocol.
 
 Each file is a handshake as in ``generate.py``, and a whole session after it: channels, messages, a padded record, a
 re-key, CLOSE. The records are composed here frame by frame and sealed by hand (``derive.py``), not by our session:
@@ -14,7 +14,7 @@ from typing import Any
 from uuid import UUID
 
 from quantumgate.wire.compressed import deflate
-from quantumgate.wire.session_tlvs import SessionBlock
+from quantumgate.wire.session_tlvs import SessionBlock, token_tlv
 from tests.vectors import derive
 from tests.vectors.generate import Meeting, meet, rekey
 
@@ -35,6 +35,7 @@ CASES: dict[str, dict[str, Any]] = {
                       "asks": "R"},
     "crossing": {"kinds": (1, 1), "suite": (2, 1, 1), "asks": "both"},
     "anonymous": {"kinds": (1, 1), "suite": (1, 1, 1), "anonymous": True, "asks": "I"},
+    "token": {"kinds": (1, 1), "suite": (1, 1, 1), "asks": "I", "token": bytes(range(0x10, 0x40))},
 }  # fmt: skip
 TYPES = {
     "PING": 0x02, "PONG": 0x03, "CLOSE": 0x04, "CH_OPEN": 0x10, "CH_ACCEPT": 0x11, "CH_RESET": 0x12, "MSG": 0x13,
@@ -215,6 +216,8 @@ def case(name: str, plan: dict[str, Any]) -> dict[str, Any]:
     """One file."""
     block_i = SessionBlock().encode() if plan.get("anonymous") else BLOCK_I.encode()
     block_r = BLOCK_R.encode()
+    if plan.get("token"):
+        block_i, block_r = (block + token_tlv(bytes(48 * [mark])) for block, mark in ((block_i, 0x1A), (block_r, 0x2B)))
     if plan.get("unknown"):
         block_i, block_r = UNKNOWN_TLV_FIRST + block_i, block_r + UNKNOWN_TLV_LAST
     meeting = meet(f"session {name}", {**plan, "session": block_i})
@@ -236,7 +239,8 @@ def case(name: str, plan: dict[str, Any]) -> dict[str, Any]:
 def main() -> None:
     """Write the files."""
     FOLDER.mkdir(exist_ok=True)
-    for name, plan in CASES.items():
+    wanted = sys.argv[1:] or list(CASES)
+    for name, plan in ((name, CASES[name]) for name in wanted):
         (FOLDER / f"{name}.json").write_text(json.dumps(case(name, plan), indent=1) + "\n")
         sys.stdout.write(f"{name}\n")
 

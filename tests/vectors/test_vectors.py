@@ -61,6 +61,7 @@ class VectorTestCase(SynchronousTestCase):
             target=None if target == NOBODY else target,
             session_tlvs=raw(inputs["session"]),
             anonymous=inputs["anonymous"],
+            token=raw(inputs.get("token", "")),
             random=ScriptedRandom(inputs["initiator"]["draws"]),
             **clock,
         )

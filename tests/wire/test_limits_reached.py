@@ -45,6 +45,10 @@ REACHED = {
     "OFFER_LIST_IDS": "wire.test_limits_reached.HereTests.test_the_longest_offer",
     "VERSION_LIST_IDS": "wire.test_limits_reached.HereTests.test_the_longest_list_of_versions",
     "TOKEN_BYTES": "wire.test_messages.FieldTests.test_token_and_versions",
+    "TOKENS_KEPT": "core.test_tokens.PurseTests.test_no_more_peers_than_a_number",
+    "TOKENS_USED_MAX":
+        "core.test_tokens.KeyTests.test_a_key_with_too_many_used_tokens_goes_and_its_tokens_are_nothing",
+    "token_seconds": "core.test_tokens.MintTests.test_seven_days_to_the_second",
     "EARLY_RECORDS_BYTES": "core.handshake.test_responder.KeepingTests.test_records_before_the_verdict_are_bounded",
     "RECORD_HEADER_BYTES": "core.test_records.RecordTests.test_comes_back_in_order",
     "TAG_BYTES": "core.test_records.RecordTests.test_comes_back_in_order",

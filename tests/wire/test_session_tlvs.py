@@ -16,6 +16,7 @@ FULL = SessionBlock(
     max_record=16 * KIB, initial_window=128 * KIB, max_channels=33, max_message=1, compression=(1, 7), padding=0,
     version=2, features=(3, 4), extenders=frozenset({UUID(int=1), UUID(int=2)}), endpoints=("a:1", "ü" * 100),
     relay=True, clock_ms=1 << 40, instance=(1 << 64) - 1, replaces=bytes(32),
+    token=bytes(range(48)),
 )  # fmt: skip
 
 
@@ -31,7 +32,8 @@ class SessionBlockTests(SynchronousTestCase):
         self.assertRaises(MalformedError, SessionBlock.decode, data)
 
     def test_comes_back(self) -> None:
-        for block in (SessionBlock(), FULL, replace(FULL, relay=False, instance=None, clock_ms=None, replaces=b"")):
+        bare = replace(FULL, relay=False, instance=None, clock_ms=None, replaces=b"", token=b"")
+        for block in (SessionBlock(), FULL, bare):
             self.assertEqual(SessionBlock.decode(block.encode()), block)
 
     def test_nothing_means_the_defaults_without_lists(self) -> None:

@@ -88,7 +88,8 @@ class _Answer:
 class Initiator(Party):
     """``target`` None = unaddressed; ``pin`` = the fingerprint (32 bytes) that the target must have.
 
-    ``session_tlvs`` is the value of our SESSION. ``now`` is monotonic seconds; unix time = now + wall_offset_seconds.
+    ``session_tlvs`` is the value of our SESSION; ``token`` what the target gave us, used once. ``now`` is monotonic
+    seconds; unix time = now + wall_offset_seconds.
     """
 
     state: InitiatorState
@@ -102,6 +103,7 @@ class Initiator(Party):
         session_tlvs: bytes = b"",
         role: int = 1,
         anonymous: bool = False,
+        token: bytes = b"",
         random: RandomSource,
         now: float,
         wall_offset_seconds: float = 0.0,
@@ -110,6 +112,7 @@ class Initiator(Party):
         super().__init__(settings, random, wall_offset_seconds, limits, InitiatorState.AWAIT_KEY)
         self._target, self._pin, self._session = target, pin, session_tlvs
         self._role, self._anonymous = role, anonymous
+        self._token = b"" if anonymous else token
         self._candidate = settings.dial_candidate(target)
         self._lists = ANONYMOUS_LISTS if anonymous else settings.lists
         self._allowed = settings.anonymous_lists if anonymous else settings.lists
@@ -167,8 +170,9 @@ class Initiator(Party):
             self._lists,
             KeyShare(self._groups[0], primary.share),
             KeyShare(self._groups[1], secondary.public),
-            self._random.bytes(TOKEN_BYTES),
+            self._token or self._random.bytes(TOKEN_BYTES),
         )
+        self._token = b""
         body = init.encode(init_pad_bytes(self._random))
         wall_ms = self._wall_ms(now)
         flags = ADDRESSED if self._candidate.addressed else 0

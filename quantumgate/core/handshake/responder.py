@@ -28,6 +28,7 @@ from quantumgate.core.replay import ReplayWindow
 from quantumgate.core.requests import PeerCheck, Verdict
 from quantumgate.core.schedule import HandshakeKeys, SessionSecrets
 from quantumgate.core.state import RESPONDER, ResponderState, Step
+from quantumgate.core.tokens import Holder, TokenMint
 from quantumgate.core.transcript import Transcript
 from quantumgate.crypto import labels
 from quantumgate.crypto.aead import AeadKey
@@ -96,8 +97,8 @@ class _Proved:
 class Responder(Party):
     """``replay`` is the node's own window, shared by all its responders.
 
-    ``allow_unaddressed`` is for this connection (None = as in the settings). ``now``, ``wall_offset_seconds``: see
-    Initiator; construction is the moment of accept.
+    ``mint`` knows the node's tokens again. ``allow_unaddressed`` is for this connection (None = as in the settings).
+    ``now``, ``wall_offset_seconds``: see Initiator; construction is the moment of accept.
     """
 
     state: ResponderState
@@ -112,9 +113,10 @@ class Responder(Party):
         wall_offset_seconds: float = 0.0,
         limits: Limits | None = None,
         allow_unaddressed: bool | None = None,
+        mint: TokenMint | None = None,
     ) -> None:
         super().__init__(settings, random, wall_offset_seconds, limits, ResponderState.AWAIT_INIT)
-        self._replay = replay
+        self._replay, self._mint = replay, mint
         self._allow_unaddressed = settings.allow_unaddressed if allow_unaddressed is None else allow_unaddressed
         self._drain_at = now + random.uniform(*self._limits.drain_seconds)
         self._over_at = now + self._limits.handshake_seconds
@@ -128,6 +130,7 @@ class Responder(Party):
         self._transcript = Transcript()
         self._suite: Suite | None = None
         self._shared_secret = False
+        self._holder: Holder | None = None
         self._proved: _Proved | None = None
 
     # -- the door --------------------------------------------------------------------------------------------------
@@ -227,6 +230,8 @@ class Responder(Party):
             self._refuse(RefuseCode.VERSION, now)
             return
         init = Init.parse(body)
+        if self._mint is not None and self._retried is None:
+            self._holder = self._mint.holder(init.token, now)
         self._may_answer(now)
         choice = choose(init, self._settings.lists)
         if self._retried is not None:
@@ -254,6 +259,8 @@ class Responder(Party):
     def _enter(self, opening: _Opening, now: float) -> None:
         """Step 8, immediately before the first byte of an answer."""
         self._replay.enter(opening.salt, opening.parsed.a, self._wall_ms(now))
+        if self._holder is not None and self._mint is not None:
+            self._mint.spend(self._holder)
 
     def _refuse(self, code: RefuseCode, now: float) -> None:
         body_bytes = draw(self._random, MSG2_TOTAL_BYTES) - OPENING_BYTES - TAG_BYTES
@@ -372,7 +379,8 @@ class Responder(Party):
             self._establish(Step.DENIED, refused)
             return
         self._move(Step.PROOF)
-        self._ask(PeerCheck(peer, fin.role, initiator=False))
+        known = peer is not None and self._holder is not None and self._holder.uuid == peer.uuid
+        self._ask(PeerCheck(peer, fin.role, initiator=False, known=known))
 
     def _verify(self, fin: Fin, keys: HandshakeKeys) -> None:
         """CONFIRM and, of a peer with an identity, SIGNATURE; hashes up to SESSION."""

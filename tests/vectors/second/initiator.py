@@ -50,7 +50,10 @@ class Initiator(Side):
         groups = (self.wanted.primary, self.wanted.secondary) if self.wanted else (self.offer[0][0], self.offer[1][0])
         self.secondary = exchange.secondary_pair(self.own.keys, groups[1])
         self.primary = exchange.primary_pair(self.own.keys, groups[0])
-        salt, token, pad = self.own.luck.octets(32), self.own.luck.octets(48), self.own.luck.number()
+        salt = self.own.luck.octets(32)
+        token = self.inputs.token if self.wanted is None else None
+        token = self.own.luck.octets(48) if token is None else token
+        pad = self.own.luck.number()
         body = Init(*self.offer, Share(groups[0], self.primary.public), Share(groups[1], self.secondary.public),
                     token, [1]).encode(pad)
         clock = self.inputs.wall_ms // MINUTE_MS * MINUTE_MS

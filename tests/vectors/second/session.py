@@ -26,6 +26,7 @@ class Block:
     lists: dict[str, list[bytes]] = field(default_factory=lambda: {name: [] for _, name in LISTS.values()})
     endpoints: list[str] = field(default_factory=list)
     replaces: bytes | None = None
+    token: bytes | None = None
 
     @classmethod
     def decode(cls, payload: bytes) -> Block:
@@ -53,7 +54,10 @@ class Block:
             self._take_endpoints(value)
         elif kind in (REPLACES, TOKEN):
             require(len(value) == (32 if kind == REPLACES else 48), "SESSION", "length")
-            self.replaces = value if kind == REPLACES else self.replaces
+            if kind == REPLACES:
+                self.replaces = value
+            else:
+                self.token = value
 
     def _take_list(self, width: int, name: str, value: bytes) -> None:
         require(len(value) % width == 0, "SESSION", name)

@@ -8,7 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from . import vector
 from .channels import Dialogue
-from .crypto import Keys
+from .crypto import AES_256_GCM, Keys, unseal
 from .frames import CH_OPEN, MSG, PING, WINDOW, Frame, read_frames
 from .messages import inflate
 from .octets import u
@@ -81,6 +81,14 @@ class Examples(SynchronousTestCase):
         made, default = Block.decode(block), Block()
         self.assertEqual(made.numbers, default.numbers | {"padding": 1})
         self.assertEqual(made.lists, default.lists | {"compression": [b"\0\1"]})
+
+    def test_token(self) -> None:
+        """overload.md section 1: what the kernel puts into its own tokens."""
+        said = dict(rows(section("overload", "1 Tokens")))
+        key, peer, token = (octets(said[name].strip("`").replace("-", "")) for name in ("key", "peer", "token"))
+        self.assertEqual(len(token), 48)
+        opened = unseal(Keys(key, token[:12]), 0, b"", token[12:], AES_256_GCM, "token")
+        self.assertEqual(opened, peer + u(4, 90_000))
 
     def test_compressed_message(self) -> None:
         """messages.md section 3: 240 bytes in 30, and what they cost as a frame on channel 1."""

@@ -16,7 +16,7 @@ from .octets import Refused
 from .vector import Node
 
 HANDSHAKES = ["anonymous", "classical", "hybrid", "refused", "rekey", "retry", "shared-secret"]
-SESSIONS = ["anonymous", "classical", "crossing", "hybrid", "retry", "shared-secret"]
+SESSIONS = ["anonymous", "classical", "crossing", "hybrid", "retry", "shared-secret", "token"]
 FILES = [f"handshake/{name}" for name in HANDSHAKES] + [f"session/{name}" for name in SESSIONS]
 WRONG = (Refused, ValueError, KeyError, StopIteration, TypeError)
 # Any list that has no id of the offer gives the same REFUSE, whatever else R allows; and no FIN is made.

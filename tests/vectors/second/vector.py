@@ -129,6 +129,7 @@ class Inputs:
         self.anonymous: bool = node["anonymous"].take()
         self.role: int = node["role"].take()
         self.session = node["session"].octets()
+        self.token = node["token"].octets() if "token" in node else None
         self.initiator = Party(node["initiator"])
         self.responder = Party(node["responder"])
 
