@@ -64,7 +64,7 @@ class QgAddress:
         uuid_text, dot, fingerprint = name.partition(".")
         if dot and not _FINGERPRINT.fullmatch(fingerprint):
             raise LocalError(f"a fingerprint has 52 characters a-z 2-7, found {fingerprint!r}")
-        hosts = tuple(_parse_host(part) for part in rest.split(",")) if at else ()
+        hosts = tuple(parse_host(part) for part in rest.split(",")) if at else ()
         if len(hosts) > MAX_HOSTS:
             raise LocalError(f"at most {MAX_HOSTS} hosts in one address, found {len(hosts)}")
         return cls(parse_peer_uuid(uuid_text), hosts, fingerprint)
@@ -103,7 +103,8 @@ def host_text(host: str, port: int) -> str:
     return f"[{host}]:{port}" if ":" in host and not host.startswith("[") else f"{host}:{port}"
 
 
-def _parse_host(text: str) -> tuple[str, int]:
+def parse_host(text: str) -> tuple[str, int]:
+    """Host and port of ``host[:port]`` or ``[ipv6][:port]``; the host keeps its brackets. Raises LocalError."""
     host, port_text = (text, "") if text.endswith("]") else _split_port(text)
     if not _HOST.fullmatch(host):
         raise LocalError(f"expected host:port, [ipv6]:port or a host name, found {text!r}")

@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from quantumgate.cli import output, place
+from quantumgate.cli import output, place, records
 from quantumgate.cli.place import Place
 from quantumgate.errors import LocalError
 
@@ -144,18 +144,22 @@ class PeerNames(PeerName):
 @place.options
 @place.passed
 def connect(where: Place, address: str, hops: int | None, via: str | None) -> None:
-    """Dial ADDRESS (a qg address, or the UUID of a peer whose address is known) and hold the session.
+    """Dial ADDRESS and hold the session: a qg address, the UUID of a peer whose address is known, or its record.
+
+    A record is what qgate id record prints: the text itself (qgr:...), a file that holds it, or - for stdin. Behind it
+    may stand the records of its anchors.
 
     Through relays (gateways of relay.gateways) no relay learns both ends, but one relay alone sees the address of both.
 
     \b
     Example:
       qgate connect qg://0b51a0f2-3c4d-8100-8888-000000000001@192.0.2.7:9999 --hops 3
+      qgate connect bob.qgr
     """
     if via and hops not in (None, len(via.split(","))):
         raise click.UsageError("--via names the relays: --hops would have to be their number")
     with where.node() as node:
-        peer = node.call("connect", address=address, hops=hops, via=via.split(",") if via else [])
+        peer = node.call("connect", address=records.given(address), hops=hops, via=via.split(",") if via else [])
     if where.json:
         output.as_json(peer)
         return

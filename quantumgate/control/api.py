@@ -78,6 +78,20 @@ class RelaysReport(Struct, frozen=True, kw_only=True):
     """How it is reached through them. Holds the rendezvous key: for whoever may know whether this node is online."""
 
 
+class RecordReport(Struct, frozen=True, kw_only=True):
+    """This node's signed record. ``record`` is its text, ``not_after`` unix time; ``anchors`` are UUIDs.
+
+    With anchors it holds the rendezvous key: for whoever may know whether this node is online.
+    """
+
+    uuid: str
+    record: str
+    not_after: int
+    endpoints: Sequence[str]
+    anchors: Sequence[str]
+    relay: bool
+
+
 class ExtenderBrief(Struct, frozen=True, kw_only=True):
     name: str
     uuid: str
@@ -227,8 +241,8 @@ class ControlledNode(Protocol):
     """The part of a Node that the control socket calls, always on the reactor thread.
 
     Errors are QuantumGateErrors; a ConnectFailed's ``reason`` and ``advice`` travel to the operator. Awaitables may be
-    Deferreds. ``connect`` takes a qg address, a bare UUID or an endpoint string and fires when the session is up;
-    ``hops`` None is the configured number, ``via`` names relays, ``keep`` makes it again when it is lost.
+    Deferreds. ``connect`` takes a qg address, a bare UUID, an endpoint string or a record's text and fires when the
+    session is up; ``hops`` None is the configured number, ``via`` names relays, ``keep`` makes it again when lost.
     ``disconnect`` raises LocalError where no such peer is connected. ``ping`` is one round trip and is called again for
     each of ``--count``: a peer that is not connected is dialled first; no answer is a ConnectFailed. ``streams_socket``
     is the path of the socket for services, "" where there is none.
@@ -242,6 +256,7 @@ class ControlledNode(Protocol):
     def peers_snapshot(self) -> Sequence[PeerReport]: ...
     def extenders_snapshot(self) -> Sequence[ExtenderReport]: ...
     def relays_snapshot(self) -> RelaysReport: ...
+    def own_record(self, endpoints: Sequence[str] = ()) -> RecordReport: ...
     def connect(
         self, address: str, hops: int | None = None, via: Sequence[str] = (), *, keep: bool | None = None
     ) -> Awaitable[ConnectedPeer]: ...

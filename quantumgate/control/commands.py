@@ -17,6 +17,8 @@ from quantumgate.control.api import ControlledNode, PingSummary
 from quantumgate.control.messages import ErrorBody, RequestError
 from quantumgate.errors import ConnectFailed, LimitError, LocalError, QuantumGateError, SessionClosed
 from quantumgate.ids import PeerUUID, parse_peer_uuid
+from quantumgate.wire.limits import PEER_RECORD_ENDPOINTS
+from quantumgate.wire.record_text import TEXT_LETTERS_MAX
 
 Emit = Callable[[Any], None]
 """Sends one item of an answer in several parts."""
@@ -27,9 +29,15 @@ class NoArguments(Struct, forbid_unknown_fields=True, frozen=True):
 
 
 class ConnectArguments(Struct, forbid_unknown_fields=True, frozen=True):
-    address: Annotated[str, Meta(min_length=1, max_length=4096)]
+    """An address or records: four of the largest are longer than any address."""
+
+    address: Annotated[str, Meta(min_length=1, max_length=TEXT_LETTERS_MAX)]
     hops: Annotated[int, Meta(ge=0, le=8)] | None = None
     via: Annotated[list[str], Meta(max_length=8)] = []
+
+
+class RecordArguments(Struct, forbid_unknown_fields=True, frozen=True):
+    endpoints: Annotated[list[str], Meta(max_length=PEER_RECORD_ENDPOINTS)] = []
 
 
 class PeerArgument(Struct, forbid_unknown_fields=True, frozen=True):
@@ -67,6 +75,10 @@ async def extenders(errand: Errand, _: NoArguments) -> Any:
 
 async def relays(errand: Errand, _: NoArguments) -> Any:
     return errand.node.relays_snapshot()
+
+
+async def record(errand: Errand, arguments: RecordArguments) -> Any:
+    return errand.node.own_record(arguments.endpoints)
 
 
 async def connect(errand: Errand, arguments: ConnectArguments) -> Any:
@@ -136,6 +148,7 @@ COMMANDS: dict[str, tuple[type[Struct], Callable[[Errand, Any], Coroutine[Any, A
     "peers": (NoArguments, peers),
     "extenders": (NoArguments, extenders),
     "relays": (NoArguments, relays),
+    "record": (RecordArguments, record),
     "connect": (ConnectArguments, connect),
     "disconnect": (PeerArgument, disconnect),
     "ping": (PingArguments, ping),

@@ -56,6 +56,12 @@ def sign(identity: Identity, record: PeerRecord) -> SignedPeerRecord:
     return signed
 
 
+def fits(identity: PeerIdentity, record: PeerRecord) -> bool:
+    """Whether a record of this identity, signed, is no larger than one may be."""
+    signature_tlv_bytes = 4 + KINDS[identity.kind].signature_bytes
+    return len(record.encode()) + signature_tlv_bytes <= _most_bytes(identity)
+
+
 def judge(data: bytes, *, network: bytes, now_ms: int) -> KnownRecord:
     """The record in ``data``, whole and verified. ``network``: ``network_of`` ours; ``now_ms``: unix time.
 
@@ -98,11 +104,14 @@ def equivocates(one: KnownRecord, other: KnownRecord) -> bool:
     return same_peer and one.record.seq_ms == other.record.seq_ms and one.signed.body != other.signed.body
 
 
-def _check_size(signed: SignedPeerRecord, identity: PeerIdentity) -> None:
+def _most_bytes(identity: PeerIdentity) -> int:
     hybrid = KINDS[identity.kind].mldsa is not None
-    most = limits.PEER_RECORD_HYBRID_BYTES if hybrid else limits.PEER_RECORD_BYTES
+    return limits.PEER_RECORD_HYBRID_BYTES if hybrid else limits.PEER_RECORD_BYTES
+
+
+def _check_size(signed: SignedPeerRecord, identity: PeerIdentity) -> None:
     size = len(signed.encode())
-    if size > most:
+    if size > _most_bytes(identity):
         raise MalformedError(f"a peer record of {size} bytes, kind {identity.kind_name}")
 
 

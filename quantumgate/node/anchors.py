@@ -22,6 +22,7 @@ from quantumgate.node.world import World
 from quantumgate.wire import frames
 from quantumgate.wire.codes import CloseCode
 from quantumgate.wire.limits import RENDEZVOUS_KEY_BYTES
+from quantumgate.wire.peer_records import Anchor
 from quantumgate.wire.reservation_frames import Grant
 
 REFUSED_SECONDS = 600.0
@@ -40,12 +41,13 @@ def key_of(state: State, random: RandomSource) -> bytes:
 
 
 class Anchors:
-    """One node's. ``granted`` holds the anchors that it is reached through at the moment."""
+    """One node's. ``granted`` holds the anchors that it is reached through at the moment, with what they signed."""
 
     def __init__(self, own: PeerUUID, world: World, anchors: Sequence[Gateway], rendezvous_key: bytes) -> None:
         self._own, self._world, self._key = own, world, rendezvous_key
         self._anchors = {one.uuid: one for one in anchors}
         self._asked: set[Contact] = set()
+        self._with: dict[PeerUUID, Contact] = {}
         self._timers: dict[PeerUUID, Any] = {}
         self.granted: dict[PeerUUID, Grant] = {}
 
@@ -59,12 +61,26 @@ class Anchors:
         )
         return str(QgAddress(self._own, (), fingerprint, fingerprint_text(self._key), anchors))
 
+    @property
+    def rendezvous_key(self) -> bytes:
+        """For a record that names anchors."""
+        return self._key
+
+    def via(self) -> tuple[Anchor, ...]:
+        """The anchors that keep a way open now, for our own record: each with the voucher that it gave us."""
+        now = self._world.wall_seconds()
+        return tuple(
+            Anchor(uuid, self._with[uuid].session.peer.fingerprint, grant.encode())
+            for uuid, grant in self.granted.items() if grant.expiry_seconds > now
+        )
+
     # -- sessions ------------------------------------------------------------------------------------------------
 
     def arrived(self, contact: Contact) -> None:
         """A session stands: with an anchor it is asked at once."""
         identity = contact.session.peer
         if identity is not None and identity.uuid in self._anchors:
+            self._with[identity.uuid] = contact
             contact.ended().addCallback(lambda _: self._left(identity.uuid, contact))
             self._ask(identity.uuid, contact)
 
@@ -73,9 +89,12 @@ class Anchors:
         contact.say(frames.RESERVE, self._key)
 
     def _left(self, uuid: PeerUUID, contact: Contact) -> None:
+        """The reservation goes with its session, unless a newer session with that anchor has one."""
         self._asked.discard(contact)
-        self._stop_timer(uuid)
-        self.granted.pop(uuid, None)
+        if self._with.get(uuid) is contact:
+            del self._with[uuid]
+            self._stop_timer(uuid)
+            self.granted.pop(uuid, None)
 
     def answered(self, contact: Contact, grant: Grant) -> None:
         """RESERVED. What nobody asked for, or what the anchor did not sign, ends the session."""
@@ -84,6 +103,8 @@ class Anchors:
             return
         self._asked.discard(contact)
         anchor = contact.session.peer
+        if self._with.get(anchor.uuid) is not contact:
+            return  # a newer session with this anchor is asked in its turn
         if not grant.expiry_seconds:
             self.granted.pop(anchor.uuid, None)
             _log.warn("{peer} takes no reservations", peer=logs.peer(anchor.uuid))

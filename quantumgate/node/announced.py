@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
+from functools import partial
 
 from quantumgate import logs
 from quantumgate.core.relay.path import Gateway
@@ -21,15 +22,16 @@ _PLACE = re.compile(r"(?:tcp:)?(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_.-]+):(\d{1,5})")
 _log = logs.named("circuit")
 
 
-def own_endpoints(bound: Iterable[str], *, allow_private: bool) -> tuple[str, ...]:
+def own_endpoints(bound: Iterable[str], *, allow_private: bool, signed: bool = False) -> tuple[str, ...]:
     """Of the bound listeners (endpoint strings), what a stranger can dial: ``host:port``, at most 8.
 
-    A listener on every interface names no address of ours; whoever dialled us knows one.
+    A listener on every interface names no address of ours; whoever dialled us knows one. ``signed``: for our record,
+    by which relays dial ports below 1024, too.
     """
     found = (_BOUND.fullmatch(text.replace("\\", "")) for text in bound)
     places = [(match[2], int(match[1])) for match in found if match is not None]
-    told = [host_text(host, port) for host, port in places if may_lead_to(host, port, allow_private=allow_private)]
-    return tuple(told[:ENDPOINTS_MAX])
+    may_lead = partial(may_lead_to, allow_private=allow_private, signed=signed)
+    return tuple(host_text(*place) for place in places if may_lead(*place))[:ENDPOINTS_MAX]
 
 
 class AnnouncedGateways:

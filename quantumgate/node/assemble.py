@@ -39,7 +39,9 @@ from quantumgate.node.connections import Connections
 from quantumgate.node.data_directory import STATE_FILE, DataDirectory
 from quantumgate.node.desk import FrontDesk
 from quantumgate.node.dialling import Dialling, parse_target
+from quantumgate.node.given_records import GivenRecords
 from quantumgate.node.keeper import Keeper
+from quantumgate.node.own_record import RecordAuthor
 from quantumgate.node.pins import Pins
 from quantumgate.node.record_checks import RecordChecks
 from quantumgate.node.relays import Relays
@@ -73,6 +75,8 @@ class Parts:
     relays: Relays
     circuits: Circuits
     keeper: Keeper
+    author: RecordAuthor
+    given: GivenRecords
     host: ExtenderHost
     intake: Intake
     listeners: tuple[Listener, ...]
@@ -164,9 +168,8 @@ def assemble(plan: Plan, directory: DataDirectory, world: World, landlord: Any) 
     )
     keeper = Keeper(world, limits, circuits.reach)
     desk.guests, desk.keeper, desk.relays, desk.our_extenders = host, keeper, relays, host.uuids
-    relays.record_checks = RecordChecks(world, limits, handshakes.network_id)
     desk.anchorage = relays.anchorage = Anchorage(identity, world, limits, lambda: relays.enabled, relays.terms)
-    desk.anchors = Anchors(own, world, plan.anchors, key_of(state, world.random) if plan.anchors else b"")
+    desk.anchors = anchors = Anchors(own, world, plan.anchors, key_of(state, world.random) if plan.anchors else b"")
     desk.announced = announced = AnnouncedGateways(access.names)
     circuits.announced = announced.gateways
     access.changed = desk.rules_changed
@@ -186,6 +189,8 @@ def assemble(plan: Plan, directory: DataDirectory, world: World, landlord: Any) 
         relays=relays,
         circuits=circuits,
         keeper=keeper,
+        author=_author(plan, identity, world, anchors),
+        given=GivenRecords(world, handshakes.network_id, circuits.gateway),
         host=host,
         intake=intake,
         listeners=listeners,
@@ -198,12 +203,19 @@ def _relays(
     listeners: tuple[Listener, ...],
 ) -> Relays:
     node, relaying = plan.resolved.settings.node, plan.resolved.settings.relay
-    return Relays(
+    relays = Relays(
         own, world, plan.resolved.limits, desk, connections, dialling.connect, enabled=node.relay,
         accepting=relaying.accept_relayed, allow_private=relaying.allow_private,
         rate_bytes_per_second=relaying.rate_bytes_per_second,
         own_addresses=lambda: (*connections.own_hosts, *(one.host for one in listeners if one.host)),
     )
+    relays.record_checks = RecordChecks(world, plan.resolved.limits, node.network.encode())
+    return relays
+
+
+def _author(plan: Plan, identity: Identity, world: World, anchors: Anchors) -> RecordAuthor:
+    node, private = plan.resolved.settings.node, plan.resolved.settings.relay.allow_private
+    return RecordAuthor(identity, world, node.network.encode(), anchors, relay=node.relay, allow_private=private)
 
 
 def _revealed(words: Secret | None) -> str | None:

@@ -26,11 +26,13 @@ from quantumgate.core.relay.links import PEER, RELAY_CLIENT
 from quantumgate.core.relay.path import Gateway, PathWish, choose, network_of
 from quantumgate.core.relay.reservations import proof
 from quantumgate.core.session import DAMAGED
+from quantumgate.crypto.identity import PeerIdentity
 from quantumgate.errors import ConnectFailed, QuantumGateError
 from quantumgate.ids import PeerUUID
 from quantumgate.node.connections import Connections
 from quantumgate.node.contact import Contact, Desk
 from quantumgate.node.dialling import Route, Target, ways_to
+from quantumgate.node.given_records import check_voucher
 from quantumgate.node.pins import Pins
 from quantumgate.node.state import State
 from quantumgate.node.world import World
@@ -43,6 +45,9 @@ BAD_RELAY_SECONDS = 300.0
 
 RELAYS_OWN = frozenset({"limit", "path-lost"})
 """What the last relay says of itself; all else that goes wrong behind it may as well be the target's doing."""
+
+LAST_WORDS = frozenset({"access-denied", "cancelled", "denied", "pin", "self"})
+"""Reasons for which no other way to the same peer is tried."""
 
 ADDRESSES_REMEMBERED = 256
 """Peers whose addresses we keep after a connection, so that a bare UUID is enough for the next one."""
@@ -128,7 +133,18 @@ class Circuits:
         """The contact with ``target`` by its route: the direct one, or one through relays. Fails with ConnectFailed."""
         known = replace(target, hosts=target.hosts or self._known_hosts(target.uuid))
         reached = self._dial(target, keep=keep) if target.route.direct else self._connect(known, keep)
-        return reached.addCallback(self._remember, known)
+        reached.addCallback(self._remember, known)
+        if target.otherwise is not None:
+            reached.addErrback(self._try_otherwise, target.otherwise, keep)
+        return reached
+
+    def _try_otherwise(self, failure: Failure, otherwise: Target, keep: bool) -> Any:
+        """Where the first way leads nowhere; what the peer itself or our own rules said stands."""
+        error = failure.value
+        if not isinstance(error, ConnectFailed) or error.reason in LAST_WORDS:
+            return failure
+        _log.debug("another way is tried: {why}", why=str(error))
+        return self.reach(otherwise, keep=keep)
 
     def _known_hosts(self, uuid: PeerUUID | None) -> tuple[tuple[str, int], ...]:
         """Of a bare UUID: where it was reached before, or where it listens as a gateway."""
@@ -220,10 +236,14 @@ class Circuits:
         """Addresses of both ends: no relay is next to either. Ours as far as sockets have told."""
         return (*(host for host, _ in target.hosts), *self._connections.own_hosts)
 
+    def gateway(self, uuid: PeerUUID) -> Gateway | None:
+        """The one of this name, if it is known."""
+        return next((one for one in self.known() if one.uuid == uuid), None)
+
     def _named(self, uuid: PeerUUID) -> Gateway:
-        for one in self.known():
-            if one.uuid == uuid:
-                return one
+        found = self.gateway(uuid)
+        if found is not None:
+            return found
         advice = "name it in [relay] gateways, or connect to it"
         raise ConnectFailed("no-path", f"no gateway {uuid} is known", advice=advice)
 
@@ -243,7 +263,7 @@ class Circuits:
             last: Contact = yield self._extend(
                 layers[-1], uuid, target.fingerprint, target.hosts or path[-1].hosts, len(path), PEER, path=through,
                 dialled=target.address, keep=keep, why=target.route.why,
-                aim=self._aim(target, path[-1]),
+                aim=self._aim(target, layers[-1].session.peer),
             )
         except (QuantumGateError, CancelledError) as error:  # cancelled: it took too long, or nobody waits any more
             self._failed(path, layers, error)
@@ -252,10 +272,13 @@ class Circuits:
         _bind([*layers[1:], last])
         return last
 
-    def _aim(self, target: Target, anchor: Gateway) -> LinkTarget | None:
-        """What the last relay is asked for, where that is not an address: a peer that reserved there."""
-        if target.uuid is None or not target.anchors:
+    def _aim(self, target: Target, anchor: PeerIdentity) -> LinkTarget | None:
+        """What the last relay is asked for, where that is not an address: a peer that reserved there, or its record."""
+        if target.uuid is None or not (target.anchors or target.record):
             return None
+        if target.record:
+            return LinkTarget(target.uuid, record=target.record)
+        check_voucher(target, anchor)
         return LinkTarget(target.uuid, proof=proof(target.rendezvous_key, anchor.uuid, self._world.wall_seconds()))
 
     def _keep(self, circuit: Circuit) -> None:

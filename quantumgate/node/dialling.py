@@ -29,6 +29,7 @@ from quantumgate.node.desk import FrontDesk
 from quantumgate.node.pins import Pins
 from quantumgate.node.world import World
 from quantumgate.wire.limits import Limits
+from quantumgate.wire.reservation_frames import Grant
 
 ADDRESSES_REMEMBERED = 256
 """Addresses that need not be parsed again at the next dial."""
@@ -82,7 +83,9 @@ def route_of(hops: int | None, via: Any, default_hops: int) -> Route:
 class Target:
     """What an address names. ``uuid`` is None for an endpoint string; ``hosts`` are those of a qg address.
 
-    ``anchors`` = through one of which it is reached, for who has the ``rendezvous_key``.
+    ``anchors`` = through one of which it is reached, for who has the ``rendezvous_key``; ``vouchers`` = what they
+    signed about it. ``record`` = its signed record, where the last relay needs that. ``otherwise`` = where to reach it
+    if this fails.
     """
 
     address: str
@@ -93,6 +96,9 @@ class Target:
     route: Route = DIRECT
     anchors: tuple[Gateway, ...] = ()
     rendezvous_key: bytes = field(default=b"", repr=False)
+    vouchers: tuple[tuple[PeerUUID, Grant], ...] = field(default=(), repr=False)
+    record: bytes = field(default=b"", repr=False)
+    otherwise: Target | None = None
     key: str = field(init=False)
     """One dial at a time, and one connection that is kept, for each of these."""
 

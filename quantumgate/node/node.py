@@ -23,6 +23,7 @@ from quantumgate.control.api import (
     ExtenderReport,
     PeerReport,
     PingReport,
+    RecordReport,
     RelaysReport,
     StatusReport,
 )
@@ -39,6 +40,8 @@ from quantumgate.node.assemble import Parts, assemble, plan
 from quantumgate.node.contact import Contact
 from quantumgate.node.data_directory import DataDirectory
 from quantumgate.node.dialling import Route, Target, parse_target, route_of
+from quantumgate.node.given_records import is_record_text
+from quantumgate.node.own_record import report_of
 from quantumgate.node.peers import Peer
 from quantumgate.node.status import Phase
 from quantumgate.node.world import World, real_world
@@ -213,7 +216,7 @@ class Node(Service):
     def connect(
         self, address: str, hops: int | None = None, via: Any = None, *, keep: bool | None = None
     ) -> Deferred[Peer]:
-        """The peer at a qg address, bare UUID or endpoint string, once its session stands.
+        """The peer at a qg address, bare UUID, endpoint string or the text of its record, once its session stands.
 
         ``hops`` relays between, None = ``privacy.hops``; ``via`` names them instead: a UUID, several, or their text
         with commas. With ``keep`` the connection is made again when it is lost, until ``disconnect``; None keeps a
@@ -221,7 +224,8 @@ class Node(Service):
         ``advice`` are for people.
         """
         try:
-            parts, target = self._running_parts(), parse_target(address, self._world, self._route(hops, via))
+            parts = self._running_parts()
+            target = self._target(parts, address, self._route(hops, via))
         except QuantumGateError as error:
             return fail(error)
         lasting = target.route.direct if keep is None else keep
@@ -236,6 +240,11 @@ class Node(Service):
 
     def _route(self, hops: int | None = None, via: Any = None) -> Route:
         return route_of(hops, via, self.settings.privacy.hops)
+
+    def _target(self, parts: Parts, address: str, route: Route) -> Target:
+        if is_record_text(address):
+            return parts.given.target(address, route)
+        return parse_target(address, self._world, route)
 
     def disconnect(self, peer: Peer | UUID) -> Deferred[None]:
         """Ends the session and keeps it no longer; by UUID every session of this peer. Fails with LocalError."""
@@ -261,7 +270,8 @@ class Node(Service):
     def ping(self, target: str) -> Deferred[PingReport]:
         """One round trip; a peer that is not connected is dialled first. No answer is a ConnectFailed."""
         try:
-            parts, named = self._running_parts(), parse_target(target, self._world, self._route())
+            parts = self._running_parts()
+            named = self._target(parts, target, self._route())
         except QuantumGateError as error:
             return fail(error)
         seconds = self._plan.resolved.limits.ping_seconds
@@ -315,6 +325,13 @@ class Node(Service):
         """
         parts = self._parts
         return "" if parts is None else parts.desk.anchors.address(parts.identity.public.fingerprint_text)
+
+    def own_record(self, endpoints: Collection[str] = ()) -> RecordReport:
+        """This node's signed record, a fresh one, for others to reach it by; ``endpoints`` are named beside its own.
+
+        Raises LocalError for an endpoint that is no ``host:port``, or while the node is stopped.
+        """
+        return report_of(self._running_parts().author.write(self.listening, endpoints), self.uuid)
 
     @property
     def listening(self) -> list[str]:

@@ -149,7 +149,7 @@ class SchemaTests(SynchronousTestCase):
 
 def schemas() -> object:
     kinds = (api.StatusReport, api.PeerReport, api.ExtenderReport, api.AccessReport, api.PingReport, api.PingSummary,
-             api.RelaysReport)
+             api.RelaysReport, api.RecordReport)
     found = msgspec.json.schema_components(kinds)[1]
     for schema in found.values():
         schema.pop("description", None)

@@ -20,6 +20,7 @@ from quantumgate.control.api import (
     ExtenderReport,
     PeerReport,
     PingReport,
+    RecordReport,
     RelayReport,
     RelaysReport,
     StatusReport,
@@ -98,6 +99,7 @@ class FakeNode:
     pings_lost: set[int] = field(default_factory=set)
     pings: int = 0
     streams_socket: str = ""
+    anchors: Sequence[str] = ()
     relaying: RelaysReport = field(default_factory=RelaysReport)
     asked: list[tuple[str, int | None, list[str], bool | None]] = field(default_factory=list)
 
@@ -125,6 +127,12 @@ class FakeNode:
 
     def relays_snapshot(self) -> RelaysReport:
         return self.relaying
+
+    def own_record(self, endpoints: Sequence[str] = ()) -> RecordReport:
+        if "nonsense" in endpoints:
+            raise LocalError("expected host:port, found 'nonsense'")
+        return RecordReport(uuid=str(ME), record="qgr:AAAA", not_after=1_900_000_000, endpoints=list(endpoints),
+                            anchors=self.anchors, relay=False)
 
     def connect(
         self, address: str, hops: int | None = None, via: Sequence[str] = (), *, keep: bool | None = None

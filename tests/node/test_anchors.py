@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from quantumgate.ids import QgAddress
+from quantumgate.node.contact import Contact
 from quantumgate.wire import frames
 from quantumgate.wire.link_frames import RelayTerms
 from quantumgate.wire.reservation_frames import Grant
@@ -54,6 +55,24 @@ class AnchorsTests(AnchoredCase):
         self.pass_time(10)
         self.assertIsNot(self.contact(), contact)
         self.assertEqual(len(self.granted(self.hidden)), 2)
+
+    def test_the_end_of_an_older_session_is_not_the_end_of_the_reservation(self) -> None:
+        """Found by reading: it took the newer session's grant with it, and the timer of the next RESERVE."""
+        anchors = self.hidden._parts.desk.anchors  # type: ignore[union-attr]
+        newer = self.contact()
+        older = Contact(newer._desk, newer.where, outbound=True)  # type: ignore[attr-defined]
+        older.session = newer.session  # type: ignore[attr-defined]
+        anchors.arrived(older)
+        anchors.arrived(newer)  # type: ignore[arg-type]
+        self.pass_time(0.1)
+        grant = anchors.granted[self.gates[0].uuid]
+        anchors.answered(older, grant)
+        for waiter in older._ends:
+            waiter.callback(None)
+        self.assertEqual(set(self.granted(self.hidden)), {gate.uuid for gate in self.gates[:2]})
+        self.assertEqual(len(anchors.via()), 2)
+        self.pass_time(3600 * 0.81)
+        self.assertGreater(anchors.granted[self.gates[0].uuid].expiry_seconds, grant.expiry_seconds)
 
     def test_an_answer_that_nobody_asked_for(self) -> None:
         contact = self.contact()

@@ -16,16 +16,20 @@ from uuid import UUID
 from twisted.trial.unittest import SynchronousTestCase
 
 from quantumgate.core.peer_records import judge, network_of
+from quantumgate.core.relay.reservations import check_grant, grant
 from quantumgate.crypto import labels
 from quantumgate.crypto.identity import Identity, PeerIdentity
 from quantumgate.crypto.secret import Secret
 from quantumgate.crypto.signatures import KINDS, signature_input
 from quantumgate.ids import PeerUUID
-from quantumgate.wire.link_frames import LinkEndpoint
+from quantumgate.wire.link_frames import LinkEndpoint, RelayTerms
 from quantumgate.wire.peer_records import Anchor, PeerRecord, SignedPeerRecord
+from quantumgate.wire.reservation_frames import Grant
 from quantumgate.wire.writer import tlv
 from tests.core.handshake.duel import SeededRandom
 from tests.house import ROOT
+from tests.vectors.second import peer_records as second
+from tests.vectors.second.octets import Refused
 
 FILE = Path(__file__).resolve().parent / "records" / "records.json"
 NETWORK_ID = "QuantumGate"
@@ -35,9 +39,18 @@ FIELDS: dict[str, dict[str, Any]] = {
     "relay": {"kind": 1, "not_after_seconds": 1_900_021_600, "capabilities": 1, "family": "Möwe",
               "endpoints": [["2001:db8::7", 9999], ["gate.example", 443]], "extras": [[0x80, "6c61746572"]]},
     "behind": {"kind": 2, "not_after_seconds": 1_900_086_400, "rendezvous": "6b" * 32,
-               "via": [["10111213-1415-8617-9819-1a1b1c1d1e1f", "66" * 32, "766f7563686572"]],
+               "via": ["anchor"],
                "extenders": ["61" * 16, "62" * 16]},
 }
+
+
+VOUCHER_TERMS = 1_900_003_600, RelayTerms(1_000_000, 2_000_000_000, 86_400)
+"""When the reservation of "behind" ends, and what its anchor told of its limits."""
+
+
+def anchor() -> Identity:
+    """Through which "behind" is reached."""
+    return Identity(1, Secret(SeededRandom(("record", "anchor")).bytes(KINDS[1].seed_bytes)))
 
 
 def record_of(fields: dict[str, Any], bundle: bytes) -> PeerRecord:
@@ -83,19 +96,37 @@ class VectorTests(SynchronousTestCase):
             self.assertEqual(str(known.identity.uuid), said["uuid"])
             self.assertEqual(known.record, record_of(said["fields"], known.identity.bundle))
 
+    def test_a_voucher_is_the_anchors(self) -> None:
+        """RESERVED, byte for byte; it is for this peer and from this anchor."""
+        said = self.cases["behind"]
+        known = judge(bytes.fromhex(said["record"]), network=network_of(NETWORK_ID.encode()), now_ms=SEQ_MS)
+        (via,) = known.record.via
+        public = PeerIdentity.from_bundle(bytes.fromhex(said["fields"]["anchor_bundle"]))
+        self.assertEqual((via.uuid, via.fingerprint), (public.uuid, public.fingerprint))
+        voucher = Grant.decode(via.voucher)
+        self.assertEqual((voucher.expiry_seconds, voucher.terms), VOUCHER_TERMS)
+        check_grant(voucher, public, known.identity.uuid)
+        second.check_voucher(via.voucher, public.bundle, known.identity.uuid.bytes)
+        for changed in (via.voucher[:7] + b"\0" + via.voucher[8:], via.voucher[:-1] + b"\0", b"voucher"):
+            self.assertRaises(Refused, second.check_voucher, changed, public.bundle, known.identity.uuid.bytes)
+
     def test_the_page_shows_the_plain_one(self) -> None:
         page = (ROOT / "docs/spec/peer-records.md").read_text(encoding="utf-8")
-        lines = page.partition("## 5 Example")[2].split("```")[1].strip().splitlines()
+        lines = page.partition("## 7 Example")[2].split("```")[1].strip().splitlines()
         shown = "".join(re.split(r" {3}", line)[0].replace(" ", "") for line in lines)
         self.assertEqual(shown, self.cases["plain"]["record"])
 
 
 def case(name: str) -> dict[str, Any]:
     """One record with everything about it."""
-    fields = FIELDS[name]
+    fields = dict(FIELDS[name])
     seeds = SeededRandom(("record", name)).bytes(KINDS[fields["kind"]].seed_bytes)
     identity = Identity(fields["kind"], Secret(seeds))
     public: PeerIdentity = identity.public
+    if fields.get("via") == ["anchor"]:
+        reserved = grant(anchor(), public.uuid, *VOUCHER_TERMS).encode().hex()
+        fields["via"] = [[str(anchor().public.uuid), anchor().public.fingerprint.hex(), reserved]]
+        fields["anchor_bundle"] = anchor().public.bundle.hex()
     record = record_of(fields, public.bundle)
     body = record.encode()
     digest = hashlib.sha512(body).digest()

@@ -188,6 +188,18 @@ def _hashes(value: bytes) -> tuple[bytes, ...]:
     return found
 
 
+# relays.md 7 ------------------------------------------------------------------------------------
+
+
+def check_voucher(voucher: bytes, anchor_bundle: bytes, peer: bytes) -> int:
+    """When the reservation of a peer at an anchor ends, unix seconds; refused where the anchor has not signed it."""
+    reader = Reader(voucher, "voucher")
+    first = reader.take(28)
+    content = uuid_of(anchor_bundle) + peer + first
+    verify(anchor_bundle, "voucher", sha512(content), reader.rest(), "voucher")
+    return int.from_bytes(first[:8], "big")
+
+
 # relays.md 2 ------------------------------------------------------------------------------------
 
 

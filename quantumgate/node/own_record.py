@@ -1,0 +1,96 @@
+"""This node's own record: what it says of itself for others to pass on. Spec: docs/spec/peer-records.md. [A18]
+
+It names what strangers can dial, the anchors that keep a way open at the moment, and nothing that is not needed to get
+here: no extenders, no name. Not for: others' records (``given_records.py``), or how a record travels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from quantumgate.control.api import RecordReport
+from quantumgate.core.peer_records import fits, life_seconds, network_of, sign
+from quantumgate.crypto.identity import Identity
+from quantumgate.errors import LocalError
+from quantumgate.ids import PeerUUID, host_text, parse_host
+from quantumgate.node.anchors import Anchors
+from quantumgate.node.announced import own_endpoints
+from quantumgate.node.world import World
+from quantumgate.wire.limits import PEER_RECORD_ENDPOINTS
+from quantumgate.wire.link_frames import LinkEndpoint
+from quantumgate.wire.peer_records import CAPABLE_OF_RELAY, PeerRecord, SignedPeerRecord
+from quantumgate.wire.record_text import as_text
+
+
+class RecordAuthor:
+    """One node's. ``relay``: it carries links for others; ``allow_private``: in a network of its own."""
+
+    def __init__(
+        self, identity: Identity, world: World, network_id: bytes, anchors: Anchors, *, relay: bool, allow_private: bool
+    ) -> None:
+        self._identity, self._world, self._anchors = identity, world, anchors
+        self._network, self._relay, self._allow_private = network_of(network_id), relay, allow_private
+        self._last_seq_ms = 0
+
+    def write(self, listening: Iterable[str], more: Iterable[str] = ()) -> SignedPeerRecord:
+        """A fresh one. ``listening``: bound endpoint strings; ``more``: ``host:port``, of which the operator knows.
+
+        Raises LocalError for what is no such place, or more of them than a record holds.
+        """
+        seq_ms = max(int(self._world.wall_seconds() * 1000), self._last_seq_ms + 1)
+        self._last_seq_ms = seq_ms  # two bodies with one seq would look as if we told people different things
+        via = self._anchors.via()
+        record = PeerRecord(
+            self._network,
+            self._identity.public.bundle,
+            seq_ms,
+            0,
+            capabilities=CAPABLE_OF_RELAY * self._relay,
+            endpoints=self._endpoints(listening, more),
+            via=via,
+            rendezvous=self._anchors.rendezvous_key if via else b"",
+        )
+        record = replace(record, not_after_seconds=seq_ms // 1000 + life_seconds(record))
+        return sign(self._identity, self._fitting(record))
+
+    def _endpoints(self, listening: Iterable[str], more: Iterable[str]) -> tuple[LinkEndpoint, ...]:
+        """The operator's first: of too many of our own the last ones are left out."""
+        told = tuple(dict.fromkeys(map(_endpoint, more)))
+        if len(told) > PEER_RECORD_ENDPOINTS:
+            raise LocalError(f"a record names at most {PEER_RECORD_ENDPOINTS} endpoints, found {len(told)}")
+        own = own_endpoints(listening, allow_private=self._allow_private, signed=True)
+        return tuple(dict.fromkeys((*told, *map(_endpoint, own))))[:PEER_RECORD_ENDPOINTS]
+
+    def _fitting(self, record: PeerRecord) -> PeerRecord:
+        """Without the vouchers that do not fit, the longest first."""
+        while not fits(self._identity.public, record) and any(one.voucher for one in record.via):
+            longest = max(record.via, key=lambda one: len(one.voucher))
+            via = tuple(replace(one, voucher=b"") if one is longest else one for one in record.via)
+            record = replace(record, via=via)
+        return record
+
+
+def report_of(signed: SignedPeerRecord, uuid: PeerUUID) -> RecordReport:
+    """A record of this UUID as an operator sees it."""
+    record = signed.record
+    return RecordReport(
+        uuid=str(uuid),
+        record=as_text(signed.encode()),
+        not_after=record.not_after_seconds,
+        endpoints=[host_text(one.host, one.port) for one in record.endpoints],
+        anchors=[str(one.uuid) for one in record.via],
+        relay=record.relay,
+    )
+
+
+def _endpoint(text: str) -> LinkEndpoint:
+    host, port = parse_host(text)
+    if "%" in host:
+        raise LocalError(f"{text}: an address with a zone means something on this machine alone")
+    endpoint = LinkEndpoint(host.strip("[]"), port)
+    try:
+        endpoint.encode()
+    except ValueError as error:
+        raise LocalError(f"{text}: {error}") from None
+    return endpoint
