@@ -75,6 +75,7 @@ class EndpointTests(CircuitCase):
         text = rewritten(six, endpoints=(LinkEndpoint("2600:3c01::7", 9999),))
         target = self.client._target(self.client._running_parts(), text, self.client._route())
         self.assertEqual((target.hosts, target.ways[0].text), ((("[2600:3c01::7]", 9999),), "[2600:3c01::7]:9999"))
+        self.assertEqual(target.fingerprint, six._parts.identity.public.fingerprint)  # type: ignore[union-attr]
 
     def test_it_is_kept_and_shown_without_its_inside(self) -> None:
         text = self.end.own_record().record
@@ -167,6 +168,9 @@ class AnchoredRecordTests(AnchoredCase):
     def test_via_ends_at_an_anchor(self) -> None:
         wanted = [self.gates[3].uuid, self.gates[1].uuid]
         self.assertEqual(self.reach(self.hidden.own_record().record, via=wanted).path, wanted)
+        self.done(self.client.disconnect(self.hidden.uuid), 2)
+        also = rewritten(self.hidden, endpoints=(LinkEndpoint("46.4.0.9", 9999),))  # the anchor that is named comes first
+        self.assertEqual(self.reach(also, via=wanted).path, wanted)
 
     def test_an_anchor_under_another_key_is_none(self) -> None:
         gateways = self.client._parts.circuits.gateways  # type: ignore[union-attr]
