@@ -169,7 +169,7 @@ class AnchoredRecordTests(AnchoredCase):
         wanted = [self.gates[3].uuid, self.gates[1].uuid]
         self.assertEqual(self.reach(self.hidden.own_record().record, via=wanted).path, wanted)
         self.done(self.client.disconnect(self.hidden.uuid), 2)
-        also = rewritten(self.hidden, endpoints=(LinkEndpoint("46.4.0.9", 9999),))  # the anchor that is named comes first
+        also = rewritten(self.hidden, endpoints=(LinkEndpoint("46.4.0.9", 9999),))
         self.assertEqual(self.reach(also, via=wanted).path, wanted)
 
     def test_an_anchor_under_another_key_is_none(self) -> None:
