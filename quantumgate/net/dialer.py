@@ -49,8 +49,15 @@ def unreachable(failure: Failure, host: str, silence: str) -> ConnectFailed:
     if isinstance(error, net_errors.DNSLookupError):
         return ConnectFailed("unreachable", f"{host} cannot be found: no such name",
                              advice="check the spelling, or give an IP address")
-    if isinstance(error, net_errors.NoRouteError | net_errors.ConnectBindError):
+    if isinstance(error, net_errors.NoRouteError | net_errors.ConnectBindError) or _turned_back(error):
         return ConnectFailed("unreachable", f"there is no way to {host} from here",
-                             advice="check this machine's network")
+                             advice="check this machine's network; an address like 10.x or 192.168.x leads somewhere "
+                             "only inside the network that it belongs to: from outside a node is reached through its "
+                             "anchors")
     why = " ".join(str(getattr(error, "osError", None) or error).split()) or type(error).__name__
     return ConnectFailed("unreachable", f"{host} cannot be reached: {why}")
+
+
+def _turned_back(error: BaseException | None) -> bool:
+    """A router said that it knows no way: epoll reports a mere hang-up, and Twisted wraps that in a ConnectError."""
+    return type(error) is net_errors.ConnectError and any(isinstance(each, Failure) for each in error.args)

@@ -83,14 +83,14 @@ class Place:
     def masquerade(self) -> None:
         """Be a NAT as a home router is: what leaves by ``eth0`` has its address, and nothing comes in unasked."""
         self.forward_packets()
-        run(*self.before, "nft", f"""
-            table ip nat {{ chain out {{ type nat hook postrouting priority 100; oifname "{INTERFACE}" masquerade }} }}
-            table ip filter {{
-                chain in {{ type filter hook forward priority 0; policy accept;
-                    iifname "{INTERFACE}" ct state != {{ established, related }} drop
-                }}
-            }}
-        """)
+        run(*self.before, "nft", "; ".join((
+            "add table ip nat",
+            "add chain ip nat out { type nat hook postrouting priority 100; }",
+            f"add rule ip nat out oifname {INTERFACE} masquerade",
+            "add table ip filter",
+            "add chain ip filter in { type filter hook forward priority 0; }",
+            f"add rule ip filter in iifname {INTERFACE} ct state != {{ established, related }} drop",
+        )))
 
     def line(self, up: bool) -> None:
         """Pull its cable, or put it in again: nobody is told."""
@@ -153,9 +153,9 @@ class NodeAt(TwistdNode):
     def uuid(self) -> str:
         return str(self.status()["uuid"])
 
-    def ask(self, command: str, **arguments: Any) -> Any:
+    def ask(self, command: str, seconds: float = COMMAND_SECONDS, **arguments: Any) -> Any:
         """What ``qgate COMMAND --json`` shows, at once."""
-        with ControlClient(find_control(self.data), COMMAND_SECONDS) as client:
+        with ControlClient(find_control(self.data), seconds) as client:
             return client.call(command, **arguments)
 
 

@@ -82,6 +82,7 @@ class WordsTests(SynchronousTestCase):
         (error.ConnectionRefusedError(), "unreachable", "h:1 refused the connection: nothing listens there"),
         (error.DNSLookupError(), "unreachable", "h:1 cannot be found: no such name"),
         (error.NoRouteError(), "unreachable", "there is no way to h:1 from here"),
+        (error.ConnectError(string=Failure(error.ConnectionDone())), "unreachable", "there is no way to h:1 from here"),
         (error.TCPTimedOutError(), "no-answer", "nobody said a word"),
         (TooLate(), "no-answer", "nobody said a word"),
         (CancelledError(), "no-answer", "nobody said a word"),
