@@ -36,10 +36,12 @@ class Resolver:
     """``with`` it: it runs, at some address of 127.0.0.0/8.
 
     Names below SUFFIX are the private servers', for the process given to ``answer`` alone; everybody else is refused.
+    Every answer takes ``delay_seconds``.
     """
 
     def __init__(self, folder: Path) -> None:
         self.answers = 0
+        self.delay_seconds = 0.0
         self.asked: list[Question] = []
         self._file = folder / "resolv.conf"
         self._over = threading.Event()
@@ -89,7 +91,8 @@ class Resolver:
             name, end = name_in(query)
             pid = owner_of(source, self.answers)
             self.asked.append(Question(pid, _program(pid), name.decode("ascii", "replace")))
-            self._socket.sendto(self._answer(query, name, end, pid), source)
+            answer = self._answer(query, name, end, pid)
+            threading.Timer(self.delay_seconds, self._socket.sendto, (answer, source)).start()
 
     def _answer(self, query: bytes, name: bytes, end: int, pid: int) -> bytes:
         known, kind = name.lower().endswith(SUFFIX), int.from_bytes(query[end : end + 2])

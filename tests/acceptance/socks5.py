@@ -204,24 +204,25 @@ class Fetches:
 async def fetch_all(proxy: int, web: tuple[str, int], name: str, size: int, count: int, at_once: int) -> Fetches:
     """``name`` from a web server, a connection each; one that does not bring ``size`` bytes has failed.
 
-    ``proxy`` 0 = directly.
+    ``proxy`` 0 = directly. A ``#`` in the server's name is another number for each.
     """
     gate = asyncio.Semaphore(at_once)
     times: list[float] = []
     connected: list[float] = []
 
-    async def one() -> None:
+    async def one(number: int) -> None:
         async with gate:
             began = time.perf_counter()
+            place = web[0].replace("#", str(number)), web[1]
             try:
-                got = await asyncio.wait_for(_fetch(proxy, web, name, connected), 60)
+                got = await asyncio.wait_for(_fetch(proxy, place, name, connected), 60)
             except (OSError, EOFError, TimeoutError):
                 return
             if got == size:
                 times.append(time.perf_counter() - began)
 
     began = time.perf_counter()
-    await asyncio.gather(*(one() for _ in range(count)))
+    await asyncio.gather(*(one(number) for number in range(count)))
     seconds = time.perf_counter() - began
     return Fetches(seconds, max(connected) - began, sorted(times) or [0.0], count - len(times))
 

@@ -31,6 +31,10 @@ FILES, AT_ONCE = 10_000, 100
 SMALLEST_BYTES, LARGEST_BYTES = 1_000, 20_000
 BIG_BYTES = 1 << 30
 STREAMS = 1000
+EACH = ("--parallel-immediate", "-H", "Connection: close")
+"""Without the first word curl 7 makes one new connection after the other, whatever it is told."""
+
+LOOKUP_SECONDS = 0.3
 HOST = "web.inside.test"
 SCREENSHOT = "chromium.png"
 CHROMIUM = (
@@ -83,18 +87,18 @@ def small_files(here: Scene) -> Iterator[Figure]:
     step = (LARGEST_BYTES - SMALLEST_BYTES) / FILES
     sums = [written(folder / f"f{number:05d}", int(SMALLEST_BYTES + step * number)) for number in range(FILES)]
     size = sum((folder / f"f{number:05d}").stat().st_size for number in range(FILES))
-    for name, header in (("kept alive", ()), ("a connection each", ("-H", "Connection: close"))):
+    for name, more in (("kept alive", ()), ("a connection each", EACH)):
         before, cost = here.network.figures()["connections_total"], Cost(here.network.pids)
         out = here.place / "out"
         out.mkdir()
-        parallel = ("--parallel", "--parallel-max", str(AT_ONCE), "-o", f"{out}/#1")
-        done = here.curl(*parallel, *header, here.url(f"f[00000-{FILES - 1:05d}]"))
+        parallel = ("--parallel", "--parallel-max", str(AT_ONCE), *more, "-o", f"{out}/#1")
+        done = here.curl(*parallel, here.url(f"f[00000-{FILES - 1:05d}]"))
         cost_said = cost.said(size)
         same = sum(_digest(out / f"{number:05d}") == sums[number] for number in range(FILES))
         what = f"curl, {FILES:,} files, {AT_ONCE} at a time, {name}"
         yield exactly(f"{what}: fetched, same checksum", (0, FILES), (done.returncode, same))
         calls = here.network.figures()["connections_total"] - before
-        if header:
+        if more:
             yield exactly(f"{what}: SOCKS connections", FILES, calls)
         yield noted(what, f"{cost_said}; {calls:,} SOCKS connections")
         shutil.rmtree(out)
@@ -120,15 +124,21 @@ def _digest(path: Path) -> str:
 
 
 def short_streams(here: Scene) -> Iterator[Figure]:
-    """Opened as fast as one program can; each asks for one file and is answered. Twice: lines are there by then."""
+    """Opened as fast as one program can; each asks for one file and is answered. Lines are there the second time."""
     size = (here.web.place / "site" / "f05000").stat().st_size
-    for name in ("at first", "again"):
+    for name, host, wait in (
+        ("at first", HOST, 0.0), ("again", HOST, 0.0),
+        (f"a look-up takes {LOOKUP_SECONDS} s", HOST, LOOKUP_SECONDS),
+        (f"a look-up takes {LOOKUP_SECONDS} s, a name each", f"n#{HOST}", LOOKUP_SECONDS),
+    ):  # fmt: skip
+        here.resolver.delay_seconds = wait
         cost = Cost(here.network.pids)
-        done = asyncio.run(fetch_all(here.network.port, (HOST, here.web.port), "f05000", size, STREAMS, STREAMS))
+        done = asyncio.run(fetch_all(here.network.port, (host, here.web.port), "f05000", size, STREAMS, STREAMS))
         what = f"{STREAMS:,} short streams, {name}"
         yield at_most(f"{what}: seconds in which all were started", 1.0, done.started_seconds)
         yield exactly(f"{what}: reset or not answered whole", 0, done.failed)
         yield noted(what, f"{done}; {cost.said(size * STREAMS)}")
+    here.resolver.delay_seconds = 0.0
     yield exactly("failures that the proxy counts, after the streams", {}, here.network.figures()["failures"])
 
 

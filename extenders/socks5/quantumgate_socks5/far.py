@@ -32,21 +32,24 @@ EARLY_BYTES = 65_536
 class Hold:
     """The place of one call in the books, given back once."""
 
-    def __init__(
-        self, calls: Counter[api.IPeer], associations: Counter[api.IPeer], peer: api.IPeer, kind: Kind
-    ) -> None:
-        self._peer = peer
-        self._counters = [calls, associations] if kind is Kind.ASSOCIATE else [calls]
-        for counter in self._counters:
-            counter[peer] += 1
+    def __init__(self, peer: api.IPeer, books: list[Counter[api.IPeer]]) -> None:
+        self._peer, self._books = peer, books
+        for book in books:
+            book[peer] += 1
 
     def release(self) -> None:
         """The call counts no more."""
-        counters, self._counters = self._counters, []
-        for counter in counters:
-            counter[self._peer] -= 1
-            if not counter[self._peer]:
-                del counter[self._peer]
+        self.move([])
+
+    def move(self, books: list[Counter[api.IPeer]]) -> None:
+        """It counts in these instead."""
+        before, self._books = self._books, books
+        for book in books:
+            book[self._peer] += 1
+        for book in before:
+            book[self._peer] -= 1
+            if not book[self._peer]:
+                del book[self._peer]
 
 
 class Far:
@@ -63,6 +66,7 @@ class Far:
         self._peers = frozenset(uuid_in(text) for text in settings.peers)
         self._calls: Counter[api.IPeer] = Counter()
         self._associations: Counter[api.IPeer] = Counter()
+        self.leaving: Counter[api.IPeer] = Counter()
         self._lines: set[FarLine] = set()
 
     def serves(self, peer: api.IPeer) -> bool:
@@ -88,7 +92,8 @@ class Far:
         if refusal is not None:
             self.refuse(line, refusal)
             return
-        line.hold = Hold(self._calls, self._associations, line.peer, kind)
+        books = [self._calls, self._associations] if kind is Kind.ASSOCIATE else [self._calls]
+        line.hold = Hold(line.peer, books)
         self.tally.connections += 1
         if wanted is None:
             association = FarAssociation(line, self)
@@ -103,8 +108,9 @@ class Far:
         chosen = self.settings
         if not {Kind.CONNECT: chosen.tcp, Kind.BIND: chosen.bind, Kind.ASSOCIATE: chosen.udp}[kind]:
             return Code.NOT_OFFERED
-        if self._calls[peer] >= chosen.connections_per_peer or self._calls.total() >= chosen.connections:
-            return Code.LIMIT
+        for book in (self._calls, self.leaving):  # each on its own: next calls come before the last ones have left
+            if book[peer] >= chosen.connections_per_peer or book.total() >= chosen.connections:
+                return Code.LIMIT
         if kind is Kind.ASSOCIATE and self._associations[peer] >= chosen.udp_associations_per_peer:
             return Code.LIMIT
         return None
@@ -135,7 +141,7 @@ class Far:
         """For operators."""
         return {
             "enabled": self.settings.enabled,
-            "connections": self._calls.total(),
+            "connections": self._calls.total() + self.leaving.total(),
             "connections_total": self.tally.connections,
             "udp_associations": self._associations.total(),
             "bytes_sent": self.tally.bytes_sent,
@@ -157,6 +163,12 @@ class Outlet(Splice):
         """Small pieces leave at once."""
         without_delay(self.transport)
         self._far.idle.add(self)
+
+    def _close(self) -> None:
+        """The call is over, and its line free; the last bytes may wait for the target until ``idle_seconds`` end it."""
+        if self.hold is not None:
+            self.hold.move([self._far.leaving])
+        super()._close()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """Counts no more: not before its last bytes are gone."""

@@ -6,6 +6,7 @@ import hashlib
 import shutil
 import socket
 import struct
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -539,8 +540,28 @@ class WorldTests(LoopbackCase):
         self.assertEqual(await world.resolve("2130706433"), [ip_address("127.0.0.1")])
         for nonsense in ("a..b", "a" * 64 + ".example"):
             self.assertEqual(await world.resolve(nonsense), [], nonsense)
-        many = [world.resolve("127.0.0.1") for _ in range(20)]
-        self.assertEqual([len(await each) for each in many], [1] * 20)
+        many = [world.resolve(f"127.0.0.{number % 20}") for number in range(200)]
+        self.assertEqual([len(await each) for each in many], [1] * 200)
+
+    async def test_slow_names(self) -> None:
+        """Many servers of names that do not answer hold up neither each other nor those who need a thread."""
+        from quantumgate_socks5 import world as worlds
+
+        over, under_way = threading.Event(), []
+        self.addCleanup(over.set)
+
+        def slow(name: str) -> list[Any]:
+            under_way.append(name)
+            over.wait(TIMEOUT_SECONDS)
+            return [name]
+
+        self.patch(worlds, "addresses_of", slow)
+        world = worlds.World()
+        answers = [world.resolve(f"{number}.example") for number in range(worlds.LOOKUPS_MOST + 5)]
+        await self.until(lambda: len(under_way) == worlds.LOOKUPS_MOST)
+        self.assertEqual(await self.thread(len, "others"), 6)
+        over.set()
+        self.assertEqual([len(await each) for each in answers], [1] * len(answers))
 
     async def test_own_addresses(self) -> None:
         from ipaddress import ip_address

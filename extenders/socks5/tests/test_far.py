@@ -269,6 +269,42 @@ class FailureTests(FarCase):
         self.assertEqual(code(far.call(lines[2], Kind.CONNECT, PUBLIC, 80)), Code.GRANTED)
         self.assertEqual(far.exit.far.status()["failures"], {"limit": 1})
 
+    def test_limits_of_those_who_leave(self) -> None:
+        """Calls that are over are not in the way of the next ones on their lines, until they are as many as may be."""
+        far = self.stage(connections_per_peer=2)
+        ears, first, second = far.target(PUBLIC, 80), far.line(), far.line()
+        self.assertEqual(code(self.asks(first)), Code.GRANTED)
+        self.leaves(first, ears.made[0])
+        for line in (first, second):
+            self.assertEqual(code(self.asks(line)), Code.GRANTED)
+        self.assertEqual(far.exit.far.status()["connections"], 3)
+        self.leaves(second, ears.made[2])
+        self.assertEqual(code(self.asks(second)), Code.LIMIT)
+        second.says(Kind.END)
+        ears.made[0].transport.resumeProducing()
+        far.nodes.advance(1)
+        self.assertEqual(len(ears.made[0].data), 60_000)
+        self.assertEqual(code(self.asks(second)), Code.GRANTED)
+        for target in ears.made:
+            target.transport.abortConnection()
+        far.nodes.advance(1)
+        self.assertEqual(far.exit.far.status()["connections"], 0)
+
+    def leaves(self, line: ScriptedLine, target: Any) -> None:
+        """The call ends on its line; what was sent last waits at the exit, for the target does not read."""
+        target.transport.pauseProducing()
+        line.says(Kind.DATA, b"x" * 60_000)
+        line.says(Kind.END)
+        target.transport.loseWriteConnection()
+        self.far.nodes.advance(1)
+        self.assertEqual(line.hears(), [(Kind.END, b"")])
+
+    def asks(self, line: ScriptedLine) -> list[tuple[Kind, bytes]]:
+        """A CONNECT where something else never ends, so that nothing settles."""
+        line.says(Kind.CONNECT, A)
+        self.far.nodes.advance(1)
+        return line.hears()
+
     def test_cancelled_while_dialling(self) -> None:
         """The near side gives up: the attempt stops, and its place is free."""
         far = self.stage({"silent.example": None})
