@@ -63,11 +63,19 @@ def status(where: Place) -> None:
         "listening": ", ".join(report["listening"]) or "no (dial only)",
         "peers": str(report["peers"]),
         "relay": _relay_text(report["relay"]),
+        **_anchors_fact(report.get("anchors", {})),
         "extenders": ", ".join(f"{one['name']} ({one['state']})" for one in report["extenders"]) or "none enabled",
     })
     for notice in report.get("notices", ()):
         click.echo(f"note: {output.printable(notice)}")
     _show_dials(report.get("connecting", ()))
+
+
+def _anchors_fact(anchors: dict[str, int]) -> dict[str, str]:
+    if not anchors.get("named"):
+        return {}
+    return {"anchors": f"{anchors['open']} of {anchors['named']} keep a way to this node open; for its address: "
+                       "qgate relays"}
 
 
 def _relay_text(relay: dict[str, Any]) -> str:

@@ -40,10 +40,10 @@ def relays(where: Place) -> None:
         "circuits that failed": _counts(report["failed"]),
     })
     if report["anchored_address"]:
-        output.facts({
-            "anchors": ", ".join(report["anchors"]) or "none yet",
-            "reached at": report["anchored_address"],
-        })
+        output.facts({"reached at": report["anchored_address"]})
+        _show_anchors(report["anchor_states"])
+    if report["reserved_here"]:
+        output.facts({"anchor for": ", ".join(report["reserved_here"])})
     _show_carried(report["carried"])
     _show_circuits(report["circuits"])
     _show_gateways(report["gateways"])
@@ -51,6 +51,20 @@ def relays(where: Place) -> None:
 
 def _counts(reasons: Mapping[str, int]) -> str:
     return ", ".join(f"{number} {reason}" for reason, number in sorted(reasons.items())) or "none"
+
+
+_ANCHOR_WORDS = {
+    "open": "keeps a way to this node open",
+    "asked": "was asked, has not answered yet",
+    "refused": "refused: it is no relay (node.relay), or has no room; asked again later",
+    "not connected": "not connected; qgate status says why",
+}
+
+
+def _show_anchors(anchors: Any) -> None:
+    click.echo()
+    output.table(("anchor", "at", "state"), (
+        (one["uuid"], ", ".join(one["hosts"]), _ANCHOR_WORDS[one["state"]]) for one in anchors), "")
 
 
 def _show_carried(links: Any) -> None:

@@ -61,6 +61,24 @@ class GatewayReport(Struct, frozen=True, kw_only=True):
     avoided_seconds: float
 
 
+AnchorState = Literal["open", "asked", "refused", "not connected"]
+
+
+class AnchorReport(Struct, frozen=True):
+    """An anchor of this node: ``open`` = it keeps a way here, ``refused`` = it is no relay, or has no room for us."""
+
+    uuid: str
+    hosts: Sequence[str]
+    state: AnchorState
+
+
+class AnchorsBrief(Struct, frozen=True):
+    """How many anchors are named, and how many of them keep a way to this node open."""
+
+    named: int = 0
+    open: int = 0
+
+
 class RelaysReport(Struct, frozen=True, kw_only=True):
     """Links that are carried, circuits that were made, what was refused and failed, by reason; since the start."""
 
@@ -76,6 +94,9 @@ class RelaysReport(Struct, frozen=True, kw_only=True):
     """Those that keep a way to this node open at the moment."""
     anchored_address: str = ""
     """How it is reached through them. Holds the rendezvous key: for whoever may know whether this node is online."""
+    anchor_states: Sequence[AnchorReport] = ()
+    reserved_here: Sequence[str] = ()
+    """Peers that are reached through this node."""
 
 
 class RecordReport(Struct, frozen=True, kw_only=True):
@@ -118,6 +139,7 @@ class StatusReport(Struct, frozen=True, kw_only=True):
     network: str = ""
     connecting: Sequence[DialReport] = ()
     notices: Sequence[str] = ()
+    anchors: AnchorsBrief = AnchorsBrief()
 
 
 class DialReport(Struct, frozen=True, kw_only=True):

@@ -10,12 +10,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from quantumgate import logs
+from quantumgate.control.api import AnchorReport, AnchorState
 from quantumgate.core.relay.path import Gateway
 from quantumgate.core.relay.reservations import REFRESH_SHARE, check_grant
 from quantumgate.crypto.identity import fingerprint_text
 from quantumgate.crypto.random import RandomSource
 from quantumgate.errors import AuthenticationError
-from quantumgate.ids import PeerUUID, QgAddress
+from quantumgate.ids import PeerUUID, QgAddress, host_text
 from quantumgate.node.contact import Contact
 from quantumgate.node.state import State
 from quantumgate.node.world import World
@@ -49,6 +50,7 @@ class Anchors:
         self._asked: set[Contact] = set()
         self._with: dict[PeerUUID, Contact] = {}
         self._timers: dict[PeerUUID, Any] = {}
+        self._refused: set[PeerUUID] = set()
         self.granted: dict[PeerUUID, Grant] = {}
 
     def address(self, fingerprint: str) -> str:
@@ -74,6 +76,20 @@ class Anchors:
             for uuid, grant in self.granted.items() if grant.expiry_seconds > now
         )
 
+    def reports(self) -> list[AnchorReport]:
+        """Each anchor that was named, and what has become of it."""
+        return [
+            AnchorReport(str(one.uuid), [host_text(*host) for host in one.hosts], self._state_of(one.uuid))
+            for one in self._anchors.values()
+        ]
+
+    def _state_of(self, uuid: PeerUUID) -> AnchorState:
+        if uuid in self.granted:
+            return "open"
+        if uuid in self._refused:
+            return "refused"
+        return "asked" if uuid in self._with else "not connected"
+
     # -- sessions ------------------------------------------------------------------------------------------------
 
     def arrived(self, contact: Contact) -> None:
@@ -93,6 +109,7 @@ class Anchors:
         self._asked.discard(contact)
         if self._with.get(uuid) is contact:
             del self._with[uuid]
+            self._refused.discard(uuid)
             self._stop_timer(uuid)
             self.granted.pop(uuid, None)
 
@@ -107,6 +124,7 @@ class Anchors:
             return  # a newer session with this anchor is asked in its turn
         if not grant.expiry_seconds:
             self.granted.pop(anchor.uuid, None)
+            self._refused.add(anchor.uuid)
             _log.warn("{peer} takes no reservations", peer=logs.peer(anchor.uuid))
             self._later(anchor.uuid, contact, REFUSED_SECONDS)
             return
@@ -116,6 +134,7 @@ class Anchors:
             contact.close(CloseCode.VIOLATION, "a voucher that does not verify", graceful=False)
             return
         self.granted[anchor.uuid] = grant
+        self._refused.discard(anchor.uuid)
         life_seconds = min(max(2.0, grant.expiry_seconds - self._world.wall_seconds()), LIFE_SECONDS_MAX)
         self._later(anchor.uuid, contact, life_seconds * self._world.random.uniform(*REFRESH_SHARE))
 

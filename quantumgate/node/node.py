@@ -19,6 +19,7 @@ from twisted.python.failure import Failure
 import quantumgate
 from quantumgate import logs
 from quantumgate.control.api import (
+    AnchorsBrief,
     ExtenderBrief,
     ExtenderReport,
     PeerReport,
@@ -368,7 +369,12 @@ class Node(Service):
             network=self.settings.node.network,
             connecting=down,
             notices=list(parts.desk.notices) if parts is not None else [],
+            anchors=self._anchors(),
         )
+
+    def _anchors(self) -> AnchorsBrief:
+        parts = self._parts
+        return AnchorsBrief(len(self.settings.relay.anchors), 0 if parts is None else len(parts.desk.anchors.granted))
 
     def _situation(self, down: list[Any]) -> reports.Situation:
         parts = self._parts
@@ -381,6 +387,7 @@ class Node(Service):
             admits_strangers=self.settings.node.default_access == "allow",
             blocker=self._blocker[0],
             blocker_advice=self._blocker[1],
+            anchors=self._anchors(),
             relay_links=len(parts.relays.carried) if parts is not None and parts.relays.enabled else None,
         )
 
@@ -397,7 +404,8 @@ class Node(Service):
             return RelaysReport()
         report = relay_reports.whole(parts.relays, parts.circuits, self._world.now())
         anchors = sorted(map(str, parts.desk.anchors.granted))
-        return msgspec.structs.replace(report, anchors=anchors, anchored_address=self.anchored_address)
+        return msgspec.structs.replace(report, anchors=anchors, anchored_address=self.anchored_address,
+                                       anchor_states=parts.desk.anchors.reports())
 
     def extenders_snapshot(self) -> list[ExtenderReport]:
         """A report for each installed extender."""

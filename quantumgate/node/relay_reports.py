@@ -39,6 +39,7 @@ def whole(relays: Relays, circuits: Circuits, now: float) -> RelaysReport:
             )
             for one in circuits.known()
         ],
+        reserved_here=sorted(map(str, relays.anchorage.reservations.names(now))),
     )
 
 

@@ -11,11 +11,13 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from quantumgate.control.api import AlgorithmsReport, DialReport, ExtenderReport, PeerReport
+from quantumgate.control.api import AlgorithmsReport, AnchorsBrief, DialReport, ExtenderReport, PeerReport
 from quantumgate.crypto.suites import AEADS, PRIMARIES, SECONDARIES
 from quantumgate.node.contact import Contact
 
 PROTOCOL = 1
+NO_ANCHORS = AnchorsBrief()
+ANCHOR_ADVICE = "qgate relays shows each; an anchor has node.relay = true, and room (limits.reservations)"
 
 
 class Phase(Enum):
@@ -42,6 +44,7 @@ class Situation:
     admits_strangers: bool
     blocker: str = ""
     blocker_advice: str = ""
+    anchors: AnchorsBrief = NO_ANCHORS
     relay_links: int | None = None
     """Links that it carries for others; None = it is no relay."""
 
@@ -61,6 +64,8 @@ def judge(now: Situation) -> tuple[Phase, str, str]:
 
 def _connected(now: Situation) -> tuple[Phase, str, str]:
     reason = f"{now.peers} peer{'s' if now.peers > 1 else ''}"
+    if not now.down and now.anchors.named and not now.anchors.open:
+        return Phase.CONNECTED, f"{reason}; no anchor keeps a way to this node open", ANCHOR_ADVICE
     if not now.down:
         return Phase.CONNECTED, reason, ""
     first = now.down[0]

@@ -5,11 +5,11 @@ from __future__ import annotations
 from twisted.internet import reactor
 from twisted.trial.unittest import TestCase
 
-from quantumgate.control.api import CarriedReport, CircuitReport, GatewayReport, RelaysReport
+from quantumgate.control.api import AnchorReport, CarriedReport, CircuitReport, GatewayReport, RelaysReport
 from quantumgate.control.paths import SOCKET_NAME
 from quantumgate.control.server import ControlServer
 from tests.cli.tool import Outcome, qgate_beside
-from tests.control.fakenode import FRIEND, STRANGER, FakeNode, short_directory
+from tests.control.fakenode import FRIEND, ME, STRANGER, FakeNode, short_directory
 
 FULL = RelaysReport(
     enabled=True, accepting=True, carried_bytes=2_000_000, refused={"links_prefix_rate": 3, "not a relay": 1},
@@ -20,7 +20,8 @@ FULL = RelaysReport(
     failed={"relay-lost": 2},
     gateways=[GatewayReport(uuid=str(STRANGER), hosts=["192.0.2.8:9999"], avoided_seconds=125),
               GatewayReport(uuid=str(FRIEND), hosts=["192.0.2.7:9999"], avoided_seconds=0)],
-    anchors=[str(STRANGER)], anchored_address=f"qg://{FRIEND}?key=KEY&anchor={STRANGER}@192.0.2.8",
+    anchor_states=[AnchorReport(str(STRANGER), ["192.0.2.8:9999"], "open"), AnchorReport(str(FRIEND), [], "refused")],
+    reserved_here=[str(ME)], anchors=[str(STRANGER)], anchored_address=f"qg://{FRIEND}?key=KEY&anchor={STRANGER}@192.0.2.8",
 )
 
 
@@ -41,6 +42,7 @@ class RelaysTests(TestCase):
         text = (await self.relays()).out
         for part in ("1 links now, 2.0 MB since the start", "3 links_prefix_rate, 1 not a relay", "2 relay-lost",
                      "192.0.2.9:40000", f"{STRANGER} > {FRIEND}", "2 relays asked for", "1 min 1 s",
+                     "keeps a way to this node open", "refused: it is no relay", f"anchor for  {ME}",
                      "failed, avoided for 2 min 5 s", "ready", f"qg://{FRIEND}?key=KEY&anchor={STRANGER}"):
             self.assertIn(part, text)
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from quantumgate.control.api import AnchorsBrief
 from quantumgate.ids import QgAddress
+from quantumgate.node.anchors import REFUSED_SECONDS
 from quantumgate.node.contact import Contact
 from quantumgate.wire import frames
 from quantumgate.wire.link_frames import RelayTerms
@@ -40,6 +42,22 @@ class AnchorsTests(AnchoredCase):
         self.assertEqual((report.anchored_address, len(report.anchors)), (str(address), 2))
         self.assertNotIn(HIDDEN, self.hidden.anchored_address)
         self.assertNotIn(address.key, str(self.lines()) + repr(address) + str(self.hidden.status()))
+
+    def test_what_has_become_of_each_is_told(self) -> None:
+        def states() -> list[str]:
+            return [one.state for one in self.hidden.relays_snapshot().anchor_states]
+
+        self.assertEqual((states(), self.hidden.status().anchors), (["open", "open"], AnchorsBrief(2, 2)))
+        self.assertEqual(list(self.gates[0].relays_snapshot().reserved_here), [str(self.hidden.uuid)])
+        self.gates[0]._parts.relays.enabled = False  # type: ignore[union-attr]
+        self.contact().drop()  # type: ignore[attr-defined]
+        self.gates[1].stopService()
+        self.pass_time(10)
+        self.assertEqual((states(), self.hidden.status().anchors), (["refused", "not connected"], AnchorsBrief(2, 0)))
+        self.assertEqual(list(self.gates[0].relays_snapshot().reserved_here), [])
+        self.gates[0]._parts.relays.enabled = True  # type: ignore[union-attr]
+        self.pass_time(REFUSED_SECONDS)
+        self.assertEqual(states(), ["open", "not connected"])
 
     def test_the_key_outlives_a_restart(self) -> None:
         before = self.hidden.anchored_address

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from quantumgate.control.api import DialReport
+from quantumgate.control.api import AnchorsBrief, DialReport
 from quantumgate.node.status import Phase, Situation, invitation, judge
 
 RUNNING = Situation(Phase.CONNECTED, 0, 0, (), "qg://U@H:1", False)
@@ -33,6 +33,14 @@ class PhaseTests(SynchronousTestCase):
         self.assertEqual(judge(replace(RUNNING, peers=2)), (Phase.CONNECTED, "2 peers", ""))
         _, reason, advice = judge(replace(RUNNING, peers=1, kept=2, down=(DOWN,)))
         self.assertEqual((reason, advice), ("1 peer; 1 of 2 kept connections are down: A: no answer", "look there"))
+
+    def test_a_node_that_no_anchor_serves_is_told_so(self) -> None:
+        """Its peers are the anchors themselves: connected, and yet nobody can reach it."""
+        for named, opened, told in ((0, 0, False), (2, 0, True), (2, 1, False)):
+            now = replace(RUNNING, peers=2, anchors=AnchorsBrief(named, opened))
+            phase, reason, advice = judge(now)
+            self.assertEqual(("no anchor" in reason, "qgate relays" in advice), (told, told))
+            self.assertIs(phase, Phase.CONNECTED)
 
     def test_a_node_that_does_not_run_says_why(self) -> None:
         failed = replace(RUNNING, life=Phase.FAILED, blocker="port taken", blocker_advice="free it")

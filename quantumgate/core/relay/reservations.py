@@ -71,6 +71,10 @@ class Reservations(Generic[T]):
     def __len__(self) -> int:
         return len(self._by_uuid)
 
+    def names(self, now: float) -> list[PeerUUID]:
+        """Who is reached through us at the moment."""
+        return [uuid for uuid, one in self._by_uuid.items() if one.until > now]
+
     def reserve(self, uuid: PeerUUID, rendezvous_key: bytes, session: T, now: float) -> bool:
         """For a peer that asks, or asks again. False where there is no room."""
         for gone in [name for name, one in self._by_uuid.items() if one.until <= now]:
