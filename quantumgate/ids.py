@@ -85,8 +85,8 @@ class QgAddress:
 
     @property
     def to_dial(self) -> str:
-        """What a node is given: all of it where it says how the peer is reached, else the bare UUID."""
-        return str(self) if self.hosts or self.anchors else str(self.uuid)
+        """What a node is given: all of it where it says more than the bare UUID."""
+        return str(self) if self.hosts or self.anchors or self.fingerprint else str(self.uuid)
 
     def __str__(self) -> str:
         name = f"{self.uuid}.{self.fingerprint}" if self.fingerprint else str(self.uuid)

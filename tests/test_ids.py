@@ -59,6 +59,7 @@ class AddressTests(SynchronousTestCase):
         for text in (TEXT, f"qg://{TEXT}@host:1", f"qg://{TEXT}?key={FINGERPRINT}&anchor={TEXT}@host:1"):
             self.assertEqual(QgAddress.parse(text).to_dial, text)
         self.assertEqual(QgAddress.parse(f"qg://{TEXT}").to_dial, TEXT)
+        self.assertEqual(QgAddress.parse(f"{TEXT}.{FINGERPRINT}").to_dial, f"qg://{TEXT}.{FINGERPRINT}")
 
     def test_short_forms(self) -> None:
         self.assertEqual(QgAddress.parse(TEXT), QgAddress(parse_peer_uuid(TEXT)))

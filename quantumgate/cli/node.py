@@ -144,11 +144,23 @@ class PeerNames(PeerName):
         return ",".join(super(PeerNames, self).convert(one, parameter, context) for one in str(value).split(","))
 
 
+def named_relays(hops: int | None, via: str | None) -> list[str]:
+    """What --via names. Raises click.UsageError where --hops is another number."""
+    relays = via.split(",") if via else []
+    if relays and hops not in (None, len(relays)):
+        raise click.UsageError("--via names the relays: --hops would have to be their number")
+    return relays
+
+
+HOPS = click.IntRange(0, 8)
+VIA = click.option("--via", type=PeerNames(), help="Through exactly these gateways, the nearest first.")
+
+
 @click.command(short_help="Connect to a peer, directly or through relays.")
 @click.argument("address")
-@click.option("--hops", type=click.IntRange(0, 8), default=None,
+@click.option("--hops", type=HOPS, default=None,
               help="Through so many relays; 0 = directly. Default: privacy.hops of the configuration.")
-@click.option("--via", type=PeerNames(), help="Through exactly these gateways, the nearest first.")
+@VIA
 @place.options
 @place.passed
 def connect(where: Place, address: str, hops: int | None, via: str | None) -> None:
@@ -164,10 +176,9 @@ def connect(where: Place, address: str, hops: int | None, via: str | None) -> No
       qgate connect qg://0b51a0f2-3c4d-8100-8888-000000000001@192.0.2.7:9999 --hops 3
       qgate connect bob.qgr
     """
-    if via and hops not in (None, len(via.split(","))):
-        raise click.UsageError("--via names the relays: --hops would have to be their number")
+    relays = named_relays(hops, via)
     with where.node() as node:
-        peer = node.call("connect", address=records.given(address), hops=hops, via=via.split(",") if via else [])
+        peer = node.call("connect", address=records.given(address), hops=hops, via=relays)
     if where.json:
         output.as_json(peer)
         return

@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from quantumgate.cli import output, place
-from quantumgate.cli.node import PEER
+from quantumgate.cli.node import HOPS, ONE_RELAY, PEER, VIA, named_relays
 from quantumgate.cli.place import Place
 from quantumgate.errors import LocalError
 
@@ -95,20 +95,23 @@ def expose(where: Place, name: str, target: tuple[str, int], peers: tuple[str, .
 @click.command(short_help="Reach a peer's service at a local TCP port.")
 @click.argument("port", type=click.IntRange(0, 65535))
 @click.argument("service", metavar="UUID:NAME", type=RemoteService())
-@click.option("--hops", type=click.IntRange(0, 8), default=None,
+@click.option("--hops", type=HOPS, default=None,
               help="Over exactly so many relays. Without it over the session that stands, or as configured.")
+@VIA
 @place.options
 @place.passed
-def forward(where: Place, port: int, service: tuple[str, str], hops: int | None) -> None:
+def forward(where: Place, port: int, service: tuple[str, str], hops: int | None, via: str | None) -> None:
     """Listen on 127.0.0.1:PORT (0 = any free port); every connection goes to the service NAME of the peer UUID.
 
-    Where nobody has met the peer yet, give its address: qg://UUID@host:port:NAME.
+    Where your node has not met the peer yet, give its address, qg://UUID@host:port:NAME, or make it known with qgate
+    connect, which takes a record, too.
 
     \b
     Example:
       qgate forward 8000 0b51a0f2-3c4d-8100-8888-000000000001:web
       curl http://127.0.0.1:8000/
     """
+    relays = named_relays(hops, via)
     from twisted.internet import reactor
     from twisted.internet.endpoints import TCP4ServerEndpoint
 
@@ -118,15 +121,16 @@ def forward(where: Place, port: int, service: tuple[str, str], hops: int | None)
     address, name = service
     door = _door(where, reactor)
     door.probe()
-    outward = ServiceClientEndpoint(door, address, name, hops)
+    outward = ServiceClientEndpoint(door, address, name, hops, relays)
     factory = ForwardingFactory(outward, lambda error: _complain(str(error), getattr(error, "advice", "")))
     listener: Any = TCP4ServerEndpoint(  # type: ignore[no-untyped-call]
         reactor, port, interface=FORWARD_INTERFACE)
 
     def ready(bound: Any) -> None:
         here = f"{FORWARD_INTERFACE}:{bound.getHost().port}"
-        _show(where, {"listening": here, "peer": address, "service": name, "hops": hops},
-              f"{here} leads to service {name} of {address}. Ctrl-C ends it.")
+        _show(where, {"listening": here, "peer": address, "service": name, "hops": hops, "via": relays},
+              f"{here} leads to service {name} of {address}. Ctrl-C ends it."
+              + (f" Note: {ONE_RELAY}." if hops == 1 or len(relays) == 1 else ""))
 
     _run(reactor, lambda: listener.listen(factory), ready)
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import errno
 import os
 import socket
-from collections.abc import Callable, Collection, Generator
+from collections.abc import Callable, Collection, Generator, Sequence
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -103,18 +103,19 @@ class AttachedDoor:
         self.luck: Luck = luck or SystemRandom()
         self._streams: str | None = None
 
-    def open(self, peer: str, name: str, hops: int | None, build: Build) -> Deferred[Any]:
+    def open(self, peer: str, name: str, hops: int | None, build: Build, via: Sequence[str] = ()) -> Deferred[Any]:
         """See ``Services.open``. Fails with ConnectFailed or NoNodeRunning."""
-        address = stream_address(QgAddress.parse(peer).uuid, checked_name(name))
-        return self._open(peer, name, hops, build, address)
+        far = stream_address(QgAddress.parse(peer).uuid, checked_name(name))
+        wish = {"peer": peer, "service": name, "hops": hops, **({"via": list(via)} if via else {})}
+        return self._open(wish, build, (stream_address(None, name), far))
 
     @inlineCallbacks
     def _open(
-        self, peer: str, name: str, hops: int | None, build: Build, address: Any
+        self, wish: dict[str, Any], build: Build, addresses: tuple[Any, Any]
     ) -> Generator[Deferred[Any], Any, Any]:
         line = yield self.line()
-        yield line.ask("open", OPEN_SECONDS, carry=True, peer=peer, service=name, hops=hops)
-        return connected(line, build, (stream_address(None, name), address))
+        yield line.ask("open", OPEN_SECONDS, carry=True, **wish)
+        return connected(line, build, addresses)
 
     def serve(self, name: str, build: Build, to: Collection[Any] = ()) -> Deferred[AttachedService]:
         """Offers the service. Raises NoNodeRunning at once; fails with ServiceError where the name is taken."""

@@ -1,5 +1,6 @@
-"""``qg:`` endpoint strings: ``qg:service=NAME`` to listen, ``qg:peer=UUID:service=NAME[:hops=N]`` to connect.
+"""``qg:`` endpoint strings: ``qg:service=NAME`` to listen, ``qg:peer=UUID:service=NAME`` to connect.
 
+To connect also ``hops=N``, over so many relays, or ``via=UUID,UUID``, over these.
 Both take ``control=PATH`` or ``data=DIR`` for the node that is meant; without it that of the user's own data directory.
 Twisted finds the parsers through ``twisted/plugins/quantumgate_plugins.py``. Not for: endpoints of a node in this
 process (``Node.client_endpoint``). Spec: docs/spec/services.md.
@@ -34,18 +35,21 @@ def parse_server(reactor: Any, service: str = "", to: str = "", control: str = "
 
 
 def parse_client(
-    reactor: Any, peer: str = "", service: str = "", hops: str = "", control: str = "", data: str = ""
+    reactor: Any, peer: str = "", service: str = "", hops: str = "", via: str = "", control: str = "", data: str = ""
 ) -> Any:
-    """``peer`` is a UUID, or a qg address whose colons are escaped. Raises ValueError."""
+    """``peer`` is a UUID, or a qg address whose colons are escaped; ``via`` are UUIDs of relays. Raises ValueError."""
     try:
         address = QgAddress.parse(peer)
         name = checked_name(service)
+        relays = [str(parse_peer_uuid(one)) for one in via.split(",") if one]
     except LocalError as error:
         raise ValueError(str(error)) from None
     if hops and not (hops.isascii() and hops.isdigit() and int(hops) <= MOST_HOPS):
         raise ValueError(f"hops is a number from 0 to {MOST_HOPS}, found {hops!r}")
+    if len(relays) > MOST_HOPS or (relays and hops and int(hops) != len(relays)):
+        raise ValueError(f"via names up to {MOST_HOPS} relays, and hops with it would have to be their number")
     door = AttachedDoor(reactor, control_of(control, data))
-    return ServiceClientEndpoint(door, address.to_dial, name, int(hops) if hops else None)
+    return ServiceClientEndpoint(door, address.to_dial, name, int(hops) if hops else None, relays)
 
 
 def control_of(control: str, data: str) -> Callable[[], Path]:

@@ -45,6 +45,7 @@ class OpenArguments(Struct, forbid_unknown_fields=True, frozen=True):
     peer: Annotated[str, Meta(min_length=1, max_length=4096)]
     service: str
     hops: Annotated[int, Meta(ge=0, le=8)] | None = None
+    via: Annotated[tuple[str, ...], Meta(max_length=8)] = ()
 
 
 class ServeArguments(Struct, forbid_unknown_fields=True, frozen=True):
@@ -159,9 +160,9 @@ class NodeLine(StreamLine):
 
     @inlineCallbacks
     def _opened(self, request: Request, arguments: OpenArguments) -> Generator[Deferred[Any], Any, None]:
-        services = self._factory.services
+        services, wish = self._factory.services, arguments
         try:
-            far = yield services.open(arguments.peer, arguments.service, arguments.hops, lambda address: SpliceEnd())
+            far = yield services.open(wish.peer, wish.service, wish.hops, lambda address: SpliceEnd(), wish.via)
         except CancelledError:
             return
         except Exception as error:

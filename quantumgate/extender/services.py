@@ -7,7 +7,7 @@ objects (``net/endpoints.py``) or other processes' services (``control/streamsoc
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Generator
+from collections.abc import Callable, Collection, Generator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -22,7 +22,7 @@ from quantumgate import logs
 from quantumgate.errors import ChannelReset, ConnectFailed, LimitError, LocalError
 from quantumgate.extender import api
 from quantumgate.extender.streams import StreamAddress
-from quantumgate.ids import PeerUUID, QgAddress
+from quantumgate.ids import PeerUUID, QgAddress, parse_peer_uuid
 from quantumgate.wire.codes import ResetCode, describe
 
 SERVICES_UUID = UUID("90b1c78e-d515-4924-bebf-759c4e4662a4")
@@ -64,6 +64,18 @@ def stream_address(uuid: UUID | None, name: str) -> StreamAddress:
     return StreamAddress(uuid, SERVICES_UUID, name.encode())
 
 
+@dataclass(frozen=True)
+class Way:
+    """How a peer is to be reached: over ``hops`` relays, None = as it comes, or over exactly those of ``via``."""
+
+    hops: int | None = None
+    via: tuple[PeerUUID, ...] = ()
+
+    def takes(self, path: Sequence[UUID]) -> bool:
+        """Whether a session over these relays will do."""
+        return tuple(path) == self.via if self.via else self.hops is None or len(path) == self.hops
+
+
 @dataclass(eq=False)
 class Service:
     """One name that is served. ``to``: the peers that may use it; empty = every admitted one."""
@@ -86,7 +98,7 @@ class Services(api.Extender):
     def __init__(self) -> None:
         self._served: dict[str, Service] = {}
         self._awaited: dict[Any, list[Deferred[None]]] = {}
-        self._dials: dict[tuple[UUID, int | None], list[Deferred[Any]]] = {}
+        self._dials: dict[tuple[UUID, Way], list[Deferred[Any]]] = {}
         self._occasionally = logs.Occasionally(lambda: self.host.clock.seconds() if self.host else 0.0)
 
     def maker(self) -> api.Maker:
@@ -141,25 +153,28 @@ class Services(api.Extender):
 
     # -- using ---------------------------------------------------------------------------------------------------------
 
-    def open(self, peer: str, name: str, hops: int | None, build: Callable[[StreamAddress], Any]) -> Deferred[Any]:
+    def open(
+        self, peer: str, name: str, hops: int | None, build: Callable[[StreamAddress], Any], via: Sequence[str] = ()
+    ) -> Deferred[Any]:
         """The protocol that ``build`` makes, connected to that service of that peer.
 
         ``peer`` is a UUID or a qg address. ``hops`` None: over any session that stands, else dialled as the operator
-        configured it; a number: over exactly so many relays. Fails with ConnectFailed, a LocalError, or what ended
-        the session.
+        configured it; a number: over exactly so many relays; ``via``: over exactly these, by UUID, the nearest first.
+        Fails with ConnectFailed, a LocalError, or what ended the session.
         """
-        return self._open(peer, name, hops, build)
+        return self._open(peer, name, hops, build, via)
 
     @inlineCallbacks
     def _open(
-        self, peer: str, name: str, hops: int | None, build: Callable[[StreamAddress], Any]
+        self, peer: str, name: str, hops: int | None, build: Callable[[StreamAddress], Any], via: Sequence[str]
     ) -> Generator[Deferred[Any], Any, Any]:
         address, label = QgAddress.parse(peer), checked_name(name).encode()
+        way = Way(hops, tuple(map(parse_peer_uuid, via)))
         if self.host is None:
             raise _not_running()
-        found = self._present(address.uuid, hops)
+        found = self._present(address.uuid, way)
         if found is None:
-            found = yield self._reach(address, hops)
+            found = yield self._reach(address, way)
             if self.host is None:
                 raise _not_running()
             if found not in self.host.peers():
@@ -180,24 +195,23 @@ class Services(api.Extender):
         stream.resumeProducing()
         return protocol
 
-    def _present(self, uuid: PeerUUID, hops: int | None) -> Any:
+    def _present(self, uuid: PeerUUID, way: Way) -> Any:
         """A live session that will do, the one with the fewest relays."""
-        fitting = [peer for peer in self.host.peers(lambda peer: peer.uuid == uuid)
-                   if hops is None or len(peer.path) == hops]
+        fitting = [peer for peer in self.host.peers(lambda peer: peer.uuid == uuid) if way.takes(peer.path)]
         return min(fitting, key=lambda peer: len(peer.path), default=None)
 
-    def _reach(self, address: QgAddress, hops: int | None) -> Deferred[Any]:
+    def _reach(self, address: QgAddress, way: Way) -> Deferred[Any]:
         """Dials; whoever else wants the same peer meanwhile waits for the same dial."""
-        key = (address.uuid, hops)
+        key = (address.uuid, way)
         waiter: Deferred[Any] = Deferred(lambda gone: self._dials.get(key, [gone]).remove(gone))
         if key in self._dials:
             self._dials[key].append(waiter)
             return waiter
         self._dials[key] = [waiter]
-        self.host.connect(address.to_dial, hops).addBoth(self._dialled, key)
+        self.host.connect(address.to_dial, way.hops, way.via).addBoth(self._dialled, key)
         return waiter
 
-    def _dialled(self, result: Any, key: tuple[UUID, int | None]) -> None:
+    def _dialled(self, result: Any, key: tuple[UUID, Way]) -> None:
         for waiter in self._dials.pop(key, []):
             waiter.callback(result)  # a Failure makes it fail
 

@@ -6,7 +6,7 @@ for: strings (``control/endpointstrings.py``). Spec: docs/spec/services.md.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred, maybeDeferred
@@ -25,24 +25,26 @@ class Served(Protocol):
 class Door(Protocol):
     """What leads to services: ``extender.services.Services``, ``control.attach.AttachedDoor``.
 
-    ``build(address)`` is a factory's ``buildProtocol``.
+    ``build(address)`` is a factory's ``buildProtocol``; ``via`` names relays by UUID, the nearest first.
     """
 
-    def open(self, peer: str, name: str, hops: int | None, build: Callable[[Any], Any]) -> Deferred[Any]: ...
+    def open(
+        self, peer: str, name: str, hops: int | None, build: Callable[[Any], Any], via: Sequence[str] = ()
+    ) -> Deferred[Any]: ...
     def serve(self, name: str, build: Callable[[Any], Any], to: Collection[Any]) -> Any: ...
 
 
 @implementer(IStreamClientEndpoint)
 class ServiceClientEndpoint:
-    """The service ``name`` of ``peer`` (UUID or qg address). ``hops`` None: any session."""
+    """The service ``name`` of ``peer`` (UUID or qg address). ``hops`` None and no relay in ``via``: any session."""
 
-    def __init__(self, door: Door, peer: str, name: str, hops: int | None = None) -> None:
-        self._door, self._peer, self._name, self._hops = door, peer, name, hops
+    def __init__(self, door: Door, peer: str, name: str, hops: int | None = None, via: Sequence[str] = ()) -> None:
+        self._door, self._peer, self._name, self._hops, self._via = door, peer, name, hops, via
 
     def connect(self, protocolFactory: Any) -> Deferred[Any]:
         """The protocol, connected. Fails with ConnectFailed, whose ``reason`` is a word."""
         connecting: Deferred[Any] = maybeDeferred(
-            self._door.open, self._peer, self._name, self._hops, protocolFactory.buildProtocol
+            self._door.open, self._peer, self._name, self._hops, protocolFactory.buildProtocol, self._via
         )
         return connecting
 

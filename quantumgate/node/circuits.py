@@ -31,7 +31,7 @@ from quantumgate.errors import ConnectFailed, QuantumGateError
 from quantumgate.ids import PeerUUID
 from quantumgate.node.connections import Connections
 from quantumgate.node.contact import Contact, Desk
-from quantumgate.node.dialling import Route, Target, ways_to
+from quantumgate.node.dialling import ADDRESS_ADVICE, Route, Target, ways_to
 from quantumgate.node.given_records import check_voucher
 from quantumgate.node.pins import Pins
 from quantumgate.node.state import State
@@ -172,7 +172,7 @@ class Circuits:
         """The relays that such a circuit would take. Raises ConnectFailed; never a shorter path than asked for."""
         if target.uuid is None or not (target.hosts or target.anchors):
             raise ConnectFailed("no-address", f"{target.address}: through relays a peer is reached by its address",
-                                advice="give it as qg://UUID@host:port")
+                                advice=ADDRESS_ADVICE)
         if target.uuid == self._own:
             raise ConnectFailed("self", "this is me", advice="the address names this node itself")
         if target.route.via:

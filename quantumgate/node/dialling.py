@@ -34,6 +34,8 @@ from quantumgate.wire.reservation_frames import Grant
 ADDRESSES_REMEMBERED = 256
 """Addresses that need not be parsed again at the next dial."""
 
+ADDRESS_ADVICE = "give qg://UUID@host:port instead of the UUID, or make it known first: qgate connect ADDRESS|RECORD"
+
 UNADDRESSED_ADVICE = (
     "an address without a UUID works on one machine, with a shared secret, or where the listener has lan = true; "
     "else dial qg://UUID@host:port"
@@ -133,15 +135,15 @@ def _behind_anchors(address: str, named: QgAddress, fingerprint: bytes | None, r
 
 @lru_cache(ADDRESSES_REMEMBERED)
 def _named(address: str) -> QgAddress | None:
-    if address.startswith("qg://"):
-        try:
-            return QgAddress.parse(address)
-        except (LocalError, ValueError) as error:
-            raise ConnectFailed("bad-address", str(error), advice="an address is qg://UUID@host:port") from None
     try:
-        return QgAddress(parse_peer_uuid(address))
-    except LocalError:
+        named = QgAddress.parse(address)
+        for text in (named.fingerprint, named.key, *(one.fingerprint for one in named.anchors)):
+            parse_fingerprint(text) if text else None
+    except (LocalError, ValueError) as error:
+        if address.startswith("qg://"):
+            raise ConnectFailed("bad-address", str(error), advice="an address is qg://UUID@host:port") from None
         return None
+    return named
 
 
 def ways_to(world: World, hosts: Iterable[tuple[str, int]]) -> tuple[Way, ...]:
@@ -195,8 +197,7 @@ class Dialling:
         if target.uuid == self._own:
             raise ConnectFailed("self", "this is me", advice="the address names this node itself")
         if not target.ways:
-            raise ConnectFailed("no-address", f"no address is known for {target.uuid}",
-                                advice="give one: qg://UUID@host:port")
+            raise ConnectFailed("no-address", f"no address is known for {target.uuid}", advice=ADDRESS_ADVICE)
         if target.uuid is not None:
             decision = self._access.decide(target.uuid, dialled=True)
             if not decision.admitted:

@@ -6,7 +6,7 @@ docs/guide/extender-host.md and docs/guide/operating.md.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -287,9 +287,11 @@ class Node(Service):
         present = _present(parts, named)
         return ask(present) if present is not None else parts.circuits.reach(named, keep=False).addCallback(ask)
 
-    def client_endpoint(self, peer: PeerUUID | str, service: str, hops: int | None = None) -> ServiceClientEndpoint:
+    def client_endpoint(
+        self, peer: PeerUUID | str, service: str, hops: int | None = None, via: Sequence[str] = ()
+    ) -> ServiceClientEndpoint:
         """A service of a peer (UUID or qg address), as a Twisted client endpoint: any protocol runs over it."""
-        return ServiceClientEndpoint(self.services, str(peer), checked_name(service), hops)
+        return ServiceClientEndpoint(self.services, str(peer), checked_name(service), hops, via)
 
     def server_endpoint(self, service: str, to: Collection[PeerUUID] = ()) -> ServiceServerEndpoint:
         """A service of this node, as a Twisted server endpoint; ``to`` names who may use it, empty = who is admitted.

@@ -22,7 +22,8 @@ class UseTests(SynchronousTestCase):
             ("expose", "web", ":80"), ("expose", "web", "127.0.0.1:80", "--to", "me"),
             ("forward", "80"), ("forward", "80", UUID), ("forward", "80", f"{UUID}:Web"),
             ("forward", "80", f"qg://{UUID}@h:9999"), ("forward", "65536", f"{UUID}:web"),
-            ("forward", "80", f"{UUID}:web", "--hops", "9"),
+            ("forward", "80", f"{UUID}:web", "--hops", "9"), ("forward", "80", f"{UUID}:web", "--via", "x"),
+            ("forward", "80", f"{UUID}:web", "--via", f"{UUID},{UUID}", "--hops", "1"),
         ):
             self.assertEqual(qgate(*self.nowhere, *words).code, 2, words)
         self.assertIn("begins with a letter", qgate(*self.nowhere, "forward", "80", f"{UUID}:Web").err)
@@ -30,7 +31,8 @@ class UseTests(SynchronousTestCase):
 
     def test_where_a_service_is(self) -> None:
         """Of a peer behind anchors all of the address, which says how it is reached."""
-        for address in (UUID, f"qg://{UUID}@h:1", f"qg://{UUID}?key={'a' * 52}&anchor={UUID}@h:1"):
+        for address in (UUID, f"qg://{UUID}@h:1", f"qg://{UUID}.{'a' * 52}",
+                        f"qg://{UUID}?key={'a' * 52}&anchor={UUID}@h:1"):
             self.assertEqual(RemoteService().convert(f"{address}:web", None, None), (address, "web"))
 
     def test_no_node(self) -> None:

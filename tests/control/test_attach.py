@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from twisted.internet import reactor
+from twisted.internet.defer import Deferred, fail
 from twisted.internet.error import ConnectionDone, ConnectionLost, NoProtocol
 from twisted.trial.unittest import TestCase
 
-from quantumgate.control.attach import CAP_SECONDS, AttachedDoor
+from quantumgate.control.attach import CAP_SECONDS, AttachedDoor, ProgramLine
 from quantumgate.control.client import NoNodeRunning
 from quantumgate.errors import ConnectFailed
 from quantumgate.extender.endings import StreamReset
@@ -51,6 +52,25 @@ class AttachedTests(AttachedCase):
         self.assertEqual(bytes(near.got), b"answer")
         for diary in (near, far):
             self.assertIsInstance(diary.reason, ConnectionDone)
+
+    def test_relays_reach_the_node_only_where_they_were_named(self) -> None:
+        """A node of before them knows no such argument."""
+        asked: list[Any] = []
+
+        def opened(*arguments: Any) -> Deferred[Any]:
+            asked.append(arguments[4])
+            return fail(ConnectFailed("no-path", "no gateway"))
+
+        self.patch(self.near, "open", opened)
+        lines: list[bytes] = []
+        send = ProgramLine.send_line
+        self.patch(ProgramLine, "send_line", lambda line, data: (lines.append(data), send(line, data))[1])
+        for via in ((), (self.right,)):
+            opening = self.beside_left.open(self.right, "web", None, Diaries().buildProtocol, via)
+            self.nodes.settle()
+            self.failureResultOf(opening, ConnectFailed)
+        self.assertEqual(asked, [(), (self.right,)])
+        self.assertEqual([b'"via"' in line for line in lines], [False, True])
 
     def test_the_peer_is_known_at_both_ends(self) -> None:
         near = self.attached()

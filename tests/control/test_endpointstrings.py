@@ -16,6 +16,7 @@ from quantumgate.net.endpoints import ServiceClientEndpoint, ServiceServerEndpoi
 from tests.extender.services import Diaries
 
 PEER = "0b51a0f2-3c4d-8100-8888-000000000001"
+GATES = ["0b51a0f2-3c4d-8100-8888-00000000000a", "0b51a0f2-3c4d-8100-8888-00000000000b"]
 
 
 class StringTests(SynchronousTestCase):
@@ -37,6 +38,15 @@ class StringTests(SynchronousTestCase):
         self.assertIsInstance(endpoint, ServiceClientEndpoint)
         self.assertEqual((endpoint._peer, endpoint._name, endpoint._hops), (PEER, "web", 2))
         self.assertIsNone(self.client(f"qg:peer={PEER}:service=web")._hops)
+
+    def test_client_with_named_relays(self) -> None:
+        for more in ("", ":hops=2"):
+            endpoint = self.client(f"qg:peer={PEER}:service=web:via={GATES[0]},{GATES[1]}{more}")
+            self.assertEqual(endpoint._via, GATES)
+        self.assertEqual(self.client(f"qg:peer={PEER}:service=web")._via, [])
+        nine = ",".join(f"{PEER[:-1]}{n}" for n in range(9))
+        for via in ("x", f"{GATES[0]}:hops=2", nine, f"{GATES[0]};{GATES[1]}"):
+            self.assertRaises(ValueError, self.client, f"qg:peer={PEER}:service=web:via={via}")
 
     def test_client_with_an_address(self) -> None:
         endpoint = self.client(rf"qg:peer=qg\://{PEER}@192.0.2.1\:9999:service=web")

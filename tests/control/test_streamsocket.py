@@ -57,6 +57,7 @@ class RequestTests(RequestCase):
             ("dance", {}, "unknown-command"),
             ("open", {}, "wrong-arguments"),
             ("open", {"peer": "x", "service": "web", "hops": 9}, "wrong-arguments"),
+            ("open", {"peer": "x", "service": "web", "via": ["x"] * 9}, "wrong-arguments"),
             ("open", {"peer": "x", "service": "web"}, "refused"),
             ("serve", {"service": "web", "to": ["x"]}, "refused"),
             ("serve", {"service": "W"}, "bad-name"),

@@ -202,6 +202,26 @@ class ReachTests(ServicesCase):
         self.failureResultOf(opening)
         self.assertEqual(self.open(hops=0).events, ["made"])
 
+    def test_relays_are_taken_literally(self) -> None:
+        """A session over others does not serve somebody who named them, and one over just these does."""
+        self.far.serve("web", Diaries().buildProtocol)
+        self.nodes.connect(self.nodes.left, self.nodes.right)
+        asked: list[Any] = []
+        host = self.nodes.left.host("services")
+        self.patch(host._landlord, "connect", lambda address, hops, via: (asked.append((hops, via)), Deferred())[1])
+        (peer,) = host.peers(None)
+        openings = [self.near.open(self.right, "web", None, Diaries().buildProtocol, via)
+                    for via in ([str(STRANGER)], [str(STRANGER)], [str(STRANGER), self.right])]
+        self.assertEqual(asked, [(None, (STRANGER,)), (None, (STRANGER, peer.uuid))])
+        peer.path[:] = [STRANGER]
+        through = self.near.open(self.right, "web", None, Diaries().buildProtocol, [str(STRANGER)])
+        self.assertEqual(self.nodes.result(through).events, ["made"])
+        self.failureResultOf(self.near.open(self.right, "web", None, Diaries().buildProtocol, ["x"]), LocalError)
+        self.assertEqual(len(asked), 2)
+        for opening in openings:
+            opening.cancel()
+            self.failureResultOf(opening)
+
     def test_a_peer_without_services(self) -> None:
         nodes = MemoryNodes(makers_of={"left": [self.near.maker()], "right": []})
         self.addCleanup(nodes.stop)

@@ -31,6 +31,14 @@ class TargetTests(SynchronousTestCase):
         target = parse_target("tcp:a:1", self.world)
         self.assertEqual((target.uuid, target.key, [way.text for way in target.ways]), (None, "tcp:a:1", ["tcp:a:1"]))
 
+    def test_a_fingerprint_counts_without_a_host_and_is_checked_at_once(self) -> None:
+        """Found by reading: ``UUID.fingerprint`` was taken for an endpoint, and one that is none for a bug of ours."""
+        right, wrong = "a" * 52, "a" * 51 + "b"
+        self.assertEqual(parse_target(f"{UUID}.{right}", self.world).fingerprint, bytes(32))
+        for text in (f"qg://{UUID}.{wrong}@host", f"qg://{UUID}?key={wrong}&anchor={UUID}@host",
+                     f"qg://{UUID}?key={right}&anchor={UUID}.{wrong}@host"):
+            self.assertEqual(self.assertRaises(ConnectFailed, parse_target, text, self.world).reason, "bad-address")
+
     def test_a_damaged_qg_address_is_no_endpoint(self) -> None:
         for text in ("qg://", f"qg://{UUID}@a:0", f"qg://{UUID}@a:99999", "qg://nobody@a:1", f"qg://{UUID}.x@a:1"):
             error = self.assertRaises(ConnectFailed, parse_target, text, self.world)

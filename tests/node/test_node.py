@@ -181,7 +181,10 @@ class RefusedTests(NodeCase):
         for text in ("qg://nobody@host:1", "udp:host:1", "nonsense"):
             self.assertEqual(self.failed(node.connect(text), ConnectFailed).reason, "bad-address", text)
         stranger = self.node("192.0.2.9", listen=())
-        self.assertEqual(self.failed(node.connect(str(stranger.uuid)), ConnectFailed).reason, "no-address")
+        unknown = self.failed(node.connect(str(stranger.uuid)), ConnectFailed)
+        self.assertEqual((unknown.reason, str(unknown)), ("no-address", f"no address is known for {stranger.uuid}"))
+        self.assertIn("qg://UUID@host:port", unknown.advice)
+        self.assertIn("qgate connect", unknown.advice)
         error = self.failed(node.connect(self.address(stranger), hops=3), ConnectFailed)
         self.assertEqual(error.reason, "no-path")
 

@@ -84,6 +84,14 @@ class RelayedServicesTests(CircuitCase):
         (peer,) = self.client.peers
         self.assertEqual((peer.relayed, len(peer.path)), (True, 2))
 
+    def test_relays_that_were_named(self) -> None:
+        self.done(self.end.server_endpoint("web").listen(Diaries()))
+        wanted = [self.gates[3].uuid, self.gates[1].uuid]
+        address = self.address(self.end, AWAY)
+        for _ in range(2):
+            self.done(self.client.client_endpoint(address, "web", via=list(map(str, wanted))).connect(Diaries()), 5)
+        self.assertEqual([peer.path for peer in self.client.peers], [wanted])
+
     def test_a_second_connection_takes_the_same_circuit(self) -> None:
         self.done(self.end.server_endpoint("web").listen(Diaries()))
         for address in (self.address(self.end, AWAY), str(self.end.uuid)):
