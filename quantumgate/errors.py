@@ -81,7 +81,12 @@ class ConfigurationError(LocalError):
 
 
 class ConnectFailed(QuantumGateError):
-    """A dial that did not end in a session. ``reason`` is a word for programs, the message is for people."""
+    """A dial that did not end in a session. ``reason`` is a word for programs, the message is for people.
+
+    ``by_relay`` = it was a relay on the way that failed or refused, not the peer.
+    """
+
+    by_relay = False
 
     def __init__(self, reason: str, message: str, *, advice: str = "") -> None:
         super().__init__(message, advice=advice)

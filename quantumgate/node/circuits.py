@@ -35,6 +35,7 @@ from quantumgate.node.dialling import ADDRESS_ADVICE, Route, Target, ways_to
 from quantumgate.node.given_records import check_voucher
 from quantumgate.node.pins import Pins
 from quantumgate.node.state import State
+from quantumgate.node.whereabouts import Whereabouts
 from quantumgate.node.world import World
 from quantumgate.wire.codes import CloseCode, LinkCode, describe
 from quantumgate.wire.limits import Limits
@@ -48,9 +49,6 @@ RELAYS_OWN = frozenset({"limit", "path-lost"})
 
 LAST_WORDS = frozenset({"access-denied", "cancelled", "denied", "pin", "self"})
 """Reasons for which no other way to the same peer is tried."""
-
-ADDRESSES_REMEMBERED = 256
-"""Peers whose addresses we keep after a connection, so that a bare UUID is enough for the next one."""
 
 _log = logs.named("circuit")
 
@@ -117,7 +115,7 @@ class Circuits:
         self.announced: Mapping[PeerUUID, Gateway] = {}
         self._entries: dict[PeerUUID, Contact] = {}
         self._bad_until: dict[PeerUUID, float] = {}
-        self._hosts: dict[PeerUUID, tuple[tuple[str, int], ...]] = {}
+        self._whereabouts = Whereabouts()
         self.standing: set[Circuit] = set()
         self.failures: Counter[str] = Counter()
         self._stopped = False
@@ -131,6 +129,8 @@ class Circuits:
 
     def reach(self, target: Target, *, keep: bool) -> Deferred[Contact]:
         """The contact with ``target`` by its route: the direct one, or one through relays. Fails with ConnectFailed."""
+        if len(target.anchors) > 1 and not target.route.via:
+            return self.reach(self._anchor_by_anchor(target), keep=keep).addCallback(self._remember, target)
         known = replace(target, hosts=target.hosts or self._known_hosts(target.uuid))
         reached = self._dial(target, keep=keep) if target.route.direct else self._connect(known, keep)
         reached.addCallback(self._remember, known)
@@ -141,7 +141,7 @@ class Circuits:
     def _try_otherwise(self, failure: Failure, otherwise: Target, keep: bool) -> Any:
         """Where the first way leads nowhere; what the peer itself or our own rules said stands."""
         error = failure.value
-        if not isinstance(error, ConnectFailed) or error.reason in LAST_WORDS:
+        if not isinstance(error, ConnectFailed) or (error.reason in LAST_WORDS and not error.by_relay):
             return failure
         _log.debug("another way is tried: {why}", why=str(error))
         return self.reach(otherwise, keep=keep)
@@ -149,15 +149,23 @@ class Circuits:
     def _known_hosts(self, uuid: PeerUUID | None) -> tuple[tuple[str, int], ...]:
         """Of a bare UUID: where it was reached before, or where it listens as a gateway."""
         of_gateways = (one.hosts for one in self.known() if one.uuid == uuid)
-        return () if uuid is None else self._hosts.get(uuid) or next(of_gateways, ())
+        return self._whereabouts.hosts(uuid) or next(of_gateways, ())
 
     def _remember(self, contact: Contact, target: Target) -> Contact:
-        if target.uuid is not None and target.hosts:
-            self._hosts.pop(target.uuid, None)
-            self._hosts[target.uuid] = target.hosts
-            if len(self._hosts) > ADDRESSES_REMEMBERED:
-                del self._hosts[next(iter(self._hosts))]
+        self._whereabouts.remember(target)
         return contact
+
+    def completed(self, target: Target) -> Target:
+        """A bare UUID with the anchors through which it was reached before; anything else as it is."""
+        return self._whereabouts.completed(target)
+
+    def _anchor_by_anchor(self, target: Target) -> Target:
+        """One anchor, and where that fails the next: those that failed lately come last."""
+        now, below = self._world.now(), self._world.random.below
+        first, *rest = sorted(
+            target.anchors, key=lambda one: (self._bad_until.get(one.uuid, 0.0) > now, below(1 << 16))
+        )
+        return replace(target, anchors=(first,), otherwise=replace(target, anchors=tuple(rest)))
 
     def _connect(self, target: Target, keep: bool) -> Deferred[Contact]:
         try:
@@ -215,22 +223,14 @@ class Circuits:
         return tuple(anchors.get(uuid) or self._named(uuid) for uuid in target.route.via)
 
     def _to_an_anchor(self, target: Target) -> tuple[Gateway, ...]:
-        """Relays up to one of the peer's anchors, which counts as the last: one that failed lately only if need be."""
-        now, trouble = self._world.now(), ConnectFailed("no-path", f"{target.address}: no anchor can be used")
-        anchors = [one for one in target.anchors if one.uuid not in (self._own, target.uuid)]
-        anchors.sort(key=lambda one: (self._bad_until.get(one.uuid, 0.0) > now, self._world.random.below(1 << 16)))
-        before = Route(target.route.hops - 1)
-        for anchor in anchors:
-            try:
-                way = () if before.direct else self.path(
-                    replace(target, uuid=anchor.uuid, hosts=anchor.hosts, anchors=(), route=before)
-                )
-            except ConnectFailed as error:
-                trouble = error
-            else:
-                if all(one.uuid != target.uuid for one in way):
-                    return (*way, anchor)
-        raise trouble
+        """Relays up to the peer's anchor, which counts as the last."""
+        anchor, before = target.anchors[0], Route(target.route.hops - 1)
+        way: tuple[Gateway, ...] = ()
+        if not before.direct:
+            way = self.path(replace(target, uuid=anchor.uuid, hosts=anchor.hosts, anchors=(), route=before))
+        if target.uuid in (anchor.uuid, *(one.uuid for one in way)) or anchor.uuid == self._own:
+            raise ConnectFailed("no-path", f"{target.address}: its anchor cannot be used")
+        return (*way, anchor)
 
     def _ends(self, target: Target) -> tuple[str, ...]:
         """Addresses of both ends: no relay is next to either. Ours as far as sockets have told."""
@@ -267,6 +267,8 @@ class Circuits:
             )
         except (QuantumGateError, CancelledError) as error:  # cancelled: it took too long, or nobody waits any more
             self._failed(path, layers, error)
+            if isinstance(error, ConnectFailed):
+                error.by_relay = len(layers) < len(path)
             raise
         self._keep(Circuit(path, (*layers, last)))  # before _bind: who is to blame is seen while the rest stands
         _bind([*layers[1:], last])
@@ -343,8 +345,9 @@ class Circuits:
         link = outer.session.all_links.ask(aim or _link_target(uuid, hosts))
         _wake(outer)
         try:
-            yield self._connected(link)
+            yield self._connected(link).addErrback(_anchor_says, bool(aim and aim.proof))
             where = f"{hosts[0][0]}:{hosts[0][1]} through {depth} relay{'s' if depth > 1 else ''}"
+            where = f"behind its anchor {where}" if aim is not None and aim.proof else where
             inner = Contact(self._desk, where, outbound=True, role=role, **more)
             self._connections.depart_over(inner, uuid, pin or self._pins.of(uuid), link, depth)
             contact = yield inner.result
@@ -412,6 +415,17 @@ def _refused(code: int) -> ConnectFailed:
     unknown = ("path-lost", f"the relay ended the link: {describe(code, LinkCode)}")
     reason, text = words.get(LinkCode(code), unknown) if code in set(LinkCode) else unknown
     return ConnectFailed(reason, text, advice="try another path")
+
+
+def _anchor_says(failure: Failure, anchored: bool) -> Failure:
+    """An anchor answers alike whether the peer is away or the address is wrong; the user can look at both."""
+    if anchored and isinstance(failure.value, ConnectFailed) and failure.value.reason == "unreachable":
+        raise ConnectFailed(
+            "unreachable", "the anchor brings nobody to this peer: it is offline or not reached through this anchor "
+            "now, or the address is not right",
+            advice="ask its owner what qgate relays shows there: the anchors, and the address",
+        )
+    return failure
 
 
 def _too_slow(result: Any, seconds: float) -> Any:

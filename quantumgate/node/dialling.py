@@ -122,15 +122,19 @@ def parse_target(address: str, world: World, route: Route = DIRECT) -> Target:
 
 
 def _behind_anchors(address: str, named: QgAddress, fingerprint: bytes | None, route: Route) -> Target:
-    """A peer that cannot be dialled. Who did not ask for relays gets the one that has to be."""
-    if route.direct:
-        route = Route(1, why="through its anchor")
+    """A peer that cannot be dialled."""
     anchors = tuple(
         Gateway(one.uuid, one.hosts, parse_fingerprint(one.fingerprint) if one.fingerprint else None)
         for one in named.anchors
     )
     shown = address.partition("?")[0]
-    return Target(shown, named.uuid, fingerprint, (), (), route, anchors, parse_fingerprint(named.key))
+    return Target(shown, named.uuid, fingerprint, (), (), through_an_anchor(route), anchors,
+                  parse_fingerprint(named.key))
+
+
+def through_an_anchor(route: Route) -> Route:
+    """Who did not ask for relays gets the one that has to be."""
+    return Route(1, why="through its anchor") if route.direct else route
 
 
 @lru_cache(ADDRESSES_REMEMBERED)

@@ -23,7 +23,7 @@ from quantumgate.errors import (
     ViolationError,
 )
 from quantumgate.ids import PeerUUID, QgAddress, host_text, parse_host
-from quantumgate.node.dialling import Route, Target, ways_to
+from quantumgate.node.dialling import Route, Target, through_an_anchor, ways_to
 from quantumgate.node.world import World
 from quantumgate.wire.limits import VALIDITY_SLACK_SECONDS
 from quantumgate.wire.link_frames import LinkEndpoint
@@ -87,11 +87,9 @@ class GivenRecords:
         anchors = tuple(one for one in found if one is not None)
         if not anchors or not record.rendezvous:
             return None
-        if route.direct:
-            route = Route(1, why="through its anchor")
         shown = str(QgAddress(identity.uuid, (), identity.fingerprint_text))
-        return Target(shown, identity.uuid, identity.fingerprint, (), (), route, anchors, record.rendezvous,
-                      vouchers=vouchers)
+        return Target(shown, identity.uuid, identity.fingerprint, (), (), through_an_anchor(route), anchors,
+                      record.rendezvous, vouchers=vouchers)
 
     def _anchor(self, named: Anchor, others: Sequence[KnownRecord]) -> Gateway | None:
         """Where an anchor is: by its own record, or as a gateway that we know; under the key that the peer names."""

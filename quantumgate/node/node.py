@@ -245,7 +245,8 @@ class Node(Service):
     def _target(self, parts: Parts, address: str, route: Route) -> Target:
         if is_record_text(address):
             return parts.given.target(address, route)
-        return parse_target(address, self._world, route)
+        target = parse_target(address, self._world, route)
+        return target if _present(parts, target) is not None else parts.circuits.completed(target)
 
     def disconnect(self, peer: Peer | UUID) -> Deferred[None]:
         """Ends the session and keeps it no longer; by UUID every session of this peer. Fails with LocalError."""

@@ -41,16 +41,49 @@ class ReachedTests(AnchoredCase):
         self.assertEqual(failed.reason, "bad-path")
 
     def test_an_anchor_that_is_gone_is_not_the_end(self) -> None:
+        """Found behind a NAT: with one of two anchors away every other first attempt failed."""
         self.gates[0].stopService()
         self.pass_time(5)
-        for _ in range(3):
-            connecting = self.client.connect(self.hidden.anchored_address)
-            self.pass_time(40)
-            if self.client.peers:
-                break
-            self.failureResultOf(connecting, ConnectFailed)
-        (peer,) = self.client.peers
-        self.assertEqual(peer.path, [self.gates[1].uuid])
+        for hops in (1, 2, 3) * 2:
+            peer = self.reach(self.hidden.anchored_address, 40, hops=hops)
+            self.assertEqual((peer.path[-1], len(peer.path)), (self.gates[1].uuid, hops))
+            self.done(self.client.disconnect(peer), 2)
+            self.pass_time(400)
+
+    def test_an_anchor_that_carries_nothing_any_more_is_not_the_end(self) -> None:
+        """It turns us away, and the peer has said nothing: that is no last word."""
+        self.gates[0]._parts.relays.enabled = False  # type: ignore[union-attr]
+        for _ in range(4):
+            peer = self.reach(self.hidden.anchored_address, 5)
+            self.assertEqual(peer.path, [self.gates[1].uuid])
+            self.done(self.client.disconnect(peer), 2)
+            self.pass_time(400)
+
+    def test_what_the_peer_says_is_the_last_word(self) -> None:
+        self.hidden._parts.access._default = "deny"  # type: ignore[union-attr]
+        error = self.failed(self.client.connect(self.hidden.anchored_address), ConnectFailed, 2)
+        self.assertEqual((error.reason, error.by_relay), ("access-denied", False))
+
+    def test_a_peer_that_is_away_is_told_as_such(self) -> None:
+        address = self.hidden.anchored_address
+        self.hidden.stopService()
+        self.pass_time(40)
+        error = self.failed(self.client.connect(address), ConnectFailed, 30)
+        self.assertEqual(error.reason, "unreachable")
+        self.assertIn("it is offline or not reached through this anchor", str(error))
+        self.assertIn("qgate relays", error.advice)
+
+    def test_a_bare_uuid_is_enough_the_second_time(self) -> None:
+        name = str(self.hidden.uuid)
+        self.assertEqual(self.failed(self.client.connect(name), ConnectFailed).reason, "no-address")
+        self.done(self.client.disconnect(self.reach(self.hidden.anchored_address)), 2)
+        for hops in (None, 2):
+            peer = self.reach(name, hops=hops)
+            self.assertEqual((peer.uuid, len(peer.path)), (self.hidden.uuid, hops or 1))
+            self.assertIn("behind its anchor", peer.endpoint)
+            self.assertEqual(len(self.client.peers), 1)
+            self.assertTrue(self.done(self.client.ping(name), 1).relayed)
+            self.done(self.client.disconnect(peer), 2)
 
     def test_the_anchor_does_not_learn_who_comes_and_the_client_not_where(self) -> None:
         peer = self.reach(self.hidden.anchored_address, hops=2)
