@@ -161,19 +161,32 @@ class Connection:
             self.received(count, now)
             view = view[count:]
 
+    def receive_in_place(self, data: memoryview, now: float) -> None:
+        """The same for bytes that nobody needs any more: whole records are opened where they are."""
+        if self.session is None or self._storage is not None or self._dead_until is not None or data.readonly:
+            self.receive(data, now)
+            return
+        self._view, self._read, self._filled = data, 0, len(data)
+        self._open_records(self.session, now)
+        rest = self._view[self._read : self._filled]
+        self._view, self._read, self._filled = memoryview(b""), 0, 0
+        if rest:
+            self.receive(rest, now)
+
     def _open_records(self, session: Session, now: float) -> None:
         try:
             while self._filled - self._read >= RECORD_HEADER_BYTES:
                 if session.over:
                     break  # nothing that follows CLOSE or the loss of the path is even opened
-                if self._body_bytes is None:
-                    self._body_bytes = session.header(self._view[self._read : self._read + RECORD_HEADER_BYTES])
                 start = self._read + RECORD_HEADER_BYTES
+                header = self._view[self._read : start]
+                if self._body_bytes is None:
+                    self._body_bytes = session.header(header)
                 end = start + self._body_bytes + TAG_BYTES
                 if end > self._filled:
                     return
                 self._read, self._body_bytes = end, None
-                session.body(self._view[start - RECORD_HEADER_BYTES : start], self._view[start:end], now)
+                session.body(header, self._view[start:end], now)
         except RemoteProtocolError as error:
             if session.fail(error, now):
                 self._die(now)
@@ -288,6 +301,23 @@ class Connection:
             self._stall_begins(now)
         return memoryview(self._out)[self._out_start : self._out_end]
 
+    def seal_into(self, view: memoryview, now: float) -> int:
+        """For a transport that is memory: the next record, sealed where it is to stand; it counts as taken.
+
+        0 = nothing is to be sent, or ``view`` is shorter than the largest record: ``data_to_send`` knows.
+        """
+        session = self.session
+        if session is None or self._out is not None or self._dead_until is not None:
+            return 0
+        if len(view) < session.record_room_bytes:
+            return 0
+        session.woken = False
+        size = session.seal_next(view, now)
+        if session.phase is not SessionPhase.READY:
+            session.drained(now)
+            self._finish_if_said()
+        return size
+
     def _stall_begins(self, now: float) -> None:
         """From now on the transport has something to take."""
         self._stalled_since = now
@@ -356,6 +386,14 @@ class Connection:
         """Whether ``deadline`` may have come nearer since it was last asked."""
         return self._timer_moved or self.session is None or self.session.timer_moved
 
+    @property
+    def eventful(self) -> bool:
+        """Whether bytes that came or went brought about what a pump must see to: an event, an end, a new deadline."""
+        session = self.session
+        if session is None or session.timer_moved or self._timer_moved:
+            return True
+        return bool(self.events) or self.finished or self._dead_until is not None
+
     def deadline(self) -> float:
         """When ``expire`` wants to be called, in the caller's monotonic seconds."""
         self._timer_moved = False
@@ -406,7 +444,7 @@ class Connection:
 
 def _seal_more(session: Session, view: memoryview, end: int, now: float) -> int:
     """Cells are small for a system call each: as many as may wait in the transport go in one piece. Its new end."""
-    while session.outgoing.waiting and end + CELL_WIRE_BYTES[1] <= SEALED_AHEAD_BYTES:
+    while end + CELL_WIRE_BYTES[1] <= SEALED_AHEAD_BYTES:
         size = session.seal_next(view[end:], now)
         if not size:
             break

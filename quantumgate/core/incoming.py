@@ -96,8 +96,8 @@ class Incoming:
                     self._message(channel, word & 0xFFFFFF, size_word >> 24, bytes(body[start:at]))
             elif kind == link_frames.LINK_DATA:
                 had_messages = True
-                if self._rule(kind) is FrameRule.TAKEN:
-                    session.all_links.data(word & 0xFFFFFF, size_word >> 24, body[start:at])
+                if session.phase is SessionPhase.READY or self._rule(kind) is FrameRule.TAKEN:
+                    (session.links or session.all_links).data(word & 0xFFFFFF, size_word >> 24, body[start:at])
             else:
                 last = at == end or body[at] == frames.PADDING
                 self._control(kind, word & 0xFFFFFF, size_word >> 24, bytes(body[start:at]), last)

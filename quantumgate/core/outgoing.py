@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from quantumgate.core.budget import TokenBucket, paced
 from quantumgate.core.channel import Channel, Compressed
-from quantumgate.core.relay.link import Link
+from quantumgate.core.relay.link import MERGED_BYTES, Link
 from quantumgate.wire import frames
 from quantumgate.wire.limits import (
     CONTROL_MESSAGE_BYTES,
@@ -191,9 +191,14 @@ class Outgoing:
     @property
     def waiting(self) -> bool:
         """Whether a channel or a control frame could be sent, or something waits for its time or room at the peer."""
-        if self._controls or self._windows or self.switch_due or any(self._classes):
+        return self._words_wait or any(self._classes)
+
+    @property
+    def _words_wait(self) -> bool:
+        """Whether there is something else than data."""
+        if self._controls or self._windows or self.switch_due or self._message_opens or self._stream_opens:
             return True
-        return bool(self._message_opens or self._stream_opens) or self._pong is not None or self._extenders is not None
+        return self._pong is not None or self._extenders is not None
 
     def next_control_at(self) -> float | None:
         """When the next frame may go that waits for nothing but its time."""
@@ -207,18 +212,19 @@ class Outgoing:
     def fill(self, view: memoryview, room: int, now: float) -> int:
         """Put frames into ``view``, at most ``room`` bytes; returns how many. ``switch_placed``: KEY_SWITCH ends it."""
         parts: list[Piece] = []
-        used = self._fill_control(parts, room, now)
+        used = self._fill_control(parts, room, now) if self._words_wait else 0
         if self.switch_due:
             if not self._controls and room - used >= FRAME_HEADER_BYTES:
                 parts.append(frames.frame(frames.KEY_SWITCH))
                 used += FRAME_HEADER_BYTES
                 self.switch_due, self.switch_placed = False, True
         elif not self._controls:
-            taken = self._fill_data(parts, room - used)
+            taken = self._fill_data(parts, view[used:room])
             if taken:
                 self._session.last_data_at = now
                 used += taken
-        _place(parts, view)
+        if parts:
+            _place(parts, view)
         return used
 
     def _fill_control(self, parts: list[Piece], room: int, now: float) -> int:
@@ -269,29 +275,46 @@ class Outgoing:
         self._streams_turn = ahead
         return (self._message_opens if ahead else self._stream_opens).popitem(last=False)[0]
 
-    def _fill_data(self, parts: list[Piece], room: int) -> int:
-        """Classes in order; while a lower one waits, a class takes at most INTERACTIVE_SHARE of what is left."""
-        classes = self._classes
-        used = 0
-        for level, queue in enumerate(classes):
-            if queue:
-                left = room - used
-                lower_waits = any(classes[level + 1 :])
-                used += self._fill_class(queue, parts, int(left * INTERACTIVE_SHARE) if lower_waits else left)
-        for queue in classes:  # what a share left over goes to whoever still waits
+    def _fill_data(self, parts: list[Piece], view: memoryview) -> int:
+        """Classes in order; while a lower one waits, a class takes at most INTERACTIVE_SHARE of what is left.
+
+        ``view`` is the room that the record has left.
+        """
+        busy = list(filter(None, self._classes))
+        if len(busy) < 2:
+            return self._fill_from(busy[0], parts, view) if busy else 0
+        used, room = 0, len(view)
+        for queue in busy:
+            share = room - used if queue is busy[-1] else int((room - used) * INTERACTIVE_SHARE)
+            used += self._fill_class(queue, parts, view[used : used + share])
+        for queue in busy:  # what a share left over goes to whoever still waits
             if queue and used < room:
-                used += self._fill_class(queue, parts, room - used)
+                used += self._fill_class(queue, parts, view[used:])
         return used
 
-    def _fill_class(self, queue: deque[Channel | Link], parts: list[Piece], room: int) -> int:
-        used = 0
+    def _fill_from(self, queue: deque[Channel | Link], parts: list[Piece], view: memoryview) -> int:
+        """The only class that has anything; in a circuit that is most often one link."""
+        link = queue[0]
+        if len(queue) > 1 or not isinstance(link, Link):
+            return self._fill_class(queue, parts, view)
+        used = link.take(view, len(view))  # what it takes stands last, and in its place
+        if link.starved and not link.closed:
+            queue.popleft()
+            link.active = False
+        return used
+
+    def _fill_class(self, queue: deque[Channel | Link], parts: list[Piece], view: memoryview) -> int:
+        used, room = 0, len(view)
         stuck = 0
         while queue and stuck < len(queue) and room - used > WHOLE_MESSAGE_OVERHEAD_BYTES:
             channel = queue[0]
             left = room - used
             quantum = left if len(queue) == 1 else min(QUANTUM_BYTES, left)
             if isinstance(channel, Link):
-                took = channel.take(parts, quantum, left)
+                if used and left <= MERGED_BYTES:
+                    break  # no link has anything so short, and the next record is soon
+                took = channel.take(view[used:], quantum)
+                parts.append(view[used : used + took])
             elif channel.stream:
                 took = _take_stream(channel, parts, quantum)
             else:
@@ -311,7 +334,10 @@ class Outgoing:
 
 
 def _place(parts: list[Piece], view: memoryview) -> None:
-    """Put the pieces into the record's buffer: one copy for large ones, one join for a crowd of small ones."""
+    """Put the pieces into the record's buffer: one copy for large ones, one join for a crowd of small ones.
+
+    What a link took stands in its place already, and is copied onto itself.
+    """
     if len(parts) > _JOIN_FROM_PARTS:
         joined = b"".join(parts)
         view[: len(joined)] = joined

@@ -206,7 +206,7 @@ class Session:
     @property
     def record_room_bytes(self) -> int:
         """The largest record that is sent, on the wire."""
-        return self._record_room
+        return self.cells[1] + RECORD_OVERHEAD_BYTES if self.cells else self._record_room
 
     @property
     def key_epoch(self) -> int:
@@ -403,9 +403,8 @@ class Session:
             self._tell_roomy()
         if self.over and not outgoing.has_control:
             return 0
-        most = (FIRST_RECORD_BYTES if self._slow else self._record_room) - RECORD_OVERHEAD_BYTES
-        if self.cells:
-            most = self.cells[1]
+        cells = self.cells
+        most = cells[1] if cells else (FIRST_RECORD_BYTES if self._slow else self._record_room) - RECORD_OVERHEAD_BYTES
         view = buffer[RECORD_HEADER_BYTES : RECORD_HEADER_BYTES + most]
         used = outgoing.fill(view, most, now)
         if not used:
@@ -414,7 +413,8 @@ class Session:
         size = self._pad(view, used, most)
         sent = self._sealer.seal(buffer, size)
         self.bytes_sent += sent
-        self._measure_rate(sent, now)
+        if not cells:
+            self._measure_rate(sent, now)
         if outgoing.switch_placed:
             outgoing.switch_placed = False
             self._sealer = RecordSealer(self.rekey.switch_sent())
@@ -432,6 +432,8 @@ class Session:
     def _pad(self, view: memoryview, used: int, most: int) -> int:
         if self.cells:
             size = cell_of(self.cells, used)
+            if used == size:
+                return size
         elif self.settings.padding == "off":
             return used
         else:

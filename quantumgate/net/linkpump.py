@@ -61,11 +61,24 @@ class LinkPump(Pump):
         """LINK_DATA; the connection takes it at once, so the credit is given back at once. [A30]"""
         self._busy = True
         try:
-            self.connection.receive(data, self._seconds())
+            self.connection.receive_in_place(data, self._seconds())
         finally:
             self._busy = False
         self.link.consumed(len(data))
-        self._pump()
+        if self.connection.eventful or self._timer is None:
+            self._pump()
+
+    @property
+    def quiet(self) -> bool:
+        """For the link: whether there is surely nothing to send."""
+        return self.connection.quiet
+
+    def put(self, view: memoryview, now: float) -> int:
+        """For the link: the next record, sealed into the one around it. See LinkSource."""
+        size = self.connection.seal_into(view, now)
+        if size:
+            self._look_if_needed()
+        return size
 
     def data_to_send(self, now: float) -> memoryview | None:
         """For the link: the next bytes, sealed now."""
@@ -73,10 +86,8 @@ class LinkPump(Pump):
 
     def taken(self, count: int, now: float) -> None:
         """For the link: so many of them are on their way."""
-        connection = self.connection
-        connection.taken(count, now)
-        if connection.events or connection.finished or connection.timer_moved:
-            self._look_later()
+        self.connection.taken(count, now)
+        self._look_if_needed()
 
     def wake(self) -> None:
         """Something waits to be sent."""
@@ -85,8 +96,9 @@ class LinkPump(Pump):
 
     # -- after anything happened ---------------------------------------------------------------------------------
 
-    def _look_later(self) -> None:
-        if self._look_call is None and not self._gone:
+    def _look_if_needed(self) -> None:
+        """Sending brought something about: not inside of it, for another session's record is being filled."""
+        if self.connection.eventful and self._look_call is None and not self._gone:
             self._look_call = self._reactor.callLater(0, self._look_now)
 
     def _look_now(self) -> None:

@@ -114,7 +114,7 @@ class ClassTests(Case):
         mallory.listen()
         channel.write(b"gathered " * 3)
         parts: list[Piece] = []
-        mallory.side.session.outgoing._fill_data(parts, ROOM)
+        mallory.side.session.outgoing._fill_data(parts, memoryview(bytearray(ROOM)))
         channel.write(b"more")
         self.assertEqual((b"".join(parts)[FRAME_HEADER_BYTES:], channel.queued_bytes), (b"gathered g", 21))
 

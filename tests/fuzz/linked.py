@@ -53,6 +53,18 @@ class Spring:
     def __init__(self) -> None:
         self.data = bytearray()
 
+    @property
+    def quiet(self) -> bool:
+        return not self.data
+
+    def put(self, view: memoryview, now: float) -> int:
+        size = min(len(self.data), 5000)
+        if size > len(view):
+            return 0
+        view[:size] = self.data[:size]
+        del self.data[:size]
+        return size
+
     def data_to_send(self, now: float) -> memoryview | None:
         return memoryview(bytes(self.data[:5000])) if self.data else None
 

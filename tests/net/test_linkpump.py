@@ -136,6 +136,22 @@ class PumpTests(SynchronousTestCase):
         self.assertEqual(len(self.theirs.received), 600_000)
         self.assertTrue(16_384 < max(sizes) <= 128 * 1024, sizes)
 
+    def test_inner_records_are_made_and_opened_in_the_outer_ones(self) -> None:
+        """No buffer of their own: in bulk every byte of a circuit is copied once for all layers."""
+        channel = self.session(self.here).open_channel(ECHO, stream=True)
+        self.turn()
+        sealed, opened = [], []
+        seal, receive = Connection._seal, Connection.receive
+        self.patch(Connection, "_seal", lambda it, *rest: (sealed.append(it), seal(it, *rest)))
+        self.patch(Connection, "receive", lambda it, *rest: (opened.append(it), receive(it, *rest))[1])
+        for _ in range(6):
+            channel.write(bytes(100_000))
+        self.turn()
+        self.assertEqual(len(self.theirs.received), 600_000)
+        inner = (self.here.connection, self.there.connection)
+        self.assertLess(sum(it in inner for it in sealed), 10)
+        self.assertEqual(sum(it in inner for it in opened), 0)
+
     def test_close_reaches_the_other_end_then_the_link_goes(self) -> None:
         self.here.connection.close(now=self.clock.seconds())
         self.turn()

@@ -1,8 +1,8 @@
 """One link's life at one of its ends or at a relay: bytes in order, credit, and an end. Spec: docs/spec/relays.md, 3.
 
 What a link sends it pulls from its ``source`` only when a record has room, so at every depth records are sealed as
-late as on a socket. What it receives goes at once to whoever listens (``hear``). Not for:
-who may open one (``quota.py``).
+late as on a socket, and in the very bytes of the record around them. What it receives goes at once to whoever listens
+(``hear``). Not for: who may open one (``quota.py``).
 """
 
 from __future__ import annotations
@@ -35,8 +35,15 @@ MERGED_BYTES = CELL_WIRE_BYTES[0] - (CIRCUIT_HOPS_MAX + 1) * LINK_LAYER_BYTES
 
 
 class LinkSource(Protocol):
-    """What a link sends, as ``core.connection.Connection`` has it and ``Pipe`` below."""
+    """What a link sends, as ``core.connection.Connection`` has it and ``Pipe`` below.
 
+    ``put`` writes the next piece whole into ``view``, and it counts as taken; 0 = there is none, or it may not fit.
+    Then ``data_to_send`` says what there is, and ``taken`` how much of it went. ``quiet``: surely nothing.
+    """
+
+    @property
+    def quiet(self) -> bool: ...
+    def put(self, view: memoryview, now: float) -> int: ...
     def data_to_send(self, now: float) -> memoryview | None: ...
     def taken(self, count: int, now: float) -> None: ...
 
@@ -142,34 +149,49 @@ class Link:
         if not self.active and self.connected and (self._source is not None or self._ending is not None):
             self._links.session.outgoing.activate(self)
 
-    def take(self, parts: list[bytes | bytearray | memoryview], quantum: int, left: int) -> int:
-        """Frames for the record that is being filled: at most ``quantum`` bytes, unless one piece is larger.
+    def take(self, view: memoryview, quantum: int) -> int:
+        """Frames for the record that is being filled, written into ``view``, the room that it has left.
 
-        ``starved`` says afterwards whether asking again is useless before ``wake``.
+        At most ``quantum`` bytes, unless one piece is larger; returns how many. ``starved`` says afterwards whether
+        asking again is useless before ``wake``.
         """
-        now, whole = self._links.session.now, self._whole_bytes()
+        now, left = self._links.session.now, len(view)
         source, used = self._source, 0
         self.starved = False
-        while source is not None and used < quantum:
-            chunk = source.data_to_send(now)
-            if chunk is None:
-                self.starved = True
-                break
+        while source is not None and used < quantum and left - used > MERGED_BYTES:
+            start = used + FRAME_HEADER_BYTES
             credit = self.send_limit - self.sent_bytes
-            size = _piece(len(chunk), left - used - FRAME_HEADER_BYTES, credit, whole)
-            if size <= 0:
-                self.starved = _piece(len(chunk), len(chunk), credit, whole) <= 0
+            size = source.put(view[start : start + credit] if credit < left - start else view[start:], now)
+            if not size:
+                self.starved = source.quiet
+                if not used and not self.starved:
+                    used = self._take_piece(source, view, now)
                 break
-            parts.append(frames.HEAD.pack(link_frames.LINK_DATA << 24 | self.id, size))
-            parts.append(bytes(chunk[:size]))
+            frames.HEAD.pack_into(view, used, link_frames.LINK_DATA << 24 | self.id, size)
             self.sent_bytes += size
-            used += size + FRAME_HEADER_BYTES
-            source.taken(size, now)
+            used = start + size
             if self.closed:
                 return used
         if used:
             self.moved_at = now
-        return used + self._take_close(parts, left - used) if self._ending is not None else used
+        return used + self._take_close(view[used:]) if self._ending is not None else used
+
+    def _take_piece(self, source: LinkSource, view: memoryview, now: float) -> int:
+        """One frame of what lies ready; ``starved`` where there is nothing, or no credit for it."""
+        chunk = source.data_to_send(now)
+        if chunk is None:
+            self.starved = True
+            return 0
+        whole, credit = self._whole_bytes(), self.send_limit - self.sent_bytes
+        size = _piece(len(chunk), len(view) - FRAME_HEADER_BYTES, credit, whole)
+        if size <= 0:
+            self.starved = _piece(len(chunk), len(chunk), credit, whole) <= 0
+            return 0
+        frames.HEAD.pack_into(view, 0, link_frames.LINK_DATA << 24 | self.id, size)
+        view[FRAME_HEADER_BYTES : FRAME_HEADER_BYTES + size] = chunk[:size]
+        self.sent_bytes += size
+        source.taken(size, now)
+        return size + FRAME_HEADER_BYTES
 
     def _whole_bytes(self) -> int:
         """The longest piece that a record has room for: one that is longer is split, or it would wait for ever."""
@@ -177,15 +199,16 @@ class Link:
         body = cells[1] if cells else FIRST_RECORD_BYTES - RECORD_OVERHEAD_BYTES
         return min(SPLIT_FROM_BYTES, body - FRAME_HEADER_BYTES)
 
-    def _take_close(self, parts: list[bytes | bytearray | memoryview], left: int) -> int:
+    def _take_close(self, view: memoryview) -> int:
         """LINK_CLOSE goes behind the last of the data."""
         source, code = self._source, self._ending
         if code is None or (source is not None and source.data_to_send(self._links.session.now) is not None):
             return 0
-        if left <= FRAME_HEADER_BYTES:
+        if len(view) <= FRAME_HEADER_BYTES:
             self.starved = False
             return 0
-        parts += (frames.HEAD.pack(link_frames.LINK_CLOSE << 24 | self.id, 1), bytes((code,)))
+        frames.HEAD.pack_into(view, 0, link_frames.LINK_CLOSE << 24 | self.id, 1)
+        view[FRAME_HEADER_BYTES] = code
         self.end(code)
         return FRAME_HEADER_BYTES + 1
 
@@ -307,9 +330,21 @@ class Pipe:
         self._to.wake()
 
     @property
-    def empty(self) -> bool:
+    def quiet(self) -> bool:
         """Whether nothing waits here."""
         return not self._queue
+
+    def put(self, view: memoryview, now: float) -> int:
+        """See LinkSource."""
+        queue = self._queue
+        if not queue or self._sent:
+            return 0
+        size = len(queue[0])
+        if size > len(view):
+            return 0
+        view[:size] = queue[0]
+        self.taken(size, now)
+        return size
 
     def data_to_send(self, now: float) -> memoryview | None:
         """See LinkSource."""

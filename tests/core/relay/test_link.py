@@ -47,6 +47,32 @@ class CarriedTests(SynchronousTestCase):
         tower.pump(2000)
         self.assertEqual([len(theirs.received) for _, theirs in pairs], [MIB] * 5)
 
+    def test_links_take_turns_record_by_record(self) -> None:
+        tower = Tower()
+        ends = [tower.ask()[0] for _ in range(3)]
+        for end in ends:
+            for _ in range(3):
+                end.say(bytes(16_340))
+        view = memoryview(bytearray(16_384))
+        for _ in range(6):
+            tower.alice.connection.seal_into(view, tower.near.now)
+        self.assertEqual([end.link.sent_bytes for end in ends], [2 * 16_340] * 3)
+
+    def test_beside_channels_of_every_class(self) -> None:
+        """A link writes into the record itself, the channels' pieces are put there afterwards: each in its place."""
+        tower = Tower(near_role=1)
+        ours, theirs = tower.ask()
+        for priority in (1, 2, 3):
+            channel = tower.alice.open(priority=priority)
+            for size in (3, 700, 5000):
+                channel.send(bytes([priority]) * size)
+        for size in (900, 16_340, 40, 16_340, 16_340):
+            ours.say(b"link" * (size // 4))
+        tower.pump(500)
+        self.assertEqual(bytes(theirs.received), b"link" * (49_960 // 4))
+        messages = [(message[0], len(message)) for message in tower.gate_near.messages]
+        self.assertEqual(sorted(messages), [(priority, size) for priority in (1, 2, 3) for size in (3, 700, 5000)])
+
     def test_windows_grow_to_their_bound_and_loans_come_back(self) -> None:
         tower = Tower()
         ours, theirs = tower.ask()

@@ -49,6 +49,17 @@ class Outlet:
         if not self.holding:
             self.link.consumed(len(data))
 
+    @property
+    def quiet(self) -> bool:
+        return not self.pieces
+
+    def put(self, view: memoryview, now: float) -> int:
+        size = len(self.pieces[0]) if self.pieces else 0
+        if not 0 < size <= len(view):
+            return 0
+        view[:size] = self.pieces.pop(0)
+        return size
+
     def data_to_send(self, now: float) -> memoryview | None:
         return memoryview(self.pieces[0]) if self.pieces else None
 
