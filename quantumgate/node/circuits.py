@@ -144,7 +144,7 @@ class Circuits:
         if not isinstance(error, ConnectFailed) or (error.reason in LAST_WORDS and not error.by_relay):
             return failure
         _log.debug("another way is tried: {why}", why=str(error))
-        return self.reach(otherwise, keep=keep)
+        return self.reach(otherwise, keep=keep).addErrback(_more_telling, failure)
 
     def _known_hosts(self, uuid: PeerUUID | None) -> tuple[tuple[str, int], ...]:
         """Of a bare UUID: where it was reached before, or where it listens as a gateway."""
@@ -267,9 +267,7 @@ class Circuits:
             )
         except (QuantumGateError, CancelledError) as error:  # cancelled: it took too long, or nobody waits any more
             self._failed(path, layers, error)
-            if isinstance(error, ConnectFailed):
-                error.by_relay = len(layers) < len(path)
-            raise
+            raise (_of_relay(error, path[len(layers)]) if len(layers) < len(path) else error) from None
         self._keep(Circuit(path, (*layers, last)))  # before _bind: who is to blame is seen while the rest stands
         _bind([*layers[1:], last])
         return last
@@ -346,8 +344,8 @@ class Circuits:
         _wake(outer)
         try:
             yield self._connected(link).addErrback(_anchor_says, bool(aim and aim.proof))
-            where = f"{hosts[0][0]}:{hosts[0][1]} through {depth} relay{'s' if depth > 1 else ''}"
-            where = f"behind its anchor {where}" if aim is not None and aim.proof else where
+            place = " (its anchor)" if aim is not None and aim.proof else ""
+            where = f"{hosts[0][0]}:{hosts[0][1]}{place} through {depth} relay{'s' if depth > 1 else ''}"
             inner = Contact(self._desk, where, outbound=True, role=role, **more)
             self._connections.depart_over(inner, uuid, pin or self._pins.of(uuid), link, depth)
             contact = yield inner.result
@@ -415,6 +413,22 @@ def _refused(code: int) -> ConnectFailed:
     unknown = ("path-lost", f"the relay ended the link: {describe(code, LinkCode)}")
     reason, text = words.get(LinkCode(code), unknown) if code in set(LinkCode) else unknown
     return ConnectFailed(reason, text, advice="try another path")
+
+
+def _of_relay(error: Exception, relay: Gateway) -> Exception:
+    """What went wrong at a relay on the way, as such."""
+    if isinstance(error, ConnectFailed):
+        if error.reason == "access-denied":
+            error = ConnectFailed(error.reason, f"{relay.uuid} carries nothing for us: it is no relay, or denies us",
+                                  advice="take another one; a relay has node.relay = true")
+        error.by_relay = True
+    return error
+
+
+def _more_telling(later: Failure, first: Failure) -> Failure:
+    """What a relay has to say of itself tells less than why nobody was behind the one before."""
+    by_relay = [getattr(one.value, "by_relay", False) for one in (first, later)]
+    return first if by_relay == [False, True] else later
 
 
 def _anchor_says(failure: Failure, anchored: bool) -> Failure:

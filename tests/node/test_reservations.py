@@ -73,6 +73,21 @@ class ReachedTests(AnchoredCase):
         self.assertIn("it is offline or not reached through this anchor", str(error))
         self.assertIn("qgate relays", error.advice)
 
+    def test_what_is_told_is_what_tells_most(self) -> None:
+        """One anchor brings nobody, the other is no relay any more: whichever was asked first."""
+        address = self.hidden.anchored_address
+        unknown = address.replace(QgAddress.parse(address).key, "a" * 52)
+        self.gates[0]._parts.relays.enabled = False  # type: ignore[union-attr]
+        for _ in range(6):
+            error = self.failed(self.client.connect(unknown), ConnectFailed, 40)
+            self.assertEqual((error.reason, error.by_relay), ("unreachable", False))
+            self.pass_time(1000)
+        self.gates[1]._parts.relays.enabled = False  # type: ignore[union-attr]
+        self.pass_time(1000)
+        error = self.failed(self.client.connect(address), ConnectFailed, 40)
+        self.assertEqual((error.reason, error.by_relay), ("access-denied", True))
+        self.assertIn("carries nothing for us", str(error))
+
     def test_a_bare_uuid_is_enough_the_second_time(self) -> None:
         name = str(self.hidden.uuid)
         self.assertEqual(self.failed(self.client.connect(name), ConnectFailed).reason, "no-address")
@@ -80,7 +95,7 @@ class ReachedTests(AnchoredCase):
         for hops in (None, 2):
             peer = self.reach(name, hops=hops)
             self.assertEqual((peer.uuid, len(peer.path)), (self.hidden.uuid, hops or 1))
-            self.assertIn("behind its anchor", peer.endpoint)
+            self.assertIn("(its anchor) through", peer.endpoint)
             self.assertEqual(len(self.client.peers), 1)
             self.assertTrue(self.done(self.client.ping(name), 1).relayed)
             self.done(self.client.disconnect(peer), 2)
