@@ -1,14 +1,12 @@
-"""One connection of the second unix socket: lines of JSON first, then frames that carry one stream.
+"""One connection of the second unix socket: lines of JSON first, then a stream, whose transport it becomes.
 
-After an answer that says so, both ways carry frames: a byte of kind, three of length, a body. DATA is bytes of the
-stream, FIN (empty) ends one half, RESET (a code and a text) ends both. Without FIN or RESET the end of the socket is
-the loss of the other process: it never looks like the end of the data. Not for: what the lines ask
-(``streamsocket.py``, ``attach.py``). Spec: docs/spec/services.md.
+Without FIN or RESET the end of the socket is the loss of the other process: it never looks like the end of the data.
+Not for: how lines and frames are spelt (``streamframes.py``), or what the lines ask (``streamsocket.py``,
+``attach.py``). Spec: docs/spec/services.md.
 """
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -24,16 +22,12 @@ from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from quantumgate.control.messages import MAX_REQUEST_BYTES
-from quantumgate.errors import ChannelReset
+from quantumgate.control import streamframes
+from quantumgate.control.streamframes import FIN, LINE, RESET, Unread
+from quantumgate.errors import ChannelReset, MalformedError
 from quantumgate.extender.endings import StreamReset, failed
+from quantumgate.extender.tcplike import TcpLike
 
-DATA, FIN, RESET = 0, 1, 2
-HEAD = struct.Struct(">I")
-LENGTH_MASK = 0xFFFFFF
-PIECE_BYTES = LENGTH_MASK
-"""More of one write goes into several frames."""
-RESET_TEXT_BYTES = 512
 LINGER_SECONDS = 60.0
 """How long the other side may leave its half of a closed stream open."""
 ABORT_SECONDS = 5.0
@@ -41,7 +35,7 @@ ABORT_SECONDS = 5.0
 
 
 @implementer(ITCPTransport, IPushProducer, IConsumer)
-class StreamLine(Protocol):
+class StreamLine(TcpLike, Protocol):
     """``on_line(bytes)`` gets the lines; after ``carry`` the object is the transport of a protocol, too.
 
     ``on_lost(reason)`` is called where the socket ends while it carries lines.
@@ -52,14 +46,12 @@ class StreamLine(Protocol):
 
     def __init__(self, clock: IReactorTime) -> None:
         self._clock = clock
-        self._received = bytearray()
-        self._carrying = self._paused = self._advancing = False
-        self._due = 0
+        self._unread = Unread()
+        self._paused = self._advancing = False
         self._fin_sent = self._fin_came = self._lost = self._half_closing = False
         self._reason: Failure | None = None
         self._producer: Any = None
         self._timer: Any = None
-        self._addresses: tuple[Any, Any] = (None, None)
         self.guest: Any = None
         self.on_line: Callable[[bytes], object] = lambda line: None
         self.on_lost: Callable[[Failure], object] = lambda reason: None
@@ -68,7 +60,7 @@ class StreamLine(Protocol):
 
     def dataReceived(self, data: bytes) -> None:
         if self._reason is None:
-            self._received += data
+            self._unread.feed(data)
             self._advance()
 
     def _advance(self) -> None:
@@ -76,54 +68,34 @@ class StreamLine(Protocol):
             return
         self._advancing = True
         try:
-            while self._received and not self._lost and self._may_advance():
-                if not (self._take_frame() if self._carrying else self._take_line()):
-                    break
+            while not self._lost and self._may_advance() and (part := self._next()) is not None:
+                self._hand_over(*part)
         finally:
             self._advancing = False
 
     def _may_advance(self) -> bool:
-        return not self._carrying or (self.guest is not None and (not self._paused or self.disconnecting))
+        return not self._unread.framed or (self.guest is not None and (not self._paused or self.disconnecting))
 
-    def _take_line(self) -> bool:
-        end = self._received.find(b"\n")
-        if end < 0 or end > MAX_REQUEST_BYTES:
-            if len(self._received) > MAX_REQUEST_BYTES:
-                self._give_up("a line is too long")
-            return False
-        line = bytes(self._received[:end])
-        del self._received[: end + 1]
-        self.on_line(line)
-        return True
+    def _next(self) -> tuple[int, bytes] | None:
+        try:
+            return self._unread.next()
+        except MalformedError as error:
+            self._give_up(str(error))
+            return None
 
-    def _take_frame(self) -> bool:
-        if not self._due:
-            return self._take_head()
-        piece = bytes(self._received[: self._due])
-        del self._received[: self._due]
-        self._due -= len(piece)
-        if not self.disconnecting:
-            self.guest.dataReceived(piece)
-        return True
-
-    def _take_head(self) -> bool:
-        if len(self._received) < HEAD.size:
-            return False
-        (head,) = HEAD.unpack_from(self._received)
-        kind, length = head >> 24, head & LENGTH_MASK
-        if kind == RESET and len(self._received) < HEAD.size + length <= HEAD.size + 2 + RESET_TEXT_BYTES:
-            return False
-        del self._received[: HEAD.size]
-        if kind == DATA:
-            self._due = length
+    def _hand_over(self, kind: int, body: bytes) -> None:
+        if kind == LINE:
+            self.on_line(body)
+        elif kind == RESET:
+            code, text = streamframes.reset_body(body)
+            self._end(failed(StreamReset(text or "reset by the other side", code)))
+            self.transport.abortConnection()
+        elif self._fin_came:
+            self._give_up("a frame came behind the end of its half")
         elif kind == FIN:
             self._fin()
-        elif kind == RESET and 2 <= length <= 2 + RESET_TEXT_BYTES:
-            self._reset(bytes(self._received[:length]))
-        else:
-            self._give_up("a frame is malformed")
-            return False
-        return True
+        elif not self.disconnecting:
+            self.guest.dataReceived(body)
 
     def _fin(self) -> None:
         self._fin_came = True
@@ -134,31 +106,25 @@ class StreamLine(Protocol):
         else:
             self.loseConnection()
 
-    def _reset(self, body: bytes) -> None:
-        code = int.from_bytes(body[:2], "big")
-        self._end(failed(StreamReset(body[2:].decode("utf-8", "replace") or "reset by the other side", code)))
-        self.transport.abortConnection()
-
     def _give_up(self, why: str) -> None:
         self._end(failed(ConnectionLost(why)))
         self.transport.abortConnection()
 
     def _end(self, reason: Failure) -> None:
         self._reason = self._reason or reason
-        self._received.clear()
-        self._due = 0
+        self._unread.clear()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
+        self._advance()  # what the other process sent before it closed may wait here still
         self._lost = True
-        if self._timer is not None and self._timer.active():
-            self._timer.cancel()
+        self._stop_timer()
         if self._fin_sent and self._fin_came:
             reason = self._reason or connectionDone
         else:
             reason = self._reason or failed(ConnectionLost("the other process is gone"))
         if self.guest is not None:
             self.guest.connectionLost(reason)
-        elif not self._carrying:
+        elif not self._unread.framed:
             self.on_lost(reason)
 
     # -- lines ---------------------------------------------------------------------------------------------------------
@@ -168,50 +134,26 @@ class StreamLine(Protocol):
         if not self._lost:
             self.transport.write(line)
 
-    def carry(self, addresses: tuple[Any, Any] = (None, None)) -> None:
-        """From here on, frames: ``addresses`` are ``getHost`` and ``getPeer``. They wait for ``connect``."""
-        self._carrying, self._addresses = True, addresses
+    def carry(self) -> None:
+        """From here on, frames. They wait for ``connect``."""
+        self._unread.framed = True
 
     def connect(self, protocol: Any, addresses: tuple[Any, Any]) -> None:
-        """The protocol of the stream."""
+        """The protocol of the stream; ``addresses`` are ``getHost`` and ``getPeer``."""
         self.guest, self._addresses = protocol, addresses
         protocol.makeConnection(self)
         if self._lost:
             protocol.connectionLost(self._reason or failed(ConnectionLost("the other process is gone")))
-        elif self._received:
+        elif self._unread:
             self._clock.callLater(0, self._advance)
 
     # -- the transport of the stream -----------------------------------------------------------------------------------
-
-    def getHost(self) -> Any:
-        """This end, a StreamAddress."""
-        return self._addresses[0]
-
-    def getPeer(self) -> Any:
-        """The other end, a StreamAddress with the peer's UUID."""
-        return self._addresses[1]
-
-    def getTcpNoDelay(self) -> bool:
-        """True: see ``StreamTransport``."""
-        return True
-
-    def setTcpNoDelay(self, enabled: bool) -> None:
-        """Nothing to set."""
-
-    def getTcpKeepAlive(self) -> bool:
-        """True: the session watches over it."""
-        return True
-
-    def setTcpKeepAlive(self, enabled: bool) -> None:
-        """Nothing to set."""
 
     def write(self, data: bytes) -> None:
         """Drops what comes after the end of this half."""
         if self._fin_sent or self._lost or self._reason is not None:
             return
-        for start in range(0, len(data), PIECE_BYTES):
-            piece = data[start : start + PIECE_BYTES]
-            self.transport.writeSequence((HEAD.pack(DATA << 24 | len(piece)), piece))
+        self.transport.writeSequence(streamframes.data_frames(data))
 
     def writeSequence(self, data: Iterable[bytes]) -> None:
         """As ``write`` of all of them joined."""
@@ -235,9 +177,8 @@ class StreamLine(Protocol):
         if self._lost or self._reason is not None:
             return
         self._end(failed(ConnectionAborted("aborted here")))
-        body = code.to_bytes(2, "big") + text.encode()[:RESET_TEXT_BYTES]
         self._forget_producer()
-        self.transport.write(HEAD.pack(RESET << 24 | len(body)) + body)
+        self.transport.write(streamframes.reset_frame(code, text))
         self.transport.loseConnection()
         self._after(ABORT_SECONDS)
 
@@ -246,7 +187,7 @@ class StreamLine(Protocol):
             return
         if not self._fin_sent:
             self._fin_sent = True
-            self.transport.write(HEAD.pack(FIN << 24))
+            self.transport.write(streamframes.FIN_FRAME)
             if IHalfCloseableProtocol.providedBy(self.guest) and not self.disconnecting:
                 self.guest.writeConnectionLost()
         if self._fin_came:
@@ -255,8 +196,12 @@ class StreamLine(Protocol):
             self._after(LINGER_SECONDS)
 
     def _after(self, seconds: float) -> None:
-        if self._timer is None:
-            self._timer = self._clock.callLater(seconds, self.transport.abortConnection)
+        self._stop_timer()
+        self._timer = self._clock.callLater(seconds, self.transport.abortConnection)
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None and self._timer.active():
+            self._timer.cancel()
 
     # -- back-pressure -------------------------------------------------------------------------------------------------
 
@@ -290,7 +235,7 @@ class StreamLine(Protocol):
         self._paused = False
         if not self._lost:
             self.transport.resumeProducing()
-            if self._received:
+            if self._unread:
                 self._clock.callLater(0, self._advance)
 
     def stopProducing(self) -> None:

@@ -96,8 +96,36 @@ class StreamsFactory(Factory):
         return token, answer
 
 
+class Asker:
+    """The other process while it asks: where it does not read the answers, it is not read from."""
+
+    def __init__(self, transport: Any) -> None:
+        self._transport = transport
+        self.behind = False
+        transport.registerProducer(self, True)
+
+    def pauseProducing(self) -> None:
+        self.behind = True
+        self._transport.pauseProducing()
+
+    def resumeProducing(self) -> None:
+        self.behind = False
+        self._transport.resumeProducing()
+
+    def stopProducing(self) -> None:
+        """The connection is over."""
+
+    def asks_no_more(self) -> None:
+        """The connection carries a stream from now on, with a producer of its own."""
+        self._transport.unregisterProducer()
+        if self.behind:
+            self.resumeProducing()
+
+
 class NodeLine(StreamLine):
     """One connection, as the node has it."""
+
+    _asker: Asker
 
     def __init__(self, factory: StreamsFactory) -> None:
         super().__init__(factory.reactor)
@@ -119,6 +147,7 @@ class NodeLine(StreamLine):
             self.transport.loseConnection()
             return
         self._factory.lines.add(self)
+        self._asker = Asker(self.transport)
 
     def connectionLost(self, reason: Failure) -> None:  # type: ignore[override]
         self._factory.lines.discard(self)
@@ -153,9 +182,13 @@ class NodeLine(StreamLine):
     def _result(self, request: Request, result: Any) -> None:
         self.send_line(messages.encode(Answer(id=request.id, result=result)))
 
+    def _require_idle(self) -> None:
+        """A second stream would take the place of the first one, and a service's items would stand among frames."""
+        if self._service is not None or self._opening is not None:
+            raise RequestError("busy", "this connection opens a stream or offers a service already")
+
     def _open(self, request: Request, arguments: OpenArguments) -> None:
-        if self._opening is not None:
-            raise RequestError("busy", "this connection opens a stream already")
+        self._require_idle()
         self._opening = self._opened(request, arguments)
 
     @inlineCallbacks
@@ -178,13 +211,13 @@ class NodeLine(StreamLine):
         """Answers, and from there on this connection is the stream."""
         self._result(request, {"peer": None if address.uuid is None else str(address.uuid)})
         near = LineEnd()
+        self._asker.asks_no_more()
         self.carry()
         self.connect(near, (None, None))
         splice(near, far)
 
     def _serve(self, request: Request, arguments: ServeArguments) -> None:
-        if self._service is not None:
-            raise RequestError("busy", "this connection offers a service already")
+        self._require_idle()
         to = [parse_peer_uuid(text) for text in arguments.to]
         self._service = self._factory.services.serve(arguments.service, self._offer, to)
         self._serving_id = request.id
@@ -192,7 +225,7 @@ class NodeLine(StreamLine):
 
     def _offer(self, address: StreamAddress) -> Deferred[Any]:
         """A peer wants this service: the program is asked to take the stream."""
-        if len(self._offered) >= OFFERED:
+        if len(self._offered) >= OFFERED or self._asker.behind:
             raise ChannelReset("too many connections wait for this service", ResetCode.LIMIT)
         token, answer = self._factory.offer(address)
         self._offered[token] = answer
@@ -202,6 +235,7 @@ class NodeLine(StreamLine):
         return answer
 
     def _take(self, request: Request, arguments: StreamArguments) -> None:
+        self._require_idle()
         offer = self._offer_of(arguments)
         far = SpliceEnd()
         offer.answer.callback(far)

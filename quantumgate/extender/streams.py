@@ -30,6 +30,7 @@ from quantumgate.errors import LocalError, QuantumGateError
 from quantumgate.extender.doors import ChannelDoor, CloseReason
 from quantumgate.extender.endings import StreamReset, failed, reason_of
 from quantumgate.extender.producers import ProducerTap
+from quantumgate.extender.tcplike import TcpLike
 from quantumgate.wire.codes import FIRST_GUEST_RESET_CODE, ResetCode
 from quantumgate.wire.limits import KIB, MIB
 
@@ -56,7 +57,7 @@ class StreamAddress:
 
 
 @implementer(ITCPTransport, IPushProducer, IConsumer)
-class StreamTransport:
+class StreamTransport(TcpLike):
     """One stream of one guest. Made before its protocol is known; what comes in until then waits.
 
     ``fault(where, error)`` is told what the protocol or its producer raised; ``over(self)`` that the stream has ended.
@@ -89,30 +90,6 @@ class StreamTransport:
         channel.on_fin = self._fin
         channel.on_room = self._tap.open
         channel.on_closed = self._closed
-
-    # -- the guest's side: addresses, TCP's switches ---------------------------------------------------------------
-
-    def getHost(self) -> Any:
-        """This end, a StreamAddress."""
-        return self._addresses[0]
-
-    def getPeer(self) -> Any:
-        """The other end, a StreamAddress."""
-        return self._addresses[1]
-
-    def getTcpNoDelay(self) -> bool:
-        """True: what is written leaves at the end of the reactor's turn."""
-        return True
-
-    def setTcpNoDelay(self, enabled: bool) -> None:
-        """Nothing to set."""
-
-    def getTcpKeepAlive(self) -> bool:
-        """True: the session watches over all its streams."""
-        return True
-
-    def setTcpKeepAlive(self, enabled: bool) -> None:
-        """Nothing to set."""
 
     # -- writing -----------------------------------------------------------------------------------------------------
 

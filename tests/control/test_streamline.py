@@ -10,11 +10,12 @@ from twisted.internet.interfaces import IConsumer, IPushProducer, ITCPTransport
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
-from quantumgate.control import streamline
+from quantumgate.control import streamframes, streamline
 from quantumgate.control.messages import MAX_REQUEST_BYTES
-from quantumgate.control.streamline import DATA, FIN, RESET, StreamLine, reset_of
+from quantumgate.control.streamframes import DATA, FIN, RESET
+from quantumgate.control.streamline import StreamLine, reset_of
 from quantumgate.errors import ChannelReset
-from quantumgate.extender.endings import StreamReset
+from quantumgate.extender.endings import StreamReset, failed
 from quantumgate.testing.network import MemoryNetwork
 from tests.extender.services import Diary
 from tests.net.test_splice import Pouring
@@ -107,7 +108,7 @@ class FramesTests(LineCase):
             self.assertNotIsInstance(there.reason, ConnectionDone | StreamReset)
 
     def test_large(self) -> None:
-        self.patch(streamline, "PIECE_BYTES", 1000)
+        self.patch(streamframes, "PIECE_BYTES", 1000)
         _, there = self.carrying()
         self.one.writeSequence([b"a" * 999, b"b" * 1002])
         self.settle()
@@ -156,6 +157,44 @@ class EndsTests(LineCase):
         self.one.abortConnection(5, "too late")
         self.settle()
         self.assertEqual((there.reason.code, str(there.reason), here.events), (5, "too late", ["made", "lost"]))
+
+    def test_a_reset_behind_a_close_has_its_own_time(self) -> None:
+        """Found by reading: it had the minute of the close that was under way."""
+        here, _ = self.carrying()
+        self.other.pauseProducing()
+        self.one.write(b"x" * 1_000_000)
+        self.one.loseConnection()
+        self.one.abortConnection()
+        self.settle(streamline.ABORT_SECONDS + 1)
+        self.assertEqual(here.events, ["made", "lost"])
+
+    def test_what_came_before_the_end_of_the_socket_is_delivered(self) -> None:
+        """Found by reading: data and FIN that a paused reader had not taken were lost where the socket ended first."""
+        here, there = self.carrying()
+        self.other.loseWriteConnection()
+        self.settle()
+        self.other._paused = True  # paused in the middle of a read: it is here, and not handed over yet
+        self.other.dataReceived(frame(DATA, b"the last word") + frame(FIN))
+        self.other._paused = False  # resumed in the turn in which the socket ends
+        self.other.connectionLost(failed(ConnectionDone()))
+        self.assertEqual((bytes(there.got), there.events), (b"the last word", ["made", "write over", "lost"]))
+        self.assertIsInstance(there.reason, ConnectionDone)
+        self.assertEqual(here.events, ["made", "read over"])
+
+    def test_nothing_comes_behind_a_fin(self) -> None:
+        for late in (frame(DATA, b"more"), frame(FIN)):
+            self.setUp()
+            _, there = self.carrying()
+            self.one.transport.write(frame(DATA, b"all") + frame(FIN) + late)
+            self.settle()
+            self.assertEqual((bytes(there.got), there.events), (b"all", ["made", "read over", "lost"]))
+            self.assertNotIsInstance(there.reason, ConnectionDone)
+
+    def test_a_reset_may_follow_a_fin(self) -> None:
+        _, there = self.carrying()
+        self.one.transport.write(frame(FIN) + frame(RESET, b"\0\x07sorry"))
+        self.settle()
+        self.assertEqual((there.events[-1], there.reason.code), ("lost", 7))
 
     def test_a_reset_that_cannot_leave(self) -> None:
         here, _ = self.carrying()

@@ -7,6 +7,7 @@ import os
 from typing import Any
 
 from twisted.internet import reactor
+from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
@@ -80,8 +81,37 @@ class RequestTests(RequestCase):
 
     def test_one_connection_one_thing(self) -> None:
         line = self.ask("serve", service="web")
-        self.ask("serve", line, service="other")
-        self.assertEqual(self.reason(), "busy")
+        for command, arguments in (("serve", {"service": "other"}), ("open", {"peer": self.right, "service": "web"}),
+                                   ("take", {"stream": "1"})):
+            self.ask(command, line, **arguments)
+            self.assertEqual(self.reason(), "busy", command)
+
+    def test_a_stream_that_is_being_opened_is_the_only_one(self) -> None:
+        """Found by reading: what was asked for beside it took its place, and the first stream was nobody's."""
+        waiting: list[Deferred[Any]] = []
+        self.patch(self.far, "open", lambda *_: (waiting.append(Deferred()), waiting[-1])[1])
+        line = self.ask("open", peer=self.right, service="web")
+        for command, arguments in (("open", {"peer": self.right, "service": "web"}), ("serve", {"service": "other"}),
+                                   ("take", {"stream": "1"})):
+            self.ask(command, line, **arguments)
+            self.assertEqual(self.reason(), "busy", command)
+        self.assertEqual(len(waiting), 1)
+
+    def test_who_does_not_read_the_answers_is_not_read_from(self) -> None:
+        """Found by reading: ten thousand questions made ten thousand answers wait in the node."""
+        line = self.dial()
+        line.transport.pauseProducing()
+        asked = 0
+        for _ in range(200):
+            line.send_line(b"what?\n" * 100)
+            asked += 100
+            self.nodes.clock.advance(0.01)
+        (node_line,) = self.factory.lines
+        self.assertTrue(node_line._asker.behind)
+        self.assertEqual(self.answers, [])
+        line.transport.resumeProducing()
+        self.nodes.settle()
+        self.assertEqual((len(self.answers), node_line._asker.behind), (asked, False))
 
     def test_as_many_connections_as_the_limit(self) -> None:
         self.patch(streamsocket, "CONNECTIONS", 2)
