@@ -211,7 +211,9 @@ class Channel:
         self._inbox.clear()
         self._parts = None
         session.channel_ended(self)
-        self.on_closed(reason)
+        told, self.on_message, self.on_closed = self.on_closed, _done, _ignore
+        self.on_data = self.on_fin = self.on_room = self.on_accepted = _ignore
+        told(reason)
         if held:
             session.hands.freed()
 

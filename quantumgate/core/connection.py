@@ -225,6 +225,12 @@ class Connection:
         self._release_storage()
         self._drop_output()
 
+    def let_go(self) -> None:
+        """The transport is gone and the last event was taken: nothing here refers back to whoever drove it."""
+        self.on_output = None
+        if self.session is not None:
+            self.session.let_go()
+
     # -- the handshake -------------------------------------------------------------------------------------------
 
     def _watch_handshake(self, now: float) -> None:

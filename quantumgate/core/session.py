@@ -581,6 +581,18 @@ class Session:
         if self.phase is Phase.DRAINING and not self._has_more:
             self._send_close(*self._close_reason, now, Change.DRAINED)
 
+    def let_go(self) -> None:
+        """The transport is gone, and everybody was told: what refers to this session from within does no more.
+
+        Without that an ended session is a circle, which waits for a collection.
+        """
+        self.on_output = _nothing
+        self._unanswered.clear()
+        for part in (self.hands, self.outgoing, self.incoming, self.liveness, self.rekey):
+            del part._session
+        if self.links is not None:
+            del self.links.session
+
     def ping(self, now: float) -> None:
         """Ask for a round trip; a Pong event follows."""
         self.liveness.ping(now, self.limits.ping_seconds, asked=True)

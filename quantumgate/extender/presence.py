@@ -68,7 +68,8 @@ class Presence:
 
     def end(self, reason: QuantumGateError, reset_code: int | None = None) -> None:
         """Everything between the guest and this peer is over, every Deferred fired. With a code, all is reset by it."""
-        for box in self._outboxes.values():
+        boxes, self._outboxes = self._outboxes, {}
+        for box in boxes.values():
             box.end(reason, reset_code)
         code = ResetCode.CANCELLED if reset_code is None else reset_code
         failure: Failure = reason_of(reason)

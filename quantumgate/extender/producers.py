@@ -73,8 +73,16 @@ class ProducerTap:
         if self._producer is not None and not self.full:
             self._contained("resumeProducing", self._producer.resumeProducing)
 
+    def let_go(self) -> None:
+        """The stream is over: it is not called any more."""
+        self._contained = _ignore
+
     def stop(self) -> None:
         """Nothing more is wanted, ever."""
         producer, self._producer = self._producer, None
         if producer is not None:
             self._contained("stopProducing", producer.stopProducing)
+
+
+def _ignore(*_: object) -> None:
+    return None

@@ -324,6 +324,8 @@ class StreamTransport(TcpLike):
             self.on_end(self._reason)
         if self.protocol is not None:
             self._contained("connectionLost", self.protocol.connectionLost, self._reason)
+        self.protocol = self.on_end = None  # as TCP does: the protocol may keep its transport, not both each other
+        self._tap.let_go()
         self._over(self)
 
     def _contained(self, where: str, function: Callable[..., object], *arguments: object) -> None:

@@ -36,6 +36,10 @@ class Stage(Enum):
     GONE = "gone"
 
 
+def _nothing() -> None:
+    return None
+
+
 class Place:
     """One accepted connection in the counts. ``settled``, ``draining``, ``left`` move it on; repeats are free."""
 
@@ -46,7 +50,7 @@ class Place:
         self.prefix = prefix
         self.exempt = exempt
         self.stage = Stage.HALF_OPEN
-        self.close: Callable[[], object] = lambda: None
+        self.close: Callable[[], object] = _nothing
         self.eviction: IDelayedCall | None = None
 
     def settled(self) -> None:
@@ -61,6 +65,7 @@ class Place:
     def left(self) -> None:
         """The socket is closed."""
         self._intake.move(self, Stage.GONE)
+        self.close = _nothing  # it would hold the connection, which holds this
 
 
 class Intake:

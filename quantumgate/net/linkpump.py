@@ -147,7 +147,7 @@ class LinkPump(Pump):
         if self._look_call is not None:
             self._look_call.cancel()
             self._look_call = None
-        self.connection.on_output = None
+        self.connection.let_go()
         self._lost()
 
 

@@ -91,7 +91,7 @@ class PeerProtocol(Pump, Protocol):
         if not self.connection.finished:
             self.connection.eof(self._seconds())
         self._give_events()
-        self.connection.on_output = None
+        self.connection.let_go()
         if self._fast and self.transport is not None:
             # the instance's own methods refer to this protocol and back: a cycle that would live until a collection
             del self.transport.doRead, self.transport.doWrite  # type: ignore[attr-defined]

@@ -370,8 +370,9 @@ class PlantedBugTests(SynchronousTestCase):
         told_once = Channel.end
 
         def end(channel: Channel, reason: object) -> None:
+            told = channel.on_closed
             told_once(channel, reason)  # type: ignore[arg-type]
-            channel.on_closed(None)
+            told(None)
 
         self.patch(Channel, "end", end)
         self.finds(Honest)

@@ -67,6 +67,9 @@ class ScriptedConnection:
         self.finished = True
         self.events.append("lost")
 
+    def let_go(self) -> None:
+        self.on_output = None
+
 
 class Far(Protocol):
     """The other end, a plain one."""

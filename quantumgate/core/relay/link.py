@@ -290,7 +290,8 @@ class Link:
         if self._lent:
             self._links.pool.shrink(session.limits.link_window_max_bytes)
         self._links.ended(self)
-        self.on_closed(code)
+        told, self.on_closed, self.on_answer, self._on_data = self.on_closed, _ignore, _ignore, None
+        told(code)
 
 
 def _piece(size: int, room: int, credit: int, whole: int) -> int:
