@@ -16,6 +16,7 @@ from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred, inlineCallbacks
 from twisted.internet.defer import TimeoutError as DeferredTimeout
+from twisted.internet.task import deferLater
 from twisted.python.failure import Failure
 
 from quantumgate import logs
@@ -338,6 +339,8 @@ class Circuits:
         aim: LinkTarget | None = None, **more: Any,
     ) -> Any:
         """One layer more: a link in ``outer``'s session, and a session of its own over it."""
+        while wait := outer.link_wait_seconds(self._limits.link_create_rate):
+            yield deferLater(self._world.clock, wait)
         if not outer.stands:
             raise ConnectFailed("path-lost", "a relay on the way was lost")
         link = outer.session.all_links.ask(aim or _link_target(uuid, hosts))

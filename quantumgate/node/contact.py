@@ -13,6 +13,7 @@ from uuid import UUID
 from twisted.internet.defer import Deferred
 
 from quantumgate import logs
+from quantumgate.core.budget import TokenBucket, paced
 from quantumgate.core.events import (
     ChannelOffered,
     Closed,
@@ -44,6 +45,9 @@ _log = logs.named("contact")
 
 ROLE_PEER, ROLE_RELAY_CLIENT = 1, 2
 """ROLE of an ordinary session, and of one that only uses us as a relay (``core/relay/links.py``)."""
+
+LINK_WAIT_LEAST_SECONDS = 0.01
+"""Between two looks whether one more link may be asked for."""
 
 
 class Counted(Protocol):
@@ -84,6 +88,7 @@ class Contact:
     __slots__ = (
         "_desk",
         "_ends",
+        "_link_pace",
         "_pongs",
         "connected_at",
         "connecting",
@@ -124,6 +129,7 @@ class Contact:
         self.ending = ""
         self.explain: Callable[[Closed], Closed] | None = None
         self.result: Deferred[Contact] = Deferred(lambda _: self.give_up())
+        self._link_pace: TokenBucket | None = None
         self._pongs: list[Deferred[float]] = []
         self._ends: list[Deferred[None]] = []
 
@@ -156,6 +162,16 @@ class Contact:
     def has_room_for_a_link(self, most: int) -> bool:
         """Whether a link can be made in it, of ``most``."""
         return self.stands and (self.session.links is None or len(self.session.links.by_id) < most)
+
+    def link_wait_seconds(self, budget: tuple[float, float]) -> float:
+        """0 = one more link may be asked for in it now, and is counted; else look again after so long. [A22]
+
+        ``budget`` is what the relay sees as legal, rate and burst: who asks faster floods it.
+        """
+        now = self._desk.now()
+        if self._link_pace is None:
+            self._link_pace = paced(budget, now)
+        return 0.0 if self._link_pace.take(now) else max(self._link_pace.next_at() - now, LINK_WAIT_LEAST_SECONDS)
 
     # -- what others ask of it -----------------------------------------------------------------------------------
 

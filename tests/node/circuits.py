@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from quantumgate.extender.api import Extender, maker
 from quantumgate.node.node import Node
@@ -31,7 +31,12 @@ class Echo(Extender):
 
 
 class CircuitCase(NodeCase):
-    """A client, an end, and gateways, each in a network of its own; ``self.path(n)`` connects through n of them."""
+    """A client, an end, and gateways, each in a network of its own; ``self.path(n)`` connects through n of them.
+
+    ``limits`` are everybody's.
+    """
+
+    limits: ClassVar[dict[str, Any]] = {}
 
     def setUp(self) -> None:
         super().setUp()
@@ -39,11 +44,12 @@ class CircuitCase(NodeCase):
         self.end_guest = Echo()
         own = maker(lambda: self.guest, name="echo", uuid="5f0c3e52-7a83-4a5f-9d6b-0c1f6f2f9e12")
         other = maker(lambda: self.end_guest, name="echo", uuid="5f0c3e52-7a83-4a5f-9d6b-0c1f6f2f9e12")
-        self.gates = [self.node(place, relay=True, limits={"link_fail_seconds": [8, 12]}) for place in GATES]
+        limits = {"link_fail_seconds": [8, 12], **self.limits}
+        self.gates = [self.node(place, relay=True, limits=limits) for place in GATES]
         addresses = tuple(self.address(gate, place) for gate, place in zip(self.gates, GATES, strict=True))
-        settings = with_relay(node_settings(listen=()), gateways=addresses)
+        settings = with_relay(node_settings(listen=(), limits=self.limits), gateways=addresses)
         self.client = self.node(HOME, own, settings=settings)
-        self.end = self.node(AWAY, other, default_access="allow")
+        self.end = self.node(AWAY, other, default_access="allow", limits=self.limits)
 
     def connect(self, hops: int = 0, via: Any = None, seconds: float = 1.0, keep: bool | None = None) -> Any:
         return self.done(self.client.connect(self.address(self.end, AWAY), hops=hops, via=via, keep=keep), seconds)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, ClassVar
 
 from quantumgate.core.relay.link import Link
 from quantumgate.errors import ConnectFailed, LocalError
@@ -73,6 +73,38 @@ class ReachTests(CircuitCase):
         self.done(self.guest.host.send(peer, message), 3)
         self.pass_time(3)
         self.assertEqual(self.guest.got, [b"back:" + message])
+
+
+class PaceTests(CircuitCase):
+    """A relay counts who asks for links, against floods; a client that has many to make must not look like one."""
+
+    limits: ClassVar[dict[str, Any]] = {"link_create_rate": [2, 4], "links_prefix_rate": [1000, 1000]}
+
+    def test_many_circuits_are_no_flood(self) -> None:
+        """Seen with forty log-ins of a proxy: the relay cut the session, and every circuit in it broke."""
+        via = [self.gates[0].uuid, self.gates[1].uuid]
+        first = self.connect(via=via)
+        for _ in range(3):
+            many = [self.client.connect(self.address(self.end, AWAY), via=via) for _ in range(10)]
+            self.pass_time(8)
+            for peer in map(self.successResultOf, many):
+                self.client.disconnect(peer)
+            self.pass_time(1)
+        self.assertEqual(self.client.peers, (first,))
+        self.assertEqual(self.client._parts.circuits.failures, {})  # type: ignore[union-attr]
+
+    def test_one_that_nobody_waits_for_any_more(self) -> None:
+        """While it waits for its turn."""
+        via = [self.gates[0].uuid, self.gates[1].uuid]
+        many = [self.client.connect(self.address(self.end, AWAY), via=via) for _ in range(12)]
+        self.pass_time(0.5)
+        for each in many[6:]:
+            self.assertNoResult(each)
+            each.addErrback(lambda _: None)
+            each.cancel()
+        self.pass_time(8)
+        self.assertEqual(len(self.client.peers), 6)
+        self.assertEqual(len(self.gates[0]._parts.relays.carried), 6)  # type: ignore[union-attr]
 
 
 class LossTests(CircuitCase):
