@@ -63,7 +63,7 @@ class RulesTests(SynchronousTestCase):
         self.assertEqual(mallory.side.of(LinkAsked), [])
 
     def test_malformed(self) -> None:
-        for data in (b"", b"\x01" + bytes(16), b"\x02" + TARGET.encode()[1:], TARGET.encode()[:-1],
+        for data in (b"", b"\x01" + bytes(16), b"\x04" + TARGET.encode()[1:], TARGET.encode()[:-1],
                      TARGET.encode() + b"\x04", TARGET.encode() + TARGET.encode()[17:] * 8,
                      b"\x01" + bytes(16) + TARGET.encode()[17:]):
             self.expect(None, asked_by_mallory(data=data))
