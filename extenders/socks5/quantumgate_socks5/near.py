@@ -66,7 +66,7 @@ class Near(Factory):
         self.host, self.settings, self.world = host, settings, world
         self.tally = Tally()
         self.admits: Callable[[bytes, bytes], bool] | None = Passwords(settings.users) if settings.users else None
-        self._paths = Paths(host, settings.hops, settings.via)
+        self._paths = Paths(host, settings.hops, settings.via, self)
         self.exits = Exits(host, settings, self._paths)
         self.idle = IdleWatch(host.clock, settings.idle_seconds)
         self.users: Counter[bytes] = Counter()
@@ -101,6 +101,14 @@ class Near(Factory):
     def reach(self, peer: api.IPeer, key: bytes) -> Any:
         """Deferred of the session over which calls of this key go there."""
         return self._paths.reach(peer, key)
+
+    def in_use(self, peer: api.IPeer) -> bool:
+        """See Sessions."""
+        return peer in self._lines and self._lines[peer].in_use
+
+    def give_up(self, peer: api.IPeer) -> None:
+        """See Sessions."""
+        self.lines_to(peer).retire()
 
     def left(self, peer: api.IPeer) -> None:
         """Its streams were told already."""

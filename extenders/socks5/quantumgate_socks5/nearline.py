@@ -127,6 +127,7 @@ class PeerLines:
         self._idle: list[NearLine] = []
         self._waiting: deque[Taker] = deque()
         self._sweep: Any = None
+        self._retires = False
         self.opened = 0
 
     def __len__(self) -> int:
@@ -142,6 +143,11 @@ class PeerLines:
         """Calls without a line."""
         return len(self._waiting)
 
+    @property
+    def in_use(self) -> bool:
+        """Whether a call is on a line, or waits for one."""
+        return bool(self._waiting) or len(self._idle) < len(self._all)
+
     def take(self, taker: Taker) -> None:
         """Gives it a line: at once, or as soon as one is free."""
         if self._idle:
@@ -155,6 +161,16 @@ class PeerLines:
         """It does not wait any more."""
         if taker in self._waiting:
             self._waiting.remove(taker)
+
+    def retire(self) -> None:
+        """No more calls will come: the session is closed when those that are there are over."""
+        self._retires = True
+        self._clock.callLater(0, self._leave_if_unused)  # who waited for this session may take a line in this turn
+
+    def _leave_if_unused(self) -> None:
+        if self._retires and not self.in_use:
+            self._retires = False
+            self._host.disconnect(self.peer).addErrback(lambda _: None)
 
     def _open(self) -> NearLine:
         line = NearLine(self)
@@ -180,6 +196,7 @@ class PeerLines:
             self._idle.append(line)
             if self._sweep is None:
                 self._sweep = self._clock.callLater(self._limits.idle_seconds, self._close_stale)
+        self._leave_if_unused()
 
     def gone(self, line: NearLine) -> None:
         """Its place is free."""
@@ -188,6 +205,7 @@ class PeerLines:
             self._idle.remove(line)
         if self._waiting and len(self._all) < self._limits.lines:
             self._clock.callLater(0, self._serve)
+        self._leave_if_unused()
 
     def _serve(self) -> None:
         if self._waiting and (self._idle or len(self._all) < self._limits.lines):

@@ -7,6 +7,7 @@ users share a circuit; the node builds it in ``host.connect(address, hops, via)`
 from __future__ import annotations
 
 from typing import Any
+from typing import Protocol as Shape
 from uuid import UUID
 
 from twisted.internet.defer import Deferred, succeed
@@ -18,14 +19,27 @@ HOPELESS = frozenset({"bad-address", "bad-path", "no-address", "no-path", "self"
 """Reasons of a failed dial that trying again does not change."""
 
 CIRCUITS = 16
-"""How many keys have a path of their own at once; the one that was not used for longest gives way."""
+"""How many keys keep a path of their own; the one that was not used for longest gives way, and is closed. (ADR 0120)"""
+
+CIRCUITS_IN_USE = 64
+"""How many have one at once as long as calls are on them, or they are being built."""
+
+
+class Sessions(Shape):
+    """What is known elsewhere of the sessions to exits."""
+
+    def in_use(self, peer: api.IPeer) -> bool:
+        """Whether a call is on it, or waits for a line of it."""
+
+    def give_up(self, peer: api.IPeer) -> None:
+        """Close it as soon as that is no longer so."""
 
 
 class Paths:
     """``hops`` and ``via`` come from the settings; without either the node decides."""
 
-    def __init__(self, host: Any, hops: int | None, via: str) -> None:
-        self._host, self._hops, self._via = host, hops, via or None
+    def __init__(self, host: Any, hops: int | None, via: str, sessions: Sessions | None = None) -> None:
+        self._host, self._hops, self._via, self._sessions = host, hops, via or None, sessions
         self._circuits: dict[tuple[bytes, UUID], Deferred[api.IPeer]] = {}
 
     def dial(self, address: str) -> Deferred[Any]:
@@ -42,9 +56,28 @@ class Paths:
         if known is None or (known.called and not _lives(known, self._host)):
             known = self.dial(str(peer.uuid))
         self._circuits[place] = known  # last in order: most recently used
-        while len(self._circuits) > CIRCUITS:
-            del self._circuits[next(iter(self._circuits))]
+        self._make_room(place)
         return _branch(known)
+
+    def _make_room(self, newest: tuple[bytes, UUID]) -> None:
+        """The ones that were not used for longest go first; those in use only where they are far too many."""
+        for place in [place for place in self._circuits if place != newest]:
+            if len(self._circuits) <= CIRCUITS:
+                return
+            circuit = self._circuits[place]
+            if len(self._circuits) > CIRCUITS_IN_USE or not self._is_used(circuit):
+                del self._circuits[place]
+                circuit.addCallback(self._gave_way)
+
+    def _is_used(self, circuit: Deferred[api.IPeer]) -> bool:
+        if not circuit.called:
+            return True
+        return self._sessions is not None and self._sessions.in_use(circuit.result)  # type: ignore[arg-type]
+
+    def _gave_way(self, peer: api.IPeer | None) -> api.IPeer | None:
+        if peer is not None and self._sessions is not None:  # None: it failed, which its callers were told
+            self._sessions.give_up(peer)
+        return peer
 
     def left(self, peer: api.IPeer) -> None:
         """Its session is over: nothing of it is kept."""

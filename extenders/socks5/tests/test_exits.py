@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from quantumgate_socks5.exits import BackOff, Exits
-from quantumgate_socks5.paths import CIRCUITS, Paths
+from quantumgate_socks5.paths import CIRCUITS, CIRCUITS_IN_USE, Paths
 from quantumgate_socks5.settings import Settings
 from quantumgate_socks5.wire import Kind, Offer
 from twisted.internet.defer import Deferred, fail, succeed
@@ -226,6 +226,67 @@ class PathTests(SynchronousTestCase):
         for number in range(CIRCUITS + 5):
             self.successResultOf(paths.reach(peer, b"%d" % number))  # type: ignore[arg-type]
         self.assertEqual(len(paths._circuits), CIRCUITS)
+
+    def paths(self) -> Paths:
+        """Through one relay, over sessions of which ``used`` are in use; ``gone`` are those that gave way."""
+        test = self
+        self.used: list[Any] = []
+        self.gone: list[Any] = []
+
+        class Known:
+            def in_use(self, peer: Any) -> bool:
+                return peer in test.used
+
+            def give_up(self, peer: Any) -> None:
+                test.gone.append(peer)
+
+        return Paths(self.host, 1, "", Known())
+
+    def test_one_that_gives_way_is_closed(self) -> None:
+        """The one that was used longest ago; one that never stood is nothing to close."""
+        answers = [fail(ConnectFailed("no-answer", "nobody"))]
+        self.host.answer = lambda: answers.pop(0) if answers else self.connected()
+        paths, peer = self.paths(), Peer(1)
+        self.failureResultOf(paths.reach(peer, b"fails"), ConnectFailed)  # type: ignore[arg-type]
+        for number in range(CIRCUITS):
+            self.successResultOf(paths.reach(peer, b"%d" % number))  # type: ignore[arg-type]
+        self.successResultOf(paths.reach(peer, b"0"))  # type: ignore[arg-type]
+        self.assertEqual(self.gone, [])
+        self.successResultOf(paths.reach(peer, b"new"))  # type: ignore[arg-type]
+        self.assertEqual((self.gone, len(paths)), ([self.host.there[1]], CIRCUITS))
+
+    def test_one_in_use_gives_way_to_nobody(self) -> None:
+        """Thirty log-ins in turn had a circuit built for every request; there are more for a while instead."""
+        slow: Deferred[Any] = Deferred()
+        answers = [slow]
+        self.host.answer = lambda: answers.pop(0) if answers else self.connected()
+        paths, peer = self.paths(), Peer(1)
+        waiting = paths.reach(peer, b"slow")  # type: ignore[arg-type]
+        for number in range(CIRCUITS + 10):
+            self.used.append(self.successResultOf(paths.reach(peer, b"%d" % number)))  # type: ignore[arg-type]
+        self.assertEqual((self.gone, len(paths), len(self.host.dials)), ([], CIRCUITS + 11, CIRCUITS + 11))
+        self.assertNoResult(waiting)
+        first, second = self.used[:2]
+        self.used[:2] = []
+        self.successResultOf(paths.reach(peer, b"new"))  # type: ignore[arg-type]
+        self.assertEqual(self.gone, [first, second])
+        self.used.clear()
+        self.successResultOf(paths.reach(peer, b"new"))  # type: ignore[arg-type]
+        self.assertEqual((len(self.gone), len(paths)), (12, CIRCUITS))
+
+    def test_far_too_many_in_use(self) -> None:
+        """The oldest gives way, and is closed when its calls are over; one that is being built, when it stands."""
+        slow: Deferred[Any] = Deferred()
+        answers = [slow]
+        self.host.answer = lambda: answers.pop(0) if answers else self.connected()
+        paths, peer = self.paths(), Peer(1)
+        waiting = paths.reach(peer, b"slow")  # type: ignore[arg-type]
+        for number in range(CIRCUITS_IN_USE + 1):
+            self.used.append(self.successResultOf(paths.reach(peer, b"%d" % number)))  # type: ignore[arg-type]
+        self.assertEqual((self.gone, len(paths)), (self.used[:1], CIRCUITS_IN_USE))
+        late = Peer(77)
+        slow.callback(late)
+        self.assertEqual((self.successResultOf(waiting), self.gone[1:]), (late, [late]))
 
     def test_failure(self) -> None:
         """Told to everybody who waits, and tried again by the next."""

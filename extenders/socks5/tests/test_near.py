@@ -448,6 +448,61 @@ class LimitsTests(NearCase):
         near.nodes.advance(5.1)
         self.assertEqual((bytes(first.data), bytes(second.data)), (failure(1), failure(1)))
 
+    def test_a_session_that_is_needed_no_more(self) -> None:
+        """It is closed with its last call, or at once where there is none."""
+        for ended in (False, True):
+            near = self.stage()
+            program, line = self.joined()
+            if ended:
+                program.transport.abortConnection()
+                near.nodes.settle()
+            peer = near.nodes.left.peer()
+            self.assertEqual(near.near.near.in_use(peer), not ended)
+            near.near.near.give_up(peer)
+            near.nodes.settle()
+            self.assertEqual(len(self.status()["exits"]), 0 if ended else 1)
+            if not ended:
+                line.says(Kind.DATA, b"the rest")
+                line.says(Kind.END)
+                near.nodes.settle()
+                self.assertEqual((bytes(program.data), program.read_ended), (b"the rest", True))
+                self.assertEqual(len(self.status()["exits"]), 1)
+                program.transport.loseConnection()
+                near.nodes.settle()
+            self.assertEqual((self.status()["exits"], self.status()["lines"]), ([], 0))
+
+    def test_a_call_that_waits_has_its_line_first(self) -> None:
+        """The only line breaks while another call waits for it: the session stays for that one."""
+        near = self.stage(lines_per_exit=1)
+        _, line = self.joined()
+        second = near.program()
+        near.asks(second, NAME)
+        near.near.near.give_up(near.nodes.left.peer())
+        line.transport.abortConnection()
+        near.nodes.settle()
+        self.grants(near.line())
+        self.assertEqual(bytes(second.data), GRANTED)
+        second.transport.abortConnection()
+        near.nodes.settle()
+        self.assertEqual(self.status()["exits"], [])
+
+    def test_a_call_that_came_in_time(self) -> None:
+        """It has the line that it asked for in the same turn, though the session is to be closed."""
+        near, taken = self.stage(), []
+
+        class Takes:
+            def take_line(self, line: Any) -> None:
+                taken.append(line)
+
+            def line_lost(self) -> None:
+                taken.append(None)
+
+        lines = near.near.near.lines_to(near.nodes.left.peer())
+        lines.retire()
+        lines.take(Takes())
+        near.nodes.settle()
+        self.assertEqual((len(taken), taken[0].over, len(self.status()["exits"])), (1, False, 1))
+
     def test_idle_lines(self) -> None:
         """Few are kept, and not for ever."""
         near = self.stage(lines_idle=2, line_idle_seconds=60)
