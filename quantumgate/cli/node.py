@@ -66,6 +66,8 @@ def status(where: Place) -> None:
         **_anchors_fact(report.get("anchors", {})),
         "extenders": ", ".join(f"{one['name']} ({one['state']})" for one in report["extenders"]) or "none enabled",
     })
+    if (overload := report.get("overload", {})).get("step"):
+        click.echo(f"note: overload, step {overload['step']} of 3: {overload['does']}")
     for notice in report.get("notices", ()):
         click.echo(f"note: {output.printable(notice)}")
     _show_dials(report.get("connecting", ()))

@@ -119,6 +119,23 @@ class ExtenderBrief(Struct, frozen=True, kw_only=True):
     state: str
 
 
+class OverloadReport(Struct, frozen=True, kw_only=True):
+    """The overload ladder. ``step`` 0 to 3, ``does`` what that means; ``used_share`` of the budget for handshakes.
+
+    ``waiting`` handshakes wait for their turn; ``puzzle_bits`` of the puzzles that are given now, 0 = none are. The
+    rest counts since the start: strangers that were given a puzzle, met silence, were refused because the node is full.
+    """
+
+    step: int = 0
+    does: str = ""
+    used_share: float = 0.0
+    waiting: int = 0
+    puzzle_bits: int = 0
+    puzzles: int = 0
+    silenced: int = 0
+    refused_busy: int = 0
+
+
 class StatusReport(Struct, frozen=True, kw_only=True):
     """A node at one moment. ``phase`` is one word, ``reason`` why it is in it, ``advice`` what to do (may be empty)."""
 
@@ -139,6 +156,7 @@ class StatusReport(Struct, frozen=True, kw_only=True):
     network: str = ""
     connecting: Sequence[DialReport] = ()
     notices: Sequence[str] = ()
+    overload: OverloadReport = OverloadReport()
     anchors: AnchorsBrief = AnchorsBrief()
 
 

@@ -65,12 +65,15 @@ class ReplayWindow:
             return False
         return self._hash(salt) not in self._buckets.get(a_ms, ())
 
-    def may_answer(self, now: float) -> bool:
-        """Whether the budget of answers (RESP, RETRY and REFUSE together) has one left. Takes nothing."""
+    def may_answer(self, now: float, kept_share: float = 0.0) -> bool:
+        """Whether the budget of answers (RESP, RETRY and REFUSE together) has one left. Takes nothing.
+
+        ``kept_share`` of a second's budget is not for whoever asks: others have more right to it.
+        """
         if now > self._at:
             self._answers = min(self._rate, self._answers + (now - self._at) * self._rate)
             self._at = now
-        return self._answers >= 1
+        return self._answers >= 1 + (kept_share * self._rate if self._rate != float("inf") else 0)
 
     def enter(self, salt: bytes, a_ms: int, wall_ms: int) -> None:
         """Call immediately before the first byte of an answer, never earlier: only the answered ones may fill it."""

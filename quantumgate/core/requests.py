@@ -1,4 +1,4 @@
-"""What the core needs from outside: keys that take long to make, and a word on whom to admit.
+"""What the core needs from outside: keys and solutions that take long to make, a turn, and a word on whom to admit.
 
 Values; whoever drives a Connection answers them with ``answer(request, value, now)``. Not for: what happened
 (``events.py``). Spec: docs/spec/handshake.md section 12.
@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from quantumgate.crypto.identity import PeerIdentity
 from quantumgate.wire.codes import CloseCode
+from quantumgate.wire.messages import Puzzle
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -34,6 +35,25 @@ class PeerCheck:
     known: bool = False
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class PuzzleNeeded:
+    """The solution of a puzzle for the salt of our next INIT. The answer is ``core.puzzle.Search``'s bytes."""
+
+    puzzle: Puzzle
+    salt: bytes
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TurnNeeded:
+    """A responder that may not answer at once: it waits in the queue of ``core.overload``. The answer is a Turn.
+
+    ``effort`` is what its dialler's solution was worth, ``cost`` what answering it takes, in answers.
+    """
+
+    effort: int
+    cost: float
+
+
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """The answer to a PeerCheck. ``code`` and ``text`` matter only where ``admitted`` is False.
@@ -47,4 +67,4 @@ class Verdict:
     token: bytes = b""
 
 
-Request = KeyNeeded | PeerCheck
+Request = KeyNeeded | PeerCheck | PuzzleNeeded | TurnNeeded

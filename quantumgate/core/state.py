@@ -28,6 +28,7 @@ class InitiatorState(_Member):
     AWAIT_KEY = "waits for a slow key of its own"
     AWAIT_ANSWER = "sent INIT, waits for 64 bytes of an answer"
     AWAIT_ANSWER_BODY = "knows the answer's type and length"
+    AWAIT_SOLUTION = "got RETRY with a puzzle, waits for its solution"
     AWAIT_VERDICT = "verified R, has revealed nothing, asks whether to go on"
     ESTABLISHED = "sent FIN"
     FAILED = "over; the transport is closed"
@@ -40,6 +41,7 @@ class ResponderState(_Member):
     AWAIT_INIT_BODY = "knows the length of the INIT"
     AWAIT_SECOND_INIT = "sent RETRY, waits for 64 bytes"
     AWAIT_SECOND_INIT_BODY = "knows the length of the second INIT"
+    AWAIT_TURN = "opened an INIT, waits in the queue for its turn"
     AWAIT_FIN = "sent RESP, waits for 32 bytes"
     AWAIT_FIN_BODY = "knows the length of the FIN"
     AWAIT_VERDICT = "verified FIN, asks whom to admit"
@@ -55,6 +57,9 @@ class Step(_Member):
     HEADER = "a legal header opened"
     RETRY = "a RETRY (sent by R, accepted by I)"
     RETRY_SLOW = "an accepted RETRY for a slow group"
+    PUZZLE = "an accepted RETRY with a puzzle"
+    SOLVED = "the solution came"
+    WAIT = "others go first"
     ANSWER = "R sent RESP / I verified R"
     REFUSE = "a REFUSE (sent by R, accepted by I)"
     PROOF = "R verified FIN"
@@ -73,6 +78,9 @@ INITIATOR: dict[tuple[InitiatorState, Step], InitiatorState] = {
     (_I.AWAIT_ANSWER, _S.HEADER): _I.AWAIT_ANSWER_BODY,
     (_I.AWAIT_ANSWER_BODY, _S.RETRY): _I.AWAIT_ANSWER,
     (_I.AWAIT_ANSWER_BODY, _S.RETRY_SLOW): _I.AWAIT_KEY,
+    (_I.AWAIT_ANSWER_BODY, _S.PUZZLE): _I.AWAIT_SOLUTION,
+    (_I.AWAIT_SOLUTION, _S.SOLVED): _I.AWAIT_ANSWER,
+    (_I.AWAIT_SOLUTION, _S.RETRY_SLOW): _I.AWAIT_KEY,
     (_I.AWAIT_ANSWER_BODY, _S.REFUSE): _I.FAILED,
     (_I.AWAIT_ANSWER_BODY, _S.ANSWER): _I.AWAIT_VERDICT,
     (_I.AWAIT_VERDICT, _S.ADMIT): _I.ESTABLISHED,
@@ -85,6 +93,9 @@ RESPONDER: dict[tuple[ResponderState, Step], ResponderState] = {
     (_R.AWAIT_INIT_BODY, _S.REFUSE): _R.DRAINING,
     (_R.AWAIT_SECOND_INIT, _S.HEADER): _R.AWAIT_SECOND_INIT_BODY,
     (_R.AWAIT_SECOND_INIT_BODY, _S.ANSWER): _R.AWAIT_FIN,
+    (_R.AWAIT_INIT_BODY, _S.WAIT): _R.AWAIT_TURN,
+    (_R.AWAIT_SECOND_INIT_BODY, _S.WAIT): _R.AWAIT_TURN,
+    (_R.AWAIT_TURN, _S.ANSWER): _R.AWAIT_FIN,
     (_R.AWAIT_FIN, _S.HEADER): _R.AWAIT_FIN_BODY,
     (_R.AWAIT_FIN_BODY, _S.PROOF): _R.AWAIT_VERDICT,
     (_R.AWAIT_FIN_BODY, _S.DENIED): _R.ESTABLISHED,

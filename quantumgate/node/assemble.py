@@ -13,6 +13,7 @@ from twisted.internet.interfaces import IStreamServerEndpoint
 from quantumgate import logs
 from quantumgate.core.credit import CreditPool
 from quantumgate.core.handshake.settings import ExchangeKeys, HandshakeSettings
+from quantumgate.core.overload import Ladder
 from quantumgate.core.relay.path import Gateway
 from quantumgate.core.replay import ReplayWindow
 from quantumgate.core.session_settings import SessionSettings
@@ -30,6 +31,7 @@ from quantumgate.net.intake import Intake
 from quantumgate.net.keyfarm import KeyFarm
 from quantumgate.net.keystock import KeyStock
 from quantumgate.net.listener import Listener
+from quantumgate.net.solving import Solver
 from quantumgate.node.access import Access
 from quantumgate.node.anchors import Anchors, key_of
 from quantumgate.node.announced import AnnouncedGateways
@@ -47,6 +49,7 @@ from quantumgate.node.record_checks import RecordChecks
 from quantumgate.node.relays import Relays
 from quantumgate.node.reservations import Anchorage
 from quantumgate.node.state import State
+from quantumgate.node.turnstile import Turnstile
 from quantumgate.node.world import World
 from quantumgate.settings.loader import read_identity_passphrase, read_shared_secret
 from quantumgate.settings.resolve import Resolved, resolve
@@ -147,7 +150,7 @@ def assemble(plan: Plan, directory: DataDirectory, world: World, landlord: Any) 
     identity = directory.identity(resolved.identity_kind, _revealed(plan.key_passphrase))
     landlord.uuid = own = identity.public.uuid
     state = State.load(directory.file(STATE_FILE), world.elsewhere)
-    pins, node, relaying = Pins(state), resolved.settings.node, resolved.settings.relay
+    pins, node = Pins(state), resolved.settings.node
     access = Access(state, default=node.default_access, allow=resolved.allow, deny=resolved.deny)
     stock = KeyStock(world.clock)
     handshakes = handshake_settings(plan, identity, stock)
@@ -157,17 +160,19 @@ def assemble(plan: Plan, directory: DataDirectory, world: World, landlord: Any) 
     desk = FrontDesk(own, world, limits, access, pins, farm.take, tokens, require_authentication=strict)
     host = ExtenderHost((*plan.registrations, registered(landlord.services.maker(), None, "quantumgate")), landlord)
     replay = _replay(state, world, limits, budgeted=node.handshake_budget)
-    connections = Connections(world, handshakes, session_settings(resolved, world), replay, desk, host.uuids, tokens)
+    ladder = Ladder(world.random, world.now(), limits, budgeted=node.handshake_budget)
+    ladder.full = desk.full
+    connections = Connections(
+        world, handshakes, session_settings(resolved, world), replay, desk, host.uuids, tokens, ladder
+    )
     dialling = Dialling(own, world, limits, desk, connections, access, pins)
     intake = Intake(limits, world.clock, world.random, mceliece=handshakes.first_flight_bytes > FIRST_FLIGHT_BYTES)
     listeners = _listeners(plan, intake, connections)
     relays = _relays(plan, own, world, desk, connections, dialling, listeners)
-    circuits = Circuits(
-        own, world, limits, desk, connections, dialling.connect, pins, state, plan.gateways,
-        diverse=not relaying.allow_private,
-    )
+    circuits = _circuits(plan, own, world, desk, connections, dialling, pins, state)
     keeper = Keeper(world, limits, circuits.reach)
     desk.guests, desk.keeper, desk.relays, desk.our_extenders = host, keeper, relays, host.uuids
+    desk.turnstile, desk.solver = Turnstile(world, ladder), Solver(world.clock)
     desk.anchorage = relays.anchorage = Anchorage(identity, world, limits, lambda: relays.enabled, relays.terms)
     desk.anchors = anchors = Anchors(own, world, plan.anchors, key_of(state, world.random) if plan.anchors else b"")
     desk.announced = announced = AnnouncedGateways(access.names)
@@ -216,6 +221,17 @@ def _relays(
 def _author(plan: Plan, identity: Identity, world: World, anchors: Anchors) -> RecordAuthor:
     node, private = plan.resolved.settings.node, plan.resolved.settings.relay.allow_private
     return RecordAuthor(identity, world, node.network.encode(), anchors, relay=node.relay, allow_private=private)
+
+
+def _circuits(
+    plan: Plan, own: PeerUUID, world: World, desk: FrontDesk, connections: Connections, dialling: Dialling, pins: Pins,
+    state: State,
+) -> Circuits:
+    diverse = not plan.resolved.settings.relay.allow_private
+    return Circuits(
+        own, world, plan.resolved.limits, desk, connections, dialling.connect, pins, state, plan.gateways,
+        diverse=diverse,
+    )
 
 
 def _revealed(words: Secret | None) -> str | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -15,6 +16,7 @@ from quantumgate.core.connection import Connection
 from quantumgate.core.handshake.initiator import Initiator
 from quantumgate.core.handshake.responder import Responder
 from quantumgate.core.handshake.settings import HandshakeSettings
+from quantumgate.core.overload import Ladder
 from quantumgate.core.relay.link import Link
 from quantumgate.core.replay import ReplayWindow
 from quantumgate.core.session_settings import SessionSettings
@@ -52,7 +54,10 @@ def circuit_limits(limits: Limits) -> Limits:
 
 
 class Connections:
-    """``sessions`` is the pattern for every session; ``extenders()`` are the UUIDs to announce at the moment."""
+    """``sessions`` is the pattern for every session; ``extenders()`` are the UUIDs to announce at the moment.
+
+    ``standing(prefix)`` is the score of a network (``net/prefix.py``), 0 until whoever keeps scores sets it.
+    """
 
     def __init__(
         self,
@@ -63,9 +68,11 @@ class Connections:
         desk: Desk,
         extenders: Callable[[], tuple[UUID, ...]],
         tokens: Tokens,
+        ladder: Ladder,
     ) -> None:
         self._world, self._handshakes, self._sessions = world, handshakes, sessions
-        self._tokens = tokens
+        self._tokens, self._ladder = tokens, ladder
+        self.standing: Callable[[str], float] = _stranger
         self._patterns: dict[tuple[bool, int | None, bool], SessionSettings] = {}
         self._replay, self._desk, self._extenders = replay, desk, extenders
         self._own_hosts: dict[str, None] = {}
@@ -94,7 +101,11 @@ class Connections:
         contact = Contact(self._desk, address_text(transport.getPeer()), outbound=False, place=place)
         self._note_own_host(transport)
         unaddressed = self.shared_secret or lan or _both_local(transport)
-        return self._pump(self._answering(self._pattern(), allow_unaddressed=unaddressed), contact)
+        favoured = partial(self._favoured, place.prefix)
+        return self._pump(self._answering(self._pattern(), unaddressed, favoured), contact)
+
+    def _favoured(self, prefix: str) -> bool:
+        return self.standing(prefix) > 0
 
     def depart(
         self, contact: Contact, target: PeerUUID | None, pin: bytes | None, replaces: bytes, transport: Any
@@ -114,7 +125,7 @@ class Connections:
     def arrive_over(self, contact: Contact, link: Link) -> None:
         """For a link that a relay brought."""
         settings = self._pattern(relayed=True)
-        self._link_pump(self._answering(settings, allow_unaddressed=self.shared_secret), contact, link)
+        self._link_pump(self._answering(settings, self.shared_secret, _nobodys), contact, link)
 
     def depart_over(
         self, contact: Contact, target: PeerUUID, pin: bytes | None, link: Link, depth: int
@@ -126,7 +137,9 @@ class Connections:
 
     # -- both ----------------------------------------------------------------------------------------------------
 
-    def _answering(self, settings: SessionSettings, *, allow_unaddressed: bool) -> Connection:
+    def _answering(
+        self, settings: SessionSettings, allow_unaddressed: bool, favoured: Callable[[], bool]
+    ) -> Connection:
         world, now = self._world, self._desk.now()
         responder = Responder(
             self._handshakes,
@@ -137,6 +150,8 @@ class Connections:
             limits=settings.limits,
             allow_unaddressed=allow_unaddressed,
             mint=self._tokens.mint,
+            ladder=self._ladder,
+            favoured=favoured,
         )
         block = settings.block(clock_ms=int(world.wall_seconds() * 1000))
         return Connection(responder, settings, block, world.random, now)
@@ -146,6 +161,7 @@ class Connections:
         anonymous: bool,
     ) -> Connection:
         world, now = self._world, self._desk.now()
+        self._ladder.dialled(now)
         ours = theirs = b""
         if target is not None and not anonymous:
             ours, theirs = self._tokens.mint.issue(target, now), self._tokens.purse.take(target, now)
@@ -193,6 +209,16 @@ class Connections:
         pump = contact.protocol = LinkPump(connection, contact, link, self._world.clock, lost=contact.transport_lost)
         self._desk.began(contact)
         pump.start()
+
+
+def _stranger(prefix: str) -> float:
+    """What an address is worth until somebody keeps scores."""
+    return 0.0
+
+
+def _nobodys() -> bool:
+    """What comes over a link has no address of its own."""
+    return False
 
 
 def _both_local(transport: Any) -> bool:

@@ -29,8 +29,9 @@ from quantumgate.core.events import (
     ReservationAsked,
     SecurityNotice,
 )
+from quantumgate.core.overload import Turn
 from quantumgate.core.relay.link import Link
-from quantumgate.core.requests import KeyNeeded, PeerCheck, Verdict
+from quantumgate.core.requests import KeyNeeded, PeerCheck, PuzzleNeeded, TurnNeeded, Verdict
 from quantumgate.errors import ConnectFailed, QuantumGateError, SessionClosed
 from quantumgate.ids import PeerUUID
 from quantumgate.net.pump import Pump
@@ -63,6 +64,8 @@ class Desk(Protocol):
 
     def now(self) -> float: ...
     def key(self, group: int) -> Deferred[Any]: ...
+    def solve(self, request: PuzzleNeeded) -> Deferred[bytes]: ...
+    def wait_turn(self, contact: Contact, request: TurnNeeded) -> None: ...
     def judge(self, contact: Contact, check: PeerCheck) -> Verdict: ...
     def began(self, contact: Contact) -> None: ...
     def left(self, contact: Contact) -> None: ...
@@ -105,6 +108,7 @@ class Contact:
         "result",
         "role",
         "session",
+        "solving",
         "the_peer",
         "told_extenders",
         "where",
@@ -122,6 +126,7 @@ class Contact:
         self.protocol: Pump | None = None
         self.connecting: Deferred[Any] | None = None
         self.session: Any = None
+        self.solving: Deferred[bytes] | None = None
         self.the_peer: Peer | None = None
         self.connected_at = 0.0
         self.told_extenders: frozenset[UUID] = frozenset()
@@ -255,6 +260,15 @@ class Contact:
             key.addCallbacks(self._key_made, self._key_failed, callbackArgs=(request,))
         elif isinstance(request, PeerCheck):
             self._answer(request, self._desk.judge(self, request))
+        elif isinstance(request, TurnNeeded):
+            self._desk.wait_turn(self, request)
+        else:
+            self.solving = self._desk.solve(request)
+            self.solving.addCallbacks(lambda solution: self._answer(request, solution), lambda _: None)
+
+    def take_turn(self, request: TurnNeeded, turn: Turn) -> None:
+        """What became of its place in the queue of handshakes."""
+        self._answer(request, turn)
 
     def _key_made(self, key: Any, request: KeyNeeded) -> None:
         if self.over or self.protocol is None:
@@ -313,6 +327,8 @@ class Contact:
 
     def _closed(self, event: Closed) -> None:
         self.over = True
+        if self.solving is not None:
+            self.solving.cancel()
         if self.explain is not None:
             event, self.explain = self.explain(event), None
         self.ending = event.text or event.reason.replace("-", " ")

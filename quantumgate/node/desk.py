@@ -18,17 +18,18 @@ from quantumgate import logs
 from quantumgate.control.api import AnchorReport
 from quantumgate.core.events import Closed, SecurityNotice
 from quantumgate.core.relay.link import Link
-from quantumgate.core.requests import PeerCheck, Verdict
+from quantumgate.core.requests import PeerCheck, PuzzleNeeded, TurnNeeded, Verdict
 from quantumgate.core.session import DAMAGED
 from quantumgate.core.tokens import Tokens
-from quantumgate.crypto.identity import PeerIdentity
 from quantumgate.errors import ConnectFailed
 from quantumgate.ids import PeerUUID
+from quantumgate.net.solving import Solver
 from quantumgate.node import dialwords
 from quantumgate.node.access import Access
 from quantumgate.node.contact import ROLE_PEER, ROLE_RELAY_CLIENT, Contact
 from quantumgate.node.peers import PeerTable
 from quantumgate.node.pins import Pins
+from quantumgate.node.turnstile import Turnstile
 from quantumgate.node.world import World
 from quantumgate.wire.codes import CloseCode
 from quantumgate.wire.limits import Limits
@@ -101,6 +102,8 @@ class FrontDesk:
     anchorage: Reserving
     anchors: Anchoring
     keeper: Keeping
+    turnstile: Turnstile
+    solver: Solver
     our_extenders: Callable[[], tuple[UUID, ...]]
 
     def __init__(
@@ -155,6 +158,14 @@ class FrontDesk:
             self._emptied.callback(None)
         return self._emptied
 
+    def solve(self, request: PuzzleNeeded) -> Deferred[bytes]:
+        """Somebody whom we dial has more to do than it can."""
+        return self.solver.solve(request)
+
+    def wait_turn(self, contact: Contact, request: TurnNeeded) -> None:
+        """We have more to do than we can, and this one is a stranger."""
+        self.turnstile.wait(contact, request)
+
     # -- verdicts ------------------------------------------------------------------------------------------------
 
     def judge(self, contact: Contact, check: PeerCheck) -> Verdict:
@@ -166,7 +177,7 @@ class FrontDesk:
 
     def _verdict(self, contact: Contact, check: PeerCheck) -> Verdict:
         if check.identity is None:
-            return self._judge_nameless(contact, check.role)
+            return self._judge_nameless(contact, check)
         if self._pins.contradicts(check.identity):
             self._notice("pin", f"another key than the pinned one at {contact.where}", check.identity.uuid, contact)
             return Verdict(False, CloseCode.ACCESS_DENIED)
@@ -175,14 +186,14 @@ class FrontDesk:
         decision = self._access.decide(check.identity.uuid, dialled=contact.outbound)
         if not decision.admitted:
             return self._deny(contact, check.identity.uuid, decision.why)
-        return self._room(contact, check.identity)
+        return self._room(contact, check)
 
-    def _judge_nameless(self, contact: Contact, role: int) -> Verdict:
-        if role != ROLE_PEER:
-            return self._judge_links(contact, None, role)
+    def _judge_nameless(self, contact: Contact, check: PeerCheck) -> Verdict:
+        if check.role != ROLE_PEER:
+            return self._judge_links(contact, None, check.role)
         if self._require_authentication:
             return self._deny(contact, None, "node.require_authentication = true")
-        return self._room(contact, None)
+        return self._room(contact, check)
 
     def _judge_links(self, contact: Contact, uuid: PeerUUID | None, role: int) -> Verdict:
         """A session that only carries links: a relay's client, or a relay that brings links to us."""
@@ -194,13 +205,29 @@ class FrontDesk:
             return self._deny(contact, uuid, "this node is not reached through relays (relay.accept_relayed = false)")
         return Verdict(True)
 
-    def _room(self, contact: Contact, identity: PeerIdentity | None) -> Verdict:
-        if self.table.sessions < self._limits.sessions:
+    def full(self) -> bool:
+        """Whether there is no room for one more stranger: the last sessions are for those whom we know."""
+        if self._has_room(known=False):
+            return False
+        self._say_full("a stranger")
+        return True
+
+    def _has_room(self, *, known: bool) -> bool:
+        most = self._limits.sessions
+        return self.table.sessions < (most if known else most - int(most * self._limits.sessions_reserve_share))
+
+    def _room(self, contact: Contact, check: PeerCheck) -> Verdict:
+        uuid = None if check.identity is None else check.identity.uuid
+        known = contact.outbound or check.known or (uuid is not None and self._access.names(uuid))
+        if self._has_room(known=known):
             return Verdict(True)
-        if self._occasionally.allows("sessions"):
-            _log.warn("limit sessions = {n} reached (limits.sessions): {peer} is turned away", n=self._limits.sessions,
-                      peer=logs.peer(identity and identity.uuid))
+        self._say_full(logs.peer(uuid))
         return Verdict(False, CloseCode.TOO_MANY_SESSIONS)
+
+    def _say_full(self, who: object) -> None:
+        if self._occasionally.allows("sessions"):
+            _log.warn("limit sessions = {n} reached (limits.sessions): {who} is turned away", n=self._limits.sessions,
+                      who=who)
 
     def _deny(self, contact: Contact, uuid: PeerUUID | None, why: str) -> Verdict:
         if self._occasionally.allows(("denied", uuid)):
@@ -320,6 +347,7 @@ class FrontDesk:
 
     def closed(self, contact: Contact, event: Closed) -> None:
         """The core's last word on this connection; a drained one lingers without a word."""
+        self.turnstile.left(contact)
         if contact.session is None:
             self._never_stood(contact, event)
         elif contact.the_peer is not None:

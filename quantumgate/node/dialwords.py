@@ -14,7 +14,10 @@ from quantumgate.wire.codes import CloseCode
 TELLING_CLOCK_SECONDS = 2
 """Below this, a peer's opinion of our clock is only the way the message took."""
 
-_TELLING = ("self", "pin", "denied", "access-denied", "refused", "authentication", "not-accepted", "no-answer", "lost")
+_TELLING = (
+    "self", "pin", "denied", "access-denied", "refused", "puzzle", "authentication", "not-accepted", "no-answer",
+    "lost",
+)  # fmt: skip
 """Of several failures of one dial the one that tells most; what is not here tells least."""
 
 
@@ -46,6 +49,7 @@ def closed_during_dial(host: str, event: Closed, clock_off_seconds: float | None
         "unreachable": f"{host} {event.text}",
         "policy": f"{host} {event.text}",
         "busy": f"{host} {event.text}",
+        "puzzle": f"{host} {event.text}",
         "pin": f"{host} shows another key than the one that is pinned for this UUID",
         "denied": event.text,
         "cancelled": f"the dial to {host} was given up",

@@ -22,6 +22,7 @@ from quantumgate.control.api import (
     AnchorsBrief,
     ExtenderBrief,
     ExtenderReport,
+    OverloadReport,
     PeerReport,
     PingReport,
     RecordReport,
@@ -172,6 +173,7 @@ class Node(Service):
         parts.dialling.stop()
         parts.circuits.stop()
         parts.desk.anchors.stop()
+        parts.desk.turnstile.stop()
         ports = [listener.stop() for listener in parts.listeners]
         stopped: Deferred[Any] = DeferredList([*ports, parts.host.stop()])
         stopped.addCallback(lambda _: self._part_from_all(parts))
@@ -372,6 +374,7 @@ class Node(Service):
             network=self.settings.node.network,
             connecting=down,
             notices=list(parts.desk.notices) if parts is not None else [],
+            overload=parts.desk.turnstile.report() if parts is not None else OverloadReport(),
             anchors=self._anchors(),
         )
 

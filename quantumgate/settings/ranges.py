@@ -28,6 +28,8 @@ BY_NAME: dict[str, tuple[float, float]] = {
     "initial_window_bytes": (wire_limits.FIRST_WINDOW_BYTES, 4 * MIB),  # a peer refuses a SESSION with less
     "max_channels": (wire_limits.FIRST_CHANNELS, 65_535),
     "sessions_per_identity": (1, 64),
+    "sessions_reserve_share": (0, 0.9),
+    "cpu_reserve_share": (0.001, 0.9),  # strangers need some of it
     "progress_bytes": (0, 64 * KIB),
     "key_records_max": (1024, wire_limits.KEY_RECORDS_MAX),
     "key_bytes_max": (MIB, wire_limits.KEY_BYTES_MAX),

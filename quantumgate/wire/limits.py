@@ -29,6 +29,9 @@ VERSION_LIST_IDS = 16
 TOKEN_BYTES = 48
 TOKENS_KEPT = 1024
 TOKENS_USED_MAX = 32_768
+PUZZLE_COUNT = 16
+PUZZLE_BITS_MIN = 8
+PUZZLE_BITS_MAX = 16
 EARLY_RECORDS_BYTES = 4 * MIB
 
 # -- records and frames ------------------------------------------------------------------------------------------
@@ -154,6 +157,7 @@ class Limits:
     flood_seconds: float = 5
     # sessions of a node
     sessions: int = 8192
+    sessions_reserve_share: float = 0.1
     sessions_per_identity: int = 3
     memory_bytes: int = 256 * MIB
     half_open: int = 512
@@ -165,9 +169,14 @@ class Limits:
     drain_prefix: int = 16
     drain_rate_bytes: int = 16 * KIB
     cpu_share: float = 0.2
+    cpu_reserve_share: float = 0.25
     # handshake times
     msg1_seconds: float = 10
     token_seconds: float = 604_800
+    turn_seconds: float = 5
+    puzzle_seconds: float = 15
+    puzzle_seed_seconds: float = 120
+    overload_hold_seconds: float = 10
     handshake_seconds: float = 30
     retry_seconds: float = 20
     dial_seconds: float = 10

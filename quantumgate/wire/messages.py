@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 
 from quantumgate.errors import MalformedError
-from quantumgate.wire.limits import OFFER_LIST_IDS, TOKEN_BYTES, VERSION_LIST_IDS
+from quantumgate.wire.limits import OFFER_LIST_IDS, PUZZLE_COUNT, TOKEN_BYTES, VERSION_LIST_IDS
 from quantumgate.wire.reader import Reader
 from quantumgate.wire.writer import tlv, u8, u16, u16_list, u64
 
@@ -21,6 +21,8 @@ CONFIRM_BYTES = 64
 VERSION = 1
 _HEADER = struct.Struct(">BBBBQI")
 _SELECT = struct.Struct(">BHHH")
+PUZZLE_SEED_BYTES = 32
+PUZZLE_NONCE_BYTES = 8
 ADDRESSED = 1
 """Bit 0 of the flags of an INIT."""
 
@@ -44,7 +46,7 @@ class Tlv(IntEnum):
     KE_PRIMARY = 0x06
     KE_SECONDARY = 0x07
     COOKIE = 0x08  # reserved, refused
-    POW = 0x09  # reserved, refused until puzzles are built
+    POW = 0x09
     TOKEN = 0x0A
     ROLE = 0x0B
     VERSIONS = 0x0C
@@ -63,11 +65,13 @@ FIRST_IGNORED_TLV = 0x80
 IN_INIT = frozenset(
     {Tlv.PRIMARIES, Tlv.SECONDARIES, Tlv.AEADS, Tlv.KE_PRIMARY, Tlv.KE_SECONDARY, Tlv.TOKEN, Tlv.VERSIONS}
 )
+IN_INIT_SOLVED = IN_INIT | {Tlv.POW}
 IN_EXCHANGE = frozenset({Tlv.KE_PRIMARY, Tlv.KE_SECONDARY, Tlv.SELECT})
 IN_PROOF = frozenset({Tlv.IDENTITY, Tlv.SIGNATURE, Tlv.CONFIRM})
 IN_FIN_NAMED = IN_PROOF | {Tlv.ROLE, Tlv.SESSION}
 IN_FIN_ANONYMOUS = frozenset({Tlv.ROLE, Tlv.CONFIRM, Tlv.ANONYMOUS, Tlv.SESSION})
 IN_RETRY = frozenset({Tlv.SELECT})
+IN_RETRY_PUZZLE = IN_RETRY | {Tlv.POW}
 _NOT_IN_EXT = frozenset({Tlv.IDENTITY, Tlv.DELEGATION, Tlv.SIGNATURE, Tlv.CONFIRM, Tlv.ANONYMOUS, Tlv.SESSION, Tlv.PAD})
 
 
@@ -212,13 +216,14 @@ class Lists:
 
 @dataclass(frozen=True, slots=True)
 class Init:
-    """BODY1: the offer and the shares of the preferred pair."""
+    """BODY1: the offer and the shares of the preferred pair; ``solution`` of the puzzle of a RETRY, b"" = none."""
 
     lists: Lists
     primary: KeyShare
     secondary: KeyShare
     token: bytes
     versions: tuple[int, ...] = (VERSION,)
+    solution: bytes = b""
 
     def encode(self, pad_bytes: int) -> bytes:
         """The body; ``pad_bytes`` is the length of the PAD's value."""
@@ -228,6 +233,7 @@ class Init:
             tlv(Tlv.AEADS, u16_list(self.lists.aeads)),
             self.primary.encode(Tlv.KE_PRIMARY),
             self.secondary.encode(Tlv.KE_SECONDARY),
+            tlv(Tlv.POW, self.solution) if self.solution else b"",
             tlv(Tlv.TOKEN, self.token),
             tlv(Tlv.VERSIONS, bytes(self.versions)),
             pad(pad_bytes),
@@ -236,14 +242,18 @@ class Init:
     @classmethod
     def parse(cls, body: bytes) -> Init:
         """Raises MalformedError; a share for a group that is not in its list counts as malformed."""
-        values = parse_tlvs(body, IN_INIT).values
+        values = parse_tlvs(body, IN_INIT, IN_INIT_SOLVED).values
         lists = Lists(*(_ids(values[kind], 2, OFFER_LIST_IDS) for kind in (Tlv.PRIMARIES, Tlv.SECONDARIES, Tlv.AEADS)))
         primary, secondary = KeyShare.parse(values[Tlv.KE_PRIMARY]), KeyShare.parse(values[Tlv.KE_SECONDARY])
         if primary.group not in lists.primaries or secondary.group not in lists.secondaries:
             raise MalformedError("a share for a group that is not offered")
         if len(values[Tlv.TOKEN]) != TOKEN_BYTES:
             raise MalformedError("a token of another length")
-        return cls(lists, primary, secondary, values[Tlv.TOKEN], _ids(values[Tlv.VERSIONS], 1, VERSION_LIST_IDS))
+        solution = values.get(Tlv.POW, b"")
+        if Tlv.POW in values and len(solution) != PUZZLE_COUNT * PUZZLE_NONCE_BYTES:
+            raise MalformedError(f"a solution of {len(solution)} bytes")
+        versions = _ids(values[Tlv.VERSIONS], 1, VERSION_LIST_IDS)
+        return cls(lists, primary, secondary, values[Tlv.TOKEN], versions, solution)
 
 
 @dataclass(frozen=True, slots=True)
@@ -346,19 +356,42 @@ def _confirm(values: dict[int, bytes]) -> bytes:
 
 
 @dataclass(frozen=True, slots=True)
+class Puzzle:
+    """POW of a RETRY: the seed, and how many leading zero bits each of the sixteen hashes must have."""
+
+    seed: bytes
+    bits: int
+
+    def encode(self) -> bytes:
+        """The whole TLV."""
+        return tlv(Tlv.POW, self.seed + u8(self.bits))
+
+    @classmethod
+    def parse(cls, value: bytes) -> Puzzle:
+        """Of the TLV's value. How hard a puzzle may be is for whoever would solve it to say."""
+        if len(value) != PUZZLE_SEED_BYTES + 1 or not value[-1]:
+            raise MalformedError("a puzzle of another length, or of no bits")
+        return cls(value[:-1], value[-1])
+
+
+@dataclass(frozen=True, slots=True)
 class Retry:
-    """The body of a RETRY: the pair of groups that R wants shares for, in a SELECT."""
+    """The body of a RETRY: the pair of groups that R wants shares for, in a SELECT, and perhaps a puzzle."""
 
     select: Select
+    puzzle: Puzzle | None = None
 
     def encode(self, pad_bytes: int) -> bytes:
         """The body; ``pad_bytes`` is the length of the PAD's value, negative for none."""
-        return self.select.encode() + pad(pad_bytes)
+        asked = b"" if self.puzzle is None else self.puzzle.encode()
+        return asked + self.select.encode() + pad(pad_bytes)
 
     @classmethod
     def parse(cls, body: bytes) -> Retry:
-        """Raises MalformedError; a puzzle (POW) or COOKIE is one of the TLVs that are refused."""
-        return cls(Select.parse(parse_tlvs(body, IN_RETRY).values[Tlv.SELECT]))
+        """Raises MalformedError."""
+        values = parse_tlvs(body, IN_RETRY, IN_RETRY_PUZZLE).values
+        puzzle = Puzzle.parse(values[Tlv.POW]) if Tlv.POW in values else None
+        return cls(Select.parse(values[Tlv.SELECT]), puzzle)
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,7 +34,7 @@ ROWS: dict[int, tuple[str, ...]] = {
     10: (f"{IDENTITY}.Row10Tests",),
     11: (f"{IDENTITY}.Row11Tests",),
     12: (f"{IDENTITY}.Row12Tests",),
-    13: (f"{IDENTITY}.Row13Tests", f"{OVERLOAD}.Row13TokenTests"),
+    13: (f"{IDENTITY}.Row13Tests", *(f"{OVERLOAD}.Row13{part}Tests" for part in ("Token", "Puzzle", "Ladder"))),
     14: ("test_row_14_damage.Row14Tests",),
     15: ("test_row_15_lengths.Row15Tests",),
     16: tuple(f"{SLOW}.Row16{part}Tests" for part in ("Handshake", "Session", "Window", "Reader")),

@@ -329,8 +329,9 @@ class Row13Tests(IdentityTestCase):
         duel, trap = self.victim(i=alice, anonymous=True)
         self.to_initiator(trap.plain(MessageType.RETRY, self.retry(Select(2, 1, 1))), duel)
 
-    def test_puzzles_and_cookies(self) -> None:
-        for kind, value in ((Tlv.POW, bytes(32) + b"\x08"), (Tlv.POW, bytes(32) + b"\x1f"), (Tlv.COOKIE, bytes(16))):
+    def test_torn_puzzles_and_cookies(self) -> None:
+        for kind, value in ((Tlv.POW, bytes(32) + b"\0"), (Tlv.POW, bytes(32)), (Tlv.POW, bytes(34)), (Tlv.POW, b""),
+                            (Tlv.COOKIE, bytes(16))):  # fmt: skip
             for select in (Select(2, 1, 1), Select(1, 1, 1)):
                 duel, trap = self.victim()
                 self.to_initiator(trap.plain(MessageType.RETRY, tlv(kind, value) + self.retry(select)), duel)
@@ -433,7 +434,7 @@ class Row13Tests(IdentityTestCase):
         duel.responder.expire(START + 20)
         self.assert_responder_drains(duel.responder)
 
-    def test_puzzle_solutions_are_refused(self) -> None:
+    def test_solutions_of_no_puzzle(self) -> None:
         offer = Dialler(BOB).offer.encode(0)
         cut = offer.index(tlv(0x0A, bytes(48)))
         self.to_responder(Dialler(BOB).init(body=offer[:cut] + tlv(Tlv.POW, bytes(128)) + offer[cut:]))

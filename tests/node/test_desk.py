@@ -63,9 +63,38 @@ class VerdictTests(DeskCase):
         self.done(left.connect(self.address(node, HOME)))
         late = self.node(ELSEWHERE, listen=())
         error = self.failed(late.connect(self.address(node, HOME)), ConnectFailed, 5)
-        self.assertEqual(error.reason, "too-many-sessions")
+        self.assertEqual((error.reason, str(error)), ("refused", f"{HOME}:9999 refused: busy"))
         self.assertTrue([line for line in self.lines("warn") if "limits.sessions" in line])
         self.assertEqual(len(node.peers), 1)
+
+    def test_a_full_house_tells_those_whom_it_knows_who_it_is(self) -> None:
+        node = self.node(HOME, default_access="allow", limits={"sessions": 1, "sessions_per_identity": 1})
+        friend, other = self.node(AWAY, listen=()), self.node(ELSEWHERE, listen=())
+        self.done(friend.connect(self.address(node, HOME)))
+        self.done(friend.disconnect(node.uuid), 1)
+        self.done(other.connect(self.address(node, HOME)))
+        error = self.failed(friend.connect(self.address(node, HOME)), ConnectFailed, 5)
+        self.assertEqual(error.reason, "too-many-sessions")
+
+    def test_the_last_sessions_are_for_those_whom_we_know(self) -> None:
+        """Ten sessions, two of them kept: strangers fill eight; then a token, a rule, or our own dial is needed."""
+        limits = {"sessions": 10, "sessions_per_identity": 1, "sessions_reserve_share": 0.2}
+        node = self.node(HOME, default_access="allow", limits=limits)
+        friend = self.node(AWAY, listen=())
+        self.done(friend.connect(self.address(node, HOME)))
+        self.done(friend.disconnect(node.uuid), 1)
+        strangers = [self.node(f"192.0.2.{number}", listen=()) for number in range(100, 109)]
+        for stranger in strangers[:8]:
+            self.done(stranger.connect(self.address(node, HOME)))
+        error = self.failed(strangers[8].connect(self.address(node, HOME)), ConnectFailed, 5)
+        self.assertEqual(error.reason, "refused")
+        self.done(friend.connect(self.address(node, HOME)), 1)
+        self.assertEqual(len(node.peers), 9)
+        desk, named = self.desk(node), Identity.generate().public
+        self.assertFalse(self.verdict(node, named).admitted)
+        node.access.allow(named.uuid)
+        self.assertTrue(self.verdict(node, named).admitted)
+        self.assertTrue(desk.full())
 
     def test_another_key_for_a_pinned_uuid_is_a_notice_and_no_entry(self) -> None:
         node, friend, forger = self.node(HOME, default_access="allow"), Identity.generate().public, Identity.generate()

@@ -122,6 +122,17 @@ def opening(values: Values, obf: bytes, init: bytes, answer: bytes, mark: str) -
     return (salt_i, header, body, salt_r, answer_header, answer_body), o2, answer[32:64]
 
 
+def puzzle(values: Values, retry: bytes, solution: str, salt: bytes) -> None:
+    """The hashes of a solution, where the RETRY asked for one."""
+    asked = [value for kind, value, _whole in tlvs(retry) if kind == 0x09]
+    if asked:
+        nonces = bytes.fromhex(solution)
+        values.put("puzzle hashes", b"".join(
+            hashlib.sha256(asked[0][:32] + salt + bytes([index]) + nonces[8 * index : 8 * index + 8]).digest()
+            for index in range(16)
+        ))
+
+
 def proof(th: Hash, side: str, parts: list[tuple[int, bytes, bytes]], fin: bytes) -> None:
     """Identity, signature and confirmation of one side, out of the TLVs it sent."""
     values = th.values
@@ -153,6 +164,7 @@ def handshake(inputs: dict[str, Any], wire: list[bytes], secrets: tuple[bytes, b
         first, _o2, _box = opening(values, obf, wire[0], wire[1], " first")
         for tag, value in zip(("s0", "h0", "b0", "sr0", "hr0", "br0"), first, strict=True):
             th.add(tag, value)
+        puzzle(values, first[5], inputs.get("solution", ""), wire[2][:32])
     init, answer, last = wire[-3:]
     exchanged, _o2, header_box = opening(values, obf, init, answer, "")
     th.add("target", target)

@@ -16,14 +16,16 @@ from typing import Any
 
 from quantumgate.core import schedule
 from quantumgate.core.handshake import Established, HandshakeSettings, Initiator, Responder, Verdict
+from quantumgate.core.overload import Turn
 from quantumgate.core.replay import ReplayWindow
+from quantumgate.core.requests import PuzzleNeeded, TurnNeeded
 from quantumgate.crypto import labels
 from quantumgate.crypto.kdf import stretch_passphrase
 from quantumgate.crypto.secret import Secret
 from quantumgate.crypto.signatures import KINDS, signature_input
 from quantumgate.ids import NOBODY
 from quantumgate.wire.rekey_messages import RekeyRequest, RekeyResponse, signed_content
-from tests.core.handshake.duel import SeededRandom
+from tests.core.handshake.duel import SeededRandom, busy, solution_of
 from tests.vectors import derive
 from tests.vectors.scripted import RecordingIdentity, RecordingKeys, RecordingRandom, primary_from
 
@@ -37,6 +39,7 @@ CASES: dict[str, dict[str, Any]] = {
     "shared-secret": {"kinds": (1, 3), "suite": (1, 1, 2), "network_id": "Netz \u00fc", "passphrase": "correct horse"},
     "rekey": {"kinds": (1, 2), "suite": (1, 1, 1), "rekey": True},
     "anonymous": {"kinds": (1, 1), "suite": (1, 1, 1), "anonymous": True},
+    "puzzle": {"kinds": (1, 1), "suite": (1, 1, 1), "retry": True, "puzzle": True},
     "refused": {"kinds": (1, 1), "suite": (1, 1, 1), "refused": True},
 }
 
@@ -90,10 +93,12 @@ def meet(name: str, plan: dict[str, Any]) -> Meeting:
     target = None if anonymous else bob.public.uuid
     replay = ReplayWindow(bytes(32), WALL_SECONDS * 1000 - 3_600_000)
     clock: dict[str, Any] = {"now": 0.0, "wall_offset_seconds": float(WALL_SECONDS)}
-    r = Responder(listener, replay, random=random_r, allow_unaddressed=anonymous, **clock)
+    ladder = busy(0.9, 0.0) if plan.get("puzzle") else None
+    r = Responder(listener, replay, random=random_r, allow_unaddressed=anonymous, ladder=ladder, **clock)
     i = Initiator(dialler, target=target, session_tlvs=session, anonymous=anonymous, token=token, random=random_i,
                   **clock)
-    wire = talk(i, r)
+    puzzles: list[dict[str, Any]] = []
+    wire = talk(i, r, puzzles)
     inputs: dict[str, Any] = {
         "wall_ms": WALL_SECONDS * 1000,
         "network_id": network_id,
@@ -107,6 +112,7 @@ def meet(name: str, plan: dict[str, Any]) -> Meeting:
         "allowed_by_responder": {kind: list(ids) for kind, ids in theirs.items()},
         "session": session.hex(),
         **({"token": token.hex()} if token else {}),
+        **(puzzles[0] if puzzles else {}),
         "initiator": {**said_i, "draws": random_i.draws, "keys": keys_i.script, "signatures": list(alice.script)},
         "responder": {**said_r, "draws": random_r.draws, "keys": keys_r.script, "signatures": list(bob.script)},
     }
@@ -136,18 +142,29 @@ def case(name: str, plan: dict[str, Any]) -> dict[str, Any]:
     return {**said, "values": values}
 
 
-def talk(i: Initiator, r: Responder) -> list[bytes]:
-    """The wire, one entry for each flight."""
+def reply(request: Any) -> Any:
+    """What is asked for, found at once."""
+    if isinstance(request, PuzzleNeeded):
+        return solution_of(request)
+    return Turn.GO if isinstance(request, TurnNeeded) else Verdict(True)
+
+
+def talk(i: Initiator, r: Responder, puzzles: list[dict[str, Any]]) -> list[bytes]:
+    """The wire, one entry for each flight; puzzles and their solutions are noted."""
     wire = []
     for party, other in ((i, r), (r, i)) * 3:
         while party.requests:
-            party.answer(party.requests[0], Verdict(True), 0.0)
+            request, value = party.requests[0], reply(party.requests[0])
+            if isinstance(request, PuzzleNeeded):
+                said = {"seed": request.puzzle.seed.hex(), "bits": request.puzzle.bits}
+                puzzles.append({"puzzle": said, "solution": value.hex()})
+            party.answer(request, value, 0.0)
         data = party.output()
         if data:
             wire.append(data)
             other.receive(data, 0.0)
     while r.requests:
-        r.answer(r.requests[0], Verdict(True), 0.0)
+        r.answer(r.requests[0], reply(r.requests[0]), 0.0)
     return wire
 
 

@@ -11,6 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from quantumgate.core import schedule
 from quantumgate.core.handshake import Established, Failed, HandshakeSettings, Initiator, Responder, Verdict
+from quantumgate.core.overload import Ladder
 from quantumgate.core.replay import ReplayWindow
 from quantumgate.crypto import labels
 from quantumgate.crypto.aead import AeadKey
@@ -20,10 +21,12 @@ from quantumgate.crypto.secret import Secret
 from quantumgate.crypto.signatures import signature_input, verify
 from quantumgate.ids import NOBODY, PeerUUID
 from quantumgate.wire.rekey_messages import RekeyRequest, RekeyResponse, signed_content
-from tests.vectors.scripted import ScriptedIdentity, ScriptedKeys, ScriptedRandom, primary_from
+from tests.core.handshake.duel import busy
+from tests.vectors.generate import reply
+from tests.vectors.scripted import Exact, ScriptedIdentity, ScriptedKeys, ScriptedRandom, primary_from
 
 FOLDER = Path(__file__).resolve().parent / "handshake"
-NAMES = ("anonymous", "classical", "hybrid", "refused", "rekey", "retry", "shared-secret")
+NAMES = ("anonymous", "classical", "hybrid", "puzzle", "refused", "rekey", "retry", "shared-secret")
 
 
 def raw(text: str) -> bytes:
@@ -51,6 +54,12 @@ class VectorTestCase(SynchronousTestCase):
             **{kind: tuple(ids) for kind, ids in inputs[lists].items()},
         )
 
+    def ladder(self, puzzle: dict[str, Any]) -> Ladder:
+        """R has too much to do, and draws this seed."""
+        ladder = busy(0.9, 0.0)
+        ladder._random, ladder._bits = Exact(raw(puzzle["seed"])), puzzle["bits"]
+        return ladder
+
     def parties(self, said: dict[str, Any]) -> tuple[Initiator, Responder]:
         """Both sides at their beginning."""
         inputs = said["inputs"]
@@ -70,6 +79,7 @@ class VectorTestCase(SynchronousTestCase):
             ReplayWindow(bytes(32), inputs["wall_ms"] - 3_600_000),
             random=ScriptedRandom(inputs["responder"]["draws"]),
             allow_unaddressed=target == NOBODY,
+            ladder=self.ladder(inputs["puzzle"]) if "puzzle" in inputs else None,
             **clock,
         )
         return i, r
@@ -85,7 +95,7 @@ class WireTests(VectorTestCase):
         for number, data in enumerate(said["wire"]):
             sender, receiver = ((i, r), (r, i))[number % 2]
             while sender.requests:
-                sender.answer(sender.requests[0], Verdict(True), 0.0)
+                sender.answer(sender.requests[0], reply(sender.requests[0]), 0.0)
             self.assertEqual(sender.output().hex(), data, (name, number))
             receiver.receive(raw(data), 0.0)
         while r.requests:
@@ -102,7 +112,7 @@ class WireTests(VectorTestCase):
                 self.assertEqual(outcome.root.reveal().hex(), said["values"]["root_0"])
                 self.assertEqual(outcome.sid.hex(), said["values"]["sid"])
                 self.assertEqual(outcome.exporter.reveal().hex(), said["values"]["exporter"])
-                self.assertEqual(outcome.retried, name == "retry")
+                self.assertEqual(outcome.retried, name in ("puzzle", "retry"))
                 self.assertEqual(outcome.shared_secret, name == "shared-secret")
 
     def test_refused(self) -> None:

@@ -48,6 +48,15 @@ REACHED = {
     "TOKENS_KEPT": "core.test_tokens.PurseTests.test_no_more_peers_than_a_number",
     "TOKENS_USED_MAX":
         "core.test_tokens.KeyTests.test_a_key_with_too_many_used_tokens_goes_and_its_tokens_are_nothing",
+    "PUZZLE_COUNT": "attacks.test_row_13_overload.Row13PuzzleTests.test_without_a_solution_and_with_a_torn_one",
+    "PUZZLE_BITS_MIN": "core.test_overload.PuzzleTests.test_a_bit_less_for_each_second_with_all_the_room",
+    "PUZZLE_BITS_MAX": "attacks.test_row_13_overload.Row13PuzzleTests.test_a_hostile_listener_asks_for_years_of_work",
+    "cpu_reserve_share":
+        "core.test_overload.TurnTests.test_the_known_have_the_reserve_then_what_is_for_all_then_they_wait",
+    "turn_seconds": "attacks.test_row_13_overload.Row13LadderTests.test_who_waits_too_long_is_drained",
+    "puzzle_seconds": "attacks.test_row_13_overload.Row13PuzzleTests.test_a_solution_that_takes_too_long",
+    "puzzle_seed_seconds": "core.test_overload.PuzzleTests.test_the_seed_is_another_after_two_minutes",
+    "overload_hold_seconds": "core.test_overload.StepTests.test_a_step_is_left_when_it_was_not_reached_for_a_while",
     "token_seconds": "core.test_tokens.MintTests.test_seven_days_to_the_second",
     "EARLY_RECORDS_BYTES": "core.handshake.test_responder.KeepingTests.test_records_before_the_verdict_are_bounded",
     "RECORD_HEADER_BYTES": "core.test_records.RecordTests.test_comes_back_in_order",
@@ -108,6 +117,7 @@ REACHED = {
     "control_frame_rate": "core.test_incoming.BudgetTests.test_a_burst",
     "flood_seconds": "core.test_incoming.BudgetTests.test_an_excess_of_five_seconds",
     "sessions": "node.test_node.RefusedTests.test_too_many_sessions",
+    "sessions_reserve_share": "node.test_desk.VerdictTests.test_the_last_sessions_are_for_those_whom_we_know",
     "sessions_per_identity": "node.test_peers.WaitingTests.test_reconnects_never_hold_more_than_the_limit",
     "half_open": "net.test_intake.HalfOpenTests.test_whole_node",
     "half_open_prefix": "net.test_intake.HalfOpenTests.test_per_prefix",

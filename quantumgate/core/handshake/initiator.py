@@ -23,7 +23,7 @@ from quantumgate.core.handshake.sizes import (
     pad_value_bytes,
 )
 from quantumgate.core.replay import MINUTE_MS
-from quantumgate.core.requests import KeyNeeded, PeerCheck, Verdict
+from quantumgate.core.requests import KeyNeeded, PeerCheck, PuzzleNeeded, Verdict
 from quantumgate.core.schedule import HandshakeKeys
 from quantumgate.core.state import INITIATOR, InitiatorState, Step
 from quantumgate.core.transcript import Transcript
@@ -39,7 +39,14 @@ from quantumgate.crypto.suites import SECONDARIES, Suite
 from quantumgate.errors import AuthenticationError, LocalError, MalformedError
 from quantumgate.ids import PeerUUID
 from quantumgate.wire.codes import RefuseCode, describe
-from quantumgate.wire.limits import FIRST_FLIGHT_BYTES, MSG3_TOTAL_BYTES, TAG_BYTES, TOKEN_BYTES, Limits
+from quantumgate.wire.limits import (
+    FIRST_FLIGHT_BYTES,
+    MSG3_TOTAL_BYTES,
+    PUZZLE_BITS_MAX,
+    TAG_BYTES,
+    TOKEN_BYTES,
+    Limits,
+)
 from quantumgate.wire.messages import (
     ADDRESSED,
     SALT_BYTES,
@@ -51,6 +58,7 @@ from quantumgate.wire.messages import (
     KeyShare,
     MessageType,
     Proof,
+    Puzzle,
     Refuse,
     Retry,
     Select,
@@ -61,6 +69,7 @@ from quantumgate.wire.messages import (
 NO_ANSWER_ADVICE = (
     "it may be off, not QuantumGate, or not recognise us: check UUID, shared secret, network name, and this clock"
 )
+BUSY_ADVICE = "it has more to do than it can; try again later"
 
 
 @dataclass(slots=True)
@@ -122,6 +131,8 @@ class Initiator(Party):
         self._attempt: _Attempt | None = None
         self._answer: _Answer | None = None
         self._retry: tuple[Select, tuple[bytes, ...]] | None = None
+        self._puzzle: tuple[int, bytes] | None = None
+        self._solution = b""
         self._keys: HandshakeKeys | None = None
         self._transcript = Transcript()
         self._suite: Suite | None = None
@@ -139,6 +150,10 @@ class Initiator(Party):
             return
         if self.state is InitiatorState.AWAIT_ANSWER:
             self._end(Step.DEADLINE, Failed("no-answer", "no answer", NO_ANSWER_ADVICE))
+        elif self.state is InitiatorState.AWAIT_SOLUTION and self._puzzle is not None:
+            seconds = self._limits.puzzle_seconds
+            late = f"asks for a puzzle of {self._puzzle[0]} bits, which took longer than {seconds:g} s"
+            self._end(Step.DEADLINE, Failed("puzzle", late, BUSY_ADVICE))
         else:
             self._end(Step.DEADLINE, Failed("deadline", "the handshake took too long"))
 
@@ -164,13 +179,15 @@ class Initiator(Party):
             self._send_init(self._settings.keys.secondary(group), now)
 
     def _send_init(self, secondary: KemKey, now: float) -> None:
+        """After a puzzle the salt was drawn before, for the solution is one for this salt."""
         primary = self._settings.keys.primary(self._groups[0])
-        salt = self._draw_salt()
+        salt = self._draw_salt() if self._puzzle is None else self._puzzle[1]
         init = Init(
             self._lists,
             KeyShare(self._groups[0], primary.share),
             KeyShare(self._groups[1], secondary.public),
             self._token or self._random.bytes(TOKEN_BYTES),
+            solution=self._solution,
         )
         self._token = b""
         body = init.encode(init_pad_bytes(self._random))
@@ -226,7 +243,7 @@ class Initiator(Party):
         if answer.parsed.type == MessageType.REFUSE:
             self._refused(Refuse.parse(body), now)
         elif answer.parsed.type == MessageType.RETRY:
-            self._retried(Retry.parse(body).select, body, now)
+            self._retried(Retry.parse(body), body, now)
         else:
             self._responded(body, self._take(answer.parsed.a + TAG_BYTES), now)
 
@@ -237,21 +254,39 @@ class Initiator(Party):
             advice += f"; try again in {refuse.retry_after_seconds} s"
         self._end(Step.REFUSE, Failed("refused", f"refused: {describe(refuse.code, RefuseCode)}", advice))
 
-    def _retried(self, select: Select, body: bytes, now: float) -> None:
-        attempt, answer = present(self._attempt), present(self._answer)
+    def _retried(self, retry: Retry, body: bytes, now: float) -> None:
+        attempt, answer, select = present(self._attempt), present(self._answer), retry.select
         if self._retry is not None or self._in:
             raise MalformedError("a second RETRY, or bytes behind one")
         check_choice(select, self._lists, self._allowed)
-        if (select.primary, select.secondary) == self._groups:
+        if (select.primary, select.secondary) == self._groups and retry.puzzle is None:
             raise MalformedError("a RETRY for the groups already sent")
         first = (attempt.salt, attempt.header, attempt.body, answer.salt, answer.header, body)
         self._retry = select, first
         self._groups = select.primary, select.secondary
         attempt.primary.wipe()
         attempt.secondary.wipe()
-        if SECONDARIES[select.secondary].slow:
+        if retry.puzzle is not None:
+            self._solve(retry.puzzle, now)
+        else:
+            self._prepare_again(now, Step.RETRY)
+
+    def _prepare_again(self, now: float, step: Step) -> None:
+        if SECONDARIES[self._groups[1]].slow:
             self._move(Step.RETRY_SLOW)
-        self._prepare(now, Step.RETRY)
+        self._prepare(now, step)
+
+    def _solve(self, puzzle: Puzzle, now: float) -> None:
+        """Have it solved for the salt of the next INIT, unless it is harder than any that we solve."""
+        if puzzle.bits > PUZZLE_BITS_MAX:
+            hard = f"asks for a puzzle of {puzzle.bits} bits; nobody has to solve more than {PUZZLE_BITS_MAX}"
+            self._end(Step.BAD, Failed("puzzle", hard, blame="address"))
+            return
+        self._puzzle = puzzle.bits, self._draw_salt()
+        self._wanted_bytes = 0
+        self._deadline = now + self._limits.puzzle_seconds
+        self._move(Step.PUZZLE)
+        self._ask(PuzzleNeeded(puzzle, self._puzzle[1]))
 
     def _responded(self, body: bytes, sealed_proof: bytes, now: float) -> None:
         """BODY2A: agree on keys. Then BODY2B: verify who it is, and ask."""
@@ -317,6 +352,9 @@ class Initiator(Party):
         if self.state is InitiatorState.AWAIT_KEY:
             self._move(Step.KEY)
             self._send_init(value, now)
+        elif self.state is InitiatorState.AWAIT_SOLUTION:
+            self._solution = value
+            self._prepare_again(now, Step.SOLVED)
         elif value.admitted:
             self._send_fin(value)
         else:

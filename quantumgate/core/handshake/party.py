@@ -56,10 +56,7 @@ class Party(ABC):
             return
         self._in += data
         try:
-            while self.outcome is None and self._pending is None and len(self._in) >= self._wanted_bytes:
-                self._advance(now)
-            if self.outcome is None:
-                self._waiting(now)
+            self._go_on(now)
         except RemoteProtocolError as problem:
             self._bad(now, str(problem))
 
@@ -80,8 +77,15 @@ class Party(ABC):
             self.requests.remove(request)
         try:
             self._answered(value, now)
+            self._go_on(now)
         except RemoteProtocolError as problem:
             self._bad(now, str(problem))
+
+    def _go_on(self, now: float) -> None:
+        while self.outcome is None and self._pending is None and len(self._in) >= self._wanted_bytes:
+            self._advance(now)
+        if self.outcome is None:
+            self._waiting(now)
 
     def deadline(self) -> float:
         """When ``expire`` wants to be called; infinity for never."""

@@ -7,6 +7,7 @@ sections 5 to 8 and 10 to 12.
 from __future__ import annotations
 
 import hmac
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,8 +25,10 @@ from quantumgate.core.handshake.sizes import (
     pad_tlv_bytes,
     pad_value_bytes,
 )
+from quantumgate.core.overload import KNOWN_EFFORT, Ladder, Turn, answer_cost
+from quantumgate.core.puzzle import effort_of
 from quantumgate.core.replay import ReplayWindow
-from quantumgate.core.requests import PeerCheck, Verdict
+from quantumgate.core.requests import PeerCheck, TurnNeeded, Verdict
 from quantumgate.core.schedule import HandshakeKeys, SessionSecrets
 from quantumgate.core.state import RESPONDER, ResponderState, Step
 from quantumgate.core.tokens import Holder, TokenMint
@@ -53,6 +56,7 @@ from quantumgate.wire.messages import (
     KeyShare,
     MessageType,
     Proof,
+    Puzzle,
     Refuse,
     Retry,
     Select,
@@ -83,6 +87,16 @@ class _Retried:
     init: Init
     select: Select
     candidate: Candidate
+    puzzle: Puzzle | None
+
+
+@dataclass(slots=True)
+class _Queued:
+    """An INIT that waits for its turn."""
+
+    init: Init
+    body: bytes
+    select: Select
 
 
 @dataclass(slots=True)
@@ -97,8 +111,9 @@ class _Proved:
 class Responder(Party):
     """``replay`` is the node's own window, shared by all its responders.
 
-    ``mint`` knows the node's tokens again. ``allow_unaddressed`` is for this connection (None = as in the settings).
-    ``now``, ``wall_offset_seconds``: see Initiator; construction is the moment of accept.
+    So are ``mint``, which knows the node's tokens again, and ``ladder``; without them nobody is known and everybody is
+    answered. ``favoured()``: whether this address did us good before. ``allow_unaddressed`` is for this connection
+    (None = as in the settings). ``now``, ``wall_offset_seconds``: see Initiator; construction is the moment of accept.
     """
 
     state: ResponderState
@@ -114,9 +129,11 @@ class Responder(Party):
         limits: Limits | None = None,
         allow_unaddressed: bool | None = None,
         mint: TokenMint | None = None,
+        ladder: Ladder | None = None,
+        favoured: Callable[[], bool] = lambda: False,
     ) -> None:
         super().__init__(settings, random, wall_offset_seconds, limits, ResponderState.AWAIT_INIT)
-        self._replay, self._mint = replay, mint
+        self._replay, self._mint, self._ladder, self._favoured = replay, mint, ladder, favoured
         self._allow_unaddressed = settings.allow_unaddressed if allow_unaddressed is None else allow_unaddressed
         self._drain_at = now + random.uniform(*self._limits.drain_seconds)
         self._over_at = now + self._limits.handshake_seconds
@@ -131,6 +148,8 @@ class Responder(Party):
         self._suite: Suite | None = None
         self._shared_secret = False
         self._holder: Holder | None = None
+        self._effort = 0
+        self._queued: _Queued | None = None
         self._proved: _Proved | None = None
 
     # -- the door --------------------------------------------------------------------------------------------------
@@ -175,8 +194,9 @@ class Responder(Party):
     def _waiting(self, now: float) -> None:
         """Progress while a body is pending: ten seconds, and one more for each KiB that came."""
         if self._pending is not None:
-            if len(self._in) > EARLY_RECORDS_BYTES:
-                raise MalformedError("too many records before the verdict")
+            most = FIRST_FLIGHT_BYTES if self.state is ResponderState.AWAIT_TURN else EARLY_RECORDS_BYTES
+            if len(self._in) > most:
+                raise MalformedError("too much before its time")
         elif self.state in _BODIES:
             paid = self._limits.msg1_seconds + len(self._in) / self._limits.progress_rate_bytes
             self._deadline = min(self._step_deadline, self._body_began + paid)
@@ -226,27 +246,69 @@ class Responder(Party):
         if held > self._settings.first_flight_bytes:
             raise MalformedError("a first flight over the cap")
         if opening.parsed.version != VERSION and self._retried is None:
-            self._may_answer(now)
             self._refuse(RefuseCode.VERSION, now)
             return
         init = Init.parse(body)
-        if self._mint is not None and self._retried is None:
-            self._holder = self._mint.holder(init.token, now)
-        self._may_answer(now)
-        choice = choose(init, self._settings.lists)
         if self._retried is not None:
             self._check_second(init, self._retried)
-            self._respond(init, body, self._retried.select, now)
-        elif not isinstance(choice, Select):
-            self._refuse(choice, now)
-        elif (choice.primary, choice.secondary) != (init.primary.group, init.secondary.group):
-            self._retry(init, body, choice, now)
+            self._seek_turn(init, body, self._retried.select, now)
+            return
+        if init.solution:
+            raise MalformedError("a solution of no puzzle")
+        if self._mint is not None:
+            self._holder = self._mint.holder(init.token, now)
+        choice = choose(init, self._settings.lists)
+        if isinstance(choice, Select):
+            self._seek_turn(init, body, choice, now)
         else:
-            self._respond(init, body, choice, now)
+            self._refuse(choice, now)
 
-    def _may_answer(self, now: float) -> None:
-        if not self._replay.may_answer(now):
-            raise MalformedError("over the budget of answers")
+    def _seek_turn(self, init: Init, body: bytes, select: Select, now: float) -> None:
+        """Step 6: the ladder. A RETRY for other groups needs no public-key work, but may be due with a puzzle."""
+        miss = (select.primary, select.secondary) != (init.primary.group, init.secondary.group)
+        cost = 0.0 if miss else answer_cost(self._settings.identity.kind, select.primary, select.secondary)
+        turn = self._turn(cost, now) if self._may_answer(now) else Turn.SILENCE
+        if turn is Turn.SILENCE:
+            self._stay_silent()
+        elif turn is Turn.BUSY:
+            self._refuse(RefuseCode.BUSY, now)
+        elif turn is Turn.PUZZLE and self._ladder is not None:
+            self._retry(init, body, select, now, self._ladder.puzzle(now))
+        elif miss:
+            self._retry(init, body, select, now)
+        elif turn is Turn.WAIT:
+            self._queue(_Queued(init, body, select), cost, now)
+        else:
+            self._respond(init, body, select, now)
+
+    def _turn(self, cost: float, now: float) -> Turn:
+        if self._ladder is None:
+            return Turn.GO
+        known, last = self._holder is not None, self._retried is not None
+        return self._ladder.judge(
+            now, cost, known=known, favoured=self._favoured, effort=self._effort, last=last
+        )
+
+    def _queue(self, queued: _Queued, cost: float, now: float) -> None:
+        """Others go first. What is left of the deadline for it is the queue's own."""
+        self._queued = queued
+        self._deadline = min(self._over_at, now + self._limits.turn_seconds)
+        self._wanted_bytes = 0
+        self._move(Step.WAIT)
+        self._ask(TurnNeeded(KNOWN_EFFORT if self._holder is not None else self._effort, cost))
+
+    def _stay_silent(self) -> None:
+        """There is no room for this one. Nobody is to blame for it."""
+        self._drain(Step.BAD, Failed("busy", GENERIC, silent=True))
+
+    def _may_answer(self, now: float) -> bool:
+        """The last of a second's answers are for those who are known, and of the rest the last for solvers."""
+        kept_share = self._limits.cpu_reserve_share
+        if self._ladder is None or self._holder is not None:
+            kept_share = 0.0
+        elif self._effort:
+            kept_share /= 2
+        return self._replay.may_answer(now, kept_share)
 
     def _check_second(self, init: Init, retried: _Retried) -> None:
         if present(self._opening).parsed.version != VERSION:
@@ -255,6 +317,14 @@ class Responder(Party):
             raise MalformedError("a second INIT with another offer")
         if (init.primary.group, init.secondary.group) != (retried.select.primary, retried.select.secondary):
             raise MalformedError("a second INIT without the wanted groups")
+        if retried.puzzle is None:
+            if init.solution:
+                raise MalformedError("a solution of no puzzle")
+            return
+        if init.solution:
+            self._effort = effort_of(retried.puzzle, present(self._opening).salt, init.solution)
+        if self._effort < retried.puzzle.bits:
+            raise MalformedError("a puzzle that is not solved")
 
     def _enter(self, opening: _Opening, now: float) -> None:
         """Step 8, immediately before the first byte of an answer."""
@@ -263,17 +333,21 @@ class Responder(Party):
             self._mint.spend(self._holder)
 
     def _refuse(self, code: RefuseCode, now: float) -> None:
+        if not self._may_answer(now):
+            self._stay_silent()
+            return
         body_bytes = draw(self._random, MSG2_TOTAL_BYTES) - OPENING_BYTES - TAG_BYTES
         body = Refuse(code, 0, self._wall_ms(now) // 1000).encode(body_bytes)
         self._answer_plainly(MessageType.REFUSE, body, now)
         self._drain(Step.REFUSE, Failed("refused", f"refused: {describe(code, RefuseCode)}", silent=True))
 
-    def _retry(self, init: Init, body: bytes, select: Select, now: float) -> None:
-        opening, retry = present(self._opening), Retry(select)
+    def _retry(self, init: Init, body: bytes, select: Select, now: float, puzzle: Puzzle | None = None) -> None:
+        opening, retry = present(self._opening), Retry(select, puzzle)
         least = OPENING_BYTES + len(retry.encode(NO_PAD)) + TAG_BYTES
         retry_body = retry.encode(pad_value_bytes(least, draw(self._random, MSG2_TOTAL_BYTES)))
         sent = self._answer_plainly(MessageType.RETRY, retry_body, now)
-        self._retried = _Retried((opening.salt, opening.header, body, *sent), init, select, opening.candidate)
+        first = (opening.salt, opening.header, body, *sent)
+        self._retried = _Retried(first, init, select, opening.candidate, puzzle)
         self._opening = None
         self._wanted_bytes = OPENING_BYTES
         self._drain_at += self._limits.retry_seconds
@@ -407,7 +481,14 @@ class Responder(Party):
         return None
 
     def _answered(self, value: Any, now: float) -> None:
-        self._establish(Step.ADMIT, value)
+        if self.state is not ResponderState.AWAIT_TURN:
+            self._establish(Step.ADMIT, value)
+            return
+        queued, self._queued = present(self._queued), None
+        if value is Turn.GO and self._may_answer(now):
+            self._respond(queued.init, queued.body, queued.select, now)
+        else:
+            self._stay_silent()
 
     def _establish(self, step: Step, verdict: Verdict) -> None:
         proved, identity = present(self._proved), self._settings.identity
@@ -445,5 +526,5 @@ class Responder(Party):
         self._deadline = NEVER
         if self._keys is not None:
             self._keys.wipe()
-        self._opening = self._retried = self._keys = self._proved = None
+        self._opening = self._retried = self._keys = self._proved = self._queued = None
         self._forget()

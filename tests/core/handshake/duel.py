@@ -11,7 +11,10 @@ from typing import Any
 
 from quantumgate.core.handshake import Established, Failed, HandshakeSettings, Initiator, KeyNeeded, Responder, Verdict
 from quantumgate.core.handshake.party import Party
+from quantumgate.core.overload import Ladder, Turn
+from quantumgate.core.puzzle import Search
 from quantumgate.core.replay import ReplayWindow
+from quantumgate.core.requests import PuzzleNeeded, TurnNeeded
 from quantumgate.crypto import kem
 from quantumgate.crypto.identity import Identity
 
@@ -53,6 +56,20 @@ def settings(name: str, kind: int = 1, **changes: Any) -> HandshakeSettings:
 def window(now: float = START, **changes: Any) -> ReplayWindow:
     """A window that began an hour before ``now``."""
     return ReplayWindow(b"w" * 32, int((now + WALL_OFFSET_SECONDS - 3600) * 1000), **changes)
+
+
+def busy(used: float, now: float = START, **changes: Any) -> Ladder:
+    """A ladder on which so much of the general budget is used."""
+    made = Ladder(SeededRandom("ladder"), now, **changes)
+    made._spent = used * made._general
+    return made
+
+
+def solution_of(request: PuzzleNeeded) -> bytes:
+    """The solution of a puzzle, found at once."""
+    found = Search(request.puzzle, request.salt).go_on(1 << 24)
+    assert found is not None
+    return found
 
 
 class Duel:
@@ -99,8 +116,18 @@ class Duel:
             while party.requests:
                 request = party.requests.pop(0)
                 self.asked.append((name, request))
-                value = kem.kem(request.group).generate() if isinstance(request, KeyNeeded) else self.verdicts[name]
-                party.answer(request, value, self.now)
+                party.answer(request, self._value(name, request), self.now)
+
+    def _value(self, name: str, request: Any) -> Any:
+        match request:
+            case KeyNeeded():
+                return kem.kem(request.group).generate()
+            case PuzzleNeeded():
+                return solution_of(request)
+            case TurnNeeded():
+                return Turn.GO
+            case _:
+                return self.verdicts[name]
 
     def flight(self, sender: str) -> bytes:
         """What that side wants to send now, noted down."""

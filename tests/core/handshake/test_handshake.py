@@ -23,7 +23,7 @@ from quantumgate.crypto.secret import Secret
 from quantumgate.crypto.suites import Suite
 from quantumgate.errors import BugError, LocalError
 from quantumgate.wire.codes import CloseCode
-from tests.core.handshake.duel import START, Duel, SeededRandom, identity, settings, window
+from tests.core.handshake.duel import START, Duel, SeededRandom, busy, identity, settings, window
 
 PSK = Secret(b"a shared secret of thirty-two bytes and more")
 
@@ -225,7 +225,7 @@ class TableTests(SynchronousTestCase):
 
     def test_messages_begin_only_where_the_table_says(self) -> None:
         waiting = {state for state in (*InitiatorState, *ResponderState) if state.name.startswith("AWAIT_")}
-        silent = {"AWAIT_KEY", "AWAIT_VERDICT"}
+        silent = {"AWAIT_KEY", "AWAIT_VERDICT", "AWAIT_SOLUTION", "AWAIT_TURN"}
         expected = {state for state in waiting if state.name not in silent and not state.name.endswith("_BODY")}
         self.assertEqual(set(LEGAL), expected)
 
@@ -257,7 +257,12 @@ class TableTests(SynchronousTestCase):
         drained.responder.eof(START)
         drained = Duel(r=settings("bob", aeads=(7,))).run()
         drained.responder.expire(drained.responder.deadline())
-        retry_slow = {(InitiatorState.AWAIT_ANSWER_BODY, Step.RETRY_SLOW)}  # walked in test_initiator.py
+        Duel(r_options={"ladder": busy(0.6)}).run()
+        Duel(r_options={"ladder": busy(0.9)}).run()
+        Duel(r=settings("bob", primaries=(2,)), r_options={"ladder": busy(0.6)}).run()
+        retry_slow = {
+            (state, Step.RETRY_SLOW) for state in (InitiatorState.AWAIT_ANSWER_BODY, InitiatorState.AWAIT_SOLUTION)
+        }  # walked in test_initiator.py
         self.assertEqual(walked | retry_slow, set(INITIATOR) | set(RESPONDER))
 
 
@@ -269,7 +274,10 @@ def initiators() -> list[Initiator]:
     body.initiator.receive(body.flight("r")[:64], START)
     verdict.responder.receive(verdict.flight("i"), START)
     verdict.initiator.receive(verdict.flight("r"), START)
-    return [duel.initiator for duel in (key, answer, body, verdict)]
+    puzzled = Duel(r_options={"ladder": busy(0.9)})
+    puzzled.responder.receive(puzzled.flight("i"), START)
+    puzzled.initiator.receive(puzzled.flight("r"), START)
+    return [duel.initiator for duel in (key, answer, body, verdict, puzzled)]
 
 
 def responders() -> list[responder_module.Responder]:
@@ -283,7 +291,9 @@ def responders() -> list[responder_module.Responder]:
             duel.initiator.requests and duel.initiator.answer(duel.initiator.requests[0], Verdict(True), START)
         duel.responder.receive(duel.flight("i")[:last], START)
         made.append(duel.responder)
-    return made
+    queued = Duel(r_options={"ladder": busy(0.6)})
+    queued.responder.receive(queued.flight("i"), START)
+    return [*made, queued.responder]
 
 
 def end(party: Initiator | responder_module.Responder, ending: Step) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from quantumgate.core.handshake import Established, Failed, HandshakeSettings, Initiator, KeyNeeded, Verdict
+from quantumgate.core.requests import PuzzleNeeded
 from quantumgate.core.state import InitiatorState
 from quantumgate.crypto import kem
 from quantumgate.crypto.kem import KemKey
@@ -12,7 +13,7 @@ from quantumgate.crypto.suites import SECONDARIES
 from quantumgate.errors import BugError
 from quantumgate.wire.messages import MessageType, Retry, Select
 from tests.attacks.mallory import Listener, open_init
-from tests.core.handshake.duel import START, Duel, identity, settings
+from tests.core.handshake.duel import START, Duel, busy, identity, settings, solution_of
 
 
 class WordsTests(SynchronousTestCase):
@@ -137,6 +138,16 @@ class SlowKeyTests(SynchronousTestCase):
     def key(self) -> KemKey:
         """What the stock would give."""
         return kem.kem(2).generate()
+
+    def test_a_puzzle_is_solved_before_a_slow_key_is_asked_for(self) -> None:
+        duel = Duel(r=settings("bob", secondaries=(2,)), r_options={"ladder": busy(0.9)})
+        duel.responder.receive(duel.flight("i"), START)
+        duel.initiator.receive(duel.flight("r"), START)
+        (puzzle,) = duel.initiator.requests
+        assert isinstance(puzzle, PuzzleNeeded)
+        duel.initiator.answer(puzzle, solution_of(puzzle), START)
+        self.assertEqual((duel.flight("i"), duel.initiator.state), (b"", InitiatorState.AWAIT_KEY))
+        self.assertIsInstance(duel.run().established[0], Established)
 
     def test_asked_for_before_the_first_message(self) -> None:
         duel = Duel(settings("alice", secondaries=(2, 1)))

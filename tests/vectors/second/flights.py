@@ -5,6 +5,7 @@ Not for keys: bodies come in opened and go out to be sealed.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from hashlib import sha256
 
 from .octets import PAD, Reader, read_ids, read_tlvs, require, tlv, u
 
@@ -14,8 +15,10 @@ VERSION = 1
 MINUTE_MS = 60_000
 FLIGHT_OCTETS_MAX = 65_536
 PRIMARIES, SECONDARIES, AEADS, KE_PRIMARY, KE_SECONDARY, TOKEN, ROLE, VERSIONS = 1, 2, 3, 6, 7, 0x0A, 0x0B, 0x0C
+POW, PUZZLE_NUMBERS, PUZZLE_BITS_MAX = 9, 16, 16
 SELECT, IDENTITY, SIGNATURE, CONFIRM, ANONYMOUS, SESSION = 0x11, 0x20, 0x22, 0x23, 0x24, 0x30
 INIT_TYPES = {PRIMARIES, SECONDARIES, AEADS, KE_PRIMARY, KE_SECONDARY, TOKEN, VERSIONS}
+INIT_SOLVED_TYPES = INIT_TYPES | {POW}
 ANSWER_TYPES = {KE_PRIMARY, KE_SECONDARY, SELECT}
 PROOF_R_TYPES = {IDENTITY, SIGNATURE, CONFIRM}
 PROOF_I_TYPES = {ROLE, IDENTITY, SIGNATURE, CONFIRM, SESSION}
@@ -78,24 +81,28 @@ class Init:
     secondary: Share
     token: bytes
     versions: list[int]
+    solution: bytes | None = None
 
     def encode(self, pad_octets: int) -> bytes:
         """As octets, with a PAD of zeros."""
         lists = zip((PRIMARIES, SECONDARIES, AEADS), (self.primaries, self.secondaries, self.aeads), strict=True)
         return (b"".join(tlv(kind, b"".join(u(2, i) for i in ids)) for kind, ids in lists)
                 + tlv(KE_PRIMARY, self.primary.encode()) + tlv(KE_SECONDARY, self.secondary.encode())
+                + (b"" if self.solution is None else tlv(POW, self.solution))
                 + tlv(TOKEN, self.token) + tlv(VERSIONS, bytes(self.versions)) + tlv(PAD, bytes(pad_octets)))
 
     @classmethod
     def decode(cls, body: bytes) -> Init:
         """TLVs, lists, TOKEN's length, groups of the shares in their lists."""
-        fields = read_tlvs(body, "BODY1", INIT_TYPES)
+        fields = read_tlvs(body, "BODY1", INIT_TYPES, INIT_SOLVED_TYPES)
         primaries, secondaries, aeads = (read_ids(fields[kind], "BODY1") for kind in (PRIMARIES, SECONDARIES, AEADS))
         primary, secondary = (Share.decode(fields[kind], "BODY1") for kind in (KE_PRIMARY, KE_SECONDARY))
         require(len(fields[TOKEN]) == 48, "BODY1", "TOKEN")
         require(primary.group in primaries and secondary.group in secondaries, "BODY1", "a share outside its list")
         versions = read_ids(fields[VERSIONS], "BODY1", width=1, most=16)
-        return cls(primaries, secondaries, aeads, primary, secondary, fields[TOKEN], versions)
+        solution = fields.values.get(POW)
+        require(solution is None or len(solution) == 8 * PUZZLE_NUMBERS, "BODY1", "POW")
+        return cls(primaries, secondaries, aeads, primary, secondary, fields[TOKEN], versions, solution)
 
 
 @dataclass(frozen=True)
@@ -118,6 +125,51 @@ class Select:
         version, primary, secondary, aead = (reader.u(width) for width in (1, 2, 2, 2))
         reader.end()
         return cls(primary, secondary, aead, version)
+
+
+@dataclass(frozen=True)
+class Puzzle:
+    """POW of a RETRY (overload.md section 4)."""
+
+    seed: bytes
+    bits: int
+
+    def encode(self) -> bytes:
+        """As octets."""
+        return self.seed + u(1, self.bits)
+
+    def hashes(self, salt: bytes, solution: bytes) -> bytes:
+        """The sixteen, one behind the other."""
+        front = self.seed + salt
+        return b"".join(sha256(front + u(1, i) + solution[8 * i:8 * i + 8]).digest() for i in range(PUZZLE_NUMBERS))
+
+    def solved_by(self, hashes: bytes) -> bool:
+        """Whether each begins with enough zeros."""
+        return all(int.from_bytes(hashes[at:at + 32], "big") >> 256 - self.bits == 0 for at in range(0, 512, 32))
+
+
+@dataclass(frozen=True)
+class Retry:
+    """The body of a RETRY."""
+
+    select: Select
+    puzzle: Puzzle | None = None
+
+    def encode(self) -> bytes:
+        """As octets, without a PAD."""
+        return (b"" if self.puzzle is None else tlv(POW, self.puzzle.encode())) + tlv(SELECT, self.select.encode())
+
+    @classmethod
+    def decode(cls, body: bytes) -> Retry:
+        """With or without a puzzle."""
+        fields = read_tlvs(body, "RETRY", {SELECT}, {SELECT, POW})
+        puzzle = None
+        if POW in fields:
+            reader = Reader(fields[POW], "RETRY")
+            puzzle = Puzzle(reader.take(32), reader.u(1))
+            reader.end()
+            require(puzzle.bits >= 1, "RETRY", "a puzzle of no bits")
+        return cls(Select.decode(fields[SELECT]), puzzle)
 
 
 @dataclass(frozen=True)

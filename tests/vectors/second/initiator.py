@@ -12,14 +12,16 @@ from .flights import (
     FLIGHT_OCTETS_MAX,
     INIT,
     MINUTE_MS,
+    PUZZLE_BITS_MAX,
     REFUSE,
     RESP,
     RETRY,
-    SELECT,
     Answer,
     Header,
     Init,
     Proof,
+    Puzzle,
+    Retry,
     Select,
     Share,
     pad_to,
@@ -27,7 +29,7 @@ from .flights import (
     total_octets,
 )
 from .identity import check_bundle, uuid_of, verify
-from .octets import Refused, read_tlvs, require, tlv
+from .octets import Refused, require, tlv
 from .side import Side
 from .vector import Inputs
 
@@ -44,6 +46,7 @@ class Initiator(Side):
         self.use_target(inputs.target)
         self.offer = inputs.lists("offer")
         self.wanted: Select | None = None
+        self.puzzle: Puzzle | None = None
 
     def init(self) -> bytes:
         """An INIT for the first of each list, or for the pair that a RETRY wants."""
@@ -54,8 +57,9 @@ class Initiator(Side):
         token = self.inputs.token if self.wanted is None else None
         token = self.own.luck.octets(48) if token is None else token
         pad = self.own.luck.number()
+        solution = None if self.puzzle is None else self._solve(self.puzzle, salt)
         body = Init(*self.offer, Share(groups[0], self.primary.public), Share(groups[1], self.secondary.public),
-                    token, [1]).encode(pad)
+                    token, [1], solution).encode(pad)
         clock = self.inputs.wall_ms // MINUTE_MS * MINUTE_MS
         self.use_init_salt(salt)
         return self.seal_salted("o1", "INIT", salt, Header(INIT, clock, len(body), int(any(self.inputs.target))), body)
@@ -85,13 +89,24 @@ class Initiator(Side):
         require(select.version == 1 and offered, "SELECT", "not offered")
 
     def _retried(self, body: bytes) -> bytes:
-        select = Select.decode(read_tlvs(body, "RETRY", {SELECT})[SELECT])
+        retry = Retry.decode(body)
+        select = retry.select
         self._check_select(select)
         require(self.wanted is None, "RETRY", "a second one")
-        require((select.primary, select.secondary) != (self.primary.group, self.secondary.group), "RETRY", "same pair")
+        same_pair = (select.primary, select.secondary) == (self.primary.group, self.secondary.group)
+        require(not same_pair or retry.puzzle is not None, "RETRY", "same pair")
+        require(retry.puzzle is None or retry.puzzle.bits <= PUZZLE_BITS_MAX, "RETRY", "a puzzle too hard")
         self.becomes_first()
-        self.wanted = select
+        self.wanted, self.puzzle = select, retry.puzzle
         return self.init()
+
+    def _solve(self, puzzle: Puzzle, salt: bytes) -> bytes:
+        """The solution of the file, which must be one."""
+        given = self.inputs.solution
+        require(given is not None and len(given) == 128, "solution", "none")
+        solution = given or b""
+        require(puzzle.solved_by(self.ledger.note("puzzle hashes", puzzle.hashes(salt, solution))), "solution")
+        return solution
 
     def _check_answer(self, answer: Answer) -> None:
         pair = (self.primary.group, self.secondary.group)

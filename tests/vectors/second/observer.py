@@ -4,11 +4,10 @@ It opens every box, knows the transcript, and can verify signatures; CONFIRM it 
 """
 from __future__ import annotations
 
-from . import flights
 from .crypto import TAG_OCTETS, Keys
-from .flights import FIN, INIT, REFUSE, RESP, RETRY, Answer, Header, Init, Proof, read_refuse
+from .flights import FIN, INIT, REFUSE, RESP, RETRY, Answer, Header, Init, Proof, Retry, read_refuse
 from .identity import check_bundle, verify
-from .octets import Refused, read_tlvs, require
+from .octets import Refused, require
 from .schedule import Ledger, Transcript
 
 
@@ -52,7 +51,7 @@ class Observer:
     def _first(self, up: bytes, down: bytes) -> None:
         init = self._salted("o1", "INIT", up, INIT)
         retry = self._salted("o2", "RETRY", down, RETRY)
-        read_tlvs(retry[1], "RETRY", {flights.SELECT})
+        Retry.decode(retry[1])
         parts = (up[:32], *init[:2], down[:32], *retry[:2])
         for tag, value in zip(("s0", "h0", "b0", "sr0", "hr0", "br0"), parts, strict=True):
             self.transcript.add(tag, value)

@@ -15,11 +15,12 @@ from .flights import (
     REFUSE,
     RESP,
     RETRY,
-    SELECT,
     Answer,
     Header,
     Init,
     Proof,
+    Puzzle,
+    Retry,
     Select,
     Share,
     pad_to,
@@ -27,7 +28,7 @@ from .flights import (
     total_octets,
 )
 from .identity import check_bundle, uuid_of, verify
-from .octets import Refused, require, tlv
+from .octets import Refused, require
 from .side import Side
 from .vector import Inputs
 
@@ -44,6 +45,7 @@ class Responder(Side):
         self.uuid = uuid_of(self.own.identity.bundle)
         self.wanted: Select | None = None
         self.first: Init | None = None
+        self.puzzle = None if inputs.puzzle is None else Puzzle(*inputs.puzzle)
 
     def called(self, wire: bytes) -> bytes:
         """An INIT: gives RESP, RETRY or REFUSE."""
@@ -56,12 +58,13 @@ class Responder(Side):
         init = Init.decode(body)
         if self.first is not None:
             return self._second(init, self.first)
+        require(init.solution is None, "BODY1", "a solution of no puzzle")
         if 1 not in init.versions:
             return self._refuse(OTHER_VERSION)
         select = self._choose(init)
         if select is None:
             return self._refuse(NO_COMMON_SUITE)
-        if (select.primary, select.secondary) != (init.primary.group, init.secondary.group):
+        if self.puzzle or (select.primary, select.secondary) != (init.primary.group, init.secondary.group):
             return self._retry(select, init)
         return self._respond(init, select)
 
@@ -104,7 +107,7 @@ class Responder(Side):
         return self._answer("answer", REFUSE, self.own.luck.octets(32), body)
 
     def _retry(self, select: Select, init: Init) -> bytes:
-        body = tlv(SELECT, select.encode())
+        body = Retry(select, self.puzzle).encode()
         needed = 80 + len(body)
         body += pad_to(total_octets(needed, ANSWER_OCTETS + self.own.luck.number()), needed)
         answer = self._answer("RETRY", RETRY, self.own.luck.octets(32), body)
@@ -122,6 +125,10 @@ class Responder(Side):
         select = self.wanted
         if select is None or (select.primary, select.secondary) != (init.primary.group, init.secondary.group):
             raise Refused("BODY1", "not the wanted groups")
+        require((init.solution is None) == (self.puzzle is None), "BODY1", "a solution of no puzzle, or none of one")
+        if self.puzzle is not None and init.solution is not None:
+            hashes = self.puzzle.hashes(self.parts["saltI"], init.solution)
+            require(self.puzzle.solved_by(self.ledger.note("puzzle hashes", hashes)), "solution")
         return self._respond(init, select)
 
     def _respond(self, init: Init, select: Select) -> bytes:

@@ -9,6 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from . import vector
 from .channels import Dialogue
 from .crypto import AES_256_GCM, Keys, unseal
+from .flights import Puzzle
 from .frames import CH_OPEN, MSG, PING, WINDOW, Frame, read_frames
 from .messages import inflate
 from .octets import u
@@ -89,6 +90,16 @@ class Examples(SynchronousTestCase):
         self.assertEqual(len(token), 48)
         opened = unseal(Keys(key, token[:12]), 0, b"", token[12:], AES_256_GCM, "token")
         self.assertEqual(opened, peer + u(4, 90_000))
+
+    def test_puzzle(self) -> None:
+        """overload.md section 4: sixteen numbers that solve one."""
+        said = {name: value.strip("`") for name, value in rows(section("overload", "4 Puzzles"))}
+        puzzle = Puzzle(octets(said["seed"]), int(said["b"]))
+        solution = b"".join(u(8, int(nonce)) for nonce in said["nonces"].split(", "))
+        hashes = puzzle.hashes(octets(said["salt_I"]), solution)
+        self.assertEqual(hashes[:32].hex(), said["hash for i = 0"])
+        self.assertTrue(puzzle.solved_by(hashes))
+        self.assertFalse(Puzzle(puzzle.seed, puzzle.bits + 4).solved_by(hashes))
 
     def test_compressed_message(self) -> None:
         """messages.md section 3: 240 bytes in 30, and what they cost as a frame on channel 1."""

@@ -73,6 +73,27 @@ class Flights(SynchronousTestCase):
         pair.responder.called(first)
         self.assertEqual(step_of(pair.responder.called, first), "salt")
 
+    def test_puzzles(self) -> None:
+        """R refuses a solution that is none or is missing, I a puzzle of more than 16 bits or none."""
+        pair = played("puzzle")
+        retry = pair.responder.called(pair.initiator.init())
+        solved = pair.initiator.answered(retry)
+        pair.responder.puzzle = None
+        self.assertEqual(step_of(pair.responder.called, solved), "BODY1")
+        pair = played("puzzle")
+        pair.responder.called(pair.initiator.init())
+        pair.responder.puzzle = flights.Puzzle(bytes(32), 8)
+        self.assertEqual(step_of(pair.responder.called, solved), "solution")
+        pair = played("puzzle")
+        pair.initiator.init()
+        pair.initiator.inputs.solution = bytes(128)
+        self.assertEqual(step_of(pair.initiator.answered, retry), "solution")
+        for bits, step in ((16, "solution"), (17, "RETRY"), (255, "RETRY"), (0, "RETRY")):
+            pair = played("puzzle")
+            pair.responder.puzzle = flights.Puzzle(bytes(32), bits)
+            retry = pair.responder.called(pair.initiator.init())
+            self.assertEqual(step_of(pair.initiator.answered, retry), step)
+
     def test_another_network_or_target(self) -> None:
         """An INIT for another UUID, or of another network, opens under no key of R."""
         wire = played("classical").initiator.init()

@@ -130,6 +130,8 @@ class Inputs:
         self.role: int = node["role"].take()
         self.session = node["session"].octets()
         self.token = node["token"].octets() if "token" in node else None
+        self.puzzle = (node["puzzle"]["seed"].octets(), node["puzzle"]["bits"].take()) if "puzzle" in node else None
+        self.solution = node["solution"].octets() if "solution" in node else None
         self.initiator = Party(node["initiator"])
         self.responder = Party(node["responder"])
 
