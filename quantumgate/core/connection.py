@@ -17,6 +17,7 @@ from quantumgate.core.handshake.initiator import Initiator
 from quantumgate.core.handshake.outcome import Established, Failed
 from quantumgate.core.handshake.responder import Responder
 from quantumgate.core.padding import WIRE_CELLS
+from quantumgate.core.release import release
 from quantumgate.core.session import Session
 from quantumgate.core.session_settings import SessionSettings
 from quantumgate.core.state import SessionPhase
@@ -229,7 +230,7 @@ class Connection:
         """The transport is gone and the last event was taken: nothing here refers back to whoever drove it."""
         self.on_output = None
         if self.session is not None:
-            self.session.let_go()
+            release(self.session)
 
     # -- the handshake -------------------------------------------------------------------------------------------
 

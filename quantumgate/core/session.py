@@ -159,8 +159,7 @@ class Session:
         self._next_id = 1 if self.initiator else 2
         self._our_open = self.peer_channels = 0
         self.pool = CreditPool(self.limits.window_pool_peer_bytes, settings.node_pool)
-        self.loans = Loans(self.pool)
-        self.hands = Hands(self)
+        self.loans, self.hands = Loans(self.pool), Hands(self)
         self.links: Links | None = None
         self._record_room = FIRST_RECORD_BYTES
         self.cells = cell_body_bytes(settings.cell_depth) if settings.padding == "cells" else None
@@ -507,10 +506,9 @@ class Session:
         return True
 
     def _end_channels(self, text: str, code: int | None) -> None:
-        for channel in list(self.channels.values()):
+        for channel in (*self.channels.values(), *self.outgoing.take_unopened()):
             channel.end(SessionClosed(text, code))
-        for channel in self.outgoing.take_unopened():
-            channel.end(SessionClosed(text, code))
+        self._unanswered.clear()
         self.loans.end()
         if self.links is not None:
             self.links.end_all(LinkCode.RESET)
@@ -580,18 +578,6 @@ class Session:
         """Everything that was queued has been sealed; a graceful close goes on."""
         if self.phase is Phase.DRAINING and not self._has_more:
             self._send_close(*self._close_reason, now, Change.DRAINED)
-
-    def let_go(self) -> None:
-        """The transport is gone, and everybody was told: what refers to this session from within does no more.
-
-        Without that an ended session is a circle, which waits for a collection.
-        """
-        self.on_output = _nothing
-        self._unanswered.clear()
-        for part in (self.hands, self.outgoing, self.incoming, self.liveness, self.rekey):
-            del part._session
-        if self.links is not None:
-            del self.links.session
 
     def ping(self, now: float) -> None:
         """Ask for a round trip; a Pong event follows."""

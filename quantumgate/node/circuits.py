@@ -174,7 +174,7 @@ class Circuits:
         except ConnectFailed as error:
             self.failures[error.reason] += 1
             return _failed(error)
-        building: Deferred[Contact] = self._build(target, path, keep)
+        building: Deferred[Contact] = self._build(target, path, keep).addErrback(_without_frames)
         return building.addTimeout(self._limits.circuit_seconds, self._world.clock, _too_slow)
 
     def path(self, target: Target) -> tuple[Gateway, ...]:
@@ -442,6 +442,13 @@ def _anchor_says(failure: Failure, anchored: bool) -> Failure:
             "now, or the address is not right",
             advice="ask its owner what qgate relays shows there: the anchors, and the address",
         )
+    return failure
+
+
+def _without_frames(failure: Failure) -> Failure:
+    """A failure as whoever asked gets it: its frames hold each layer that failed, and it, in a circle."""
+    if isinstance(failure.value, QuantumGateError):
+        failure.cleanFailure()  # type: ignore[no-untyped-call]
     return failure
 
 

@@ -133,7 +133,7 @@ class Contact:
         self.over = self.given_up = False
         self.ending = ""
         self.explain: Callable[[Closed], Closed] | None = None
-        self.result: Deferred[Contact] = Deferred(lambda _: self.give_up())
+        self.result: Deferred[Contact] = Deferred((lambda _: self.give_up()) if outbound else None)
         self._link_pace: TokenBucket | None = None
         self._pongs: list[Deferred[float]] = []
         self._ends: list[Deferred[None]] = []
@@ -241,6 +241,7 @@ class Contact:
         if self.place is not None:
             self.place.left()
         self._desk.left(self)
+        self.protocol = None  # it holds us as its owner
 
     # -- events --------------------------------------------------------------------------------------------------
 
