@@ -1,4 +1,4 @@
-"""The commands that speak to a running node: status, peers, connect, disconnect, ping, access, extenders, relays.
+"""The commands that speak to a running node: status, peers, connect, disconnect, ping, extenders.
 
 Not for: what is done without one (``identity.py``, ``check.py``, ``doctor.py``). Spec: docs/guide/operating.md.
 """
@@ -271,64 +271,6 @@ def _explain(replies: list[Any]) -> None:
         click.echo(f"qgate: unreachable: {error['message']}", err=True)
         if error["advice"]:
             click.echo(f"  try: {error['advice']}", err=True)
-
-
-@click.group(short_help="Who may come in: allow, deny, remove, list.")
-@place.options
-def access() -> None:
-    """Admit and refuse peers by UUID. What is given here is kept over a restart.
-
-    \b
-    Example:
-      qgate access allow 0b51a0f2-3c4d-8100-8888-000000000001
-      qgate access list
-    """
-
-
-def _access_change(name: str, what: str) -> click.Command:
-    @click.command(name, short_help=f"{what} a peer.", help=f"""{what} the peer UUID.
-
-    \b
-    Example:
-      qgate access {name} 0b51a0f2-3c4d-8100-8888-000000000001
-    """)
-    @click.argument("uuid", type=PEER)
-    @place.options
-    @place.passed
-    def change(where: Place, uuid: str) -> None:
-        with where.node() as node:
-            _show_access(where, node.call(f"access.{name}", uuid=uuid))
-
-    return change
-
-
-@click.command("list", short_help="The rules.")
-@place.options
-@place.passed
-def access_list(where: Place) -> None:
-    """Show the rules: those of the configuration file and those given by hand.
-
-    \b
-    Example:
-      qgate access list --json
-    """
-    with where.node() as node:
-        _show_access(where, node.call("access.list"))
-
-
-def _show_access(where: Place, report: dict[str, Any]) -> None:
-    if where.json:
-        output.as_json(report)
-        return
-    output.facts({"peers that no rule names": report["default"]})
-    for word in ("allow", "deny"):
-        for uuid in report[word]:
-            click.echo(f"{word:<5}  {uuid}")
-
-
-for _word, _what in (("allow", "Admit"), ("deny", "Refuse"), ("remove", "Forget the rule about")):
-    access.add_command(_access_change(_word, _what))
-access.add_command(access_list)
 
 
 @click.command(short_help="The extenders, and what is wrong with those that do not run.")

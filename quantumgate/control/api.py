@@ -220,12 +220,74 @@ class ExtenderReport(Struct, frozen=True, kw_only=True):
     status: Mapping[str, Any] = {}
 
 
+class RuleReport(Struct, frozen=True, kw_only=True):
+    """A rule about a peer. ``only``: what it is about, "" = everything; ``until``: unix seconds, None = for ever."""
+
+    peer: str
+    word: str
+    only: str
+    made_by: str
+    until: float | None = None
+
+
+class FilterReport(Struct, frozen=True, kw_only=True):
+    """A network that may dial, or with which there is no connection. ``kind`` is allow or block."""
+
+    network: str
+    kind: str
+    made_by: str
+    until: float | None = None
+
+
+class PrefixLimitReport(Struct, frozen=True, kw_only=True):
+    """Numbers for each network of one length; 0 = not limited."""
+
+    prefix: str
+    connections: int
+    attempts: int
+    links: int
+    made_by: str
+
+
 class AccessReport(Struct, frozen=True, kw_only=True):
-    """``allow`` and ``deny`` are peer UUIDs: those of the configuration file and those given by hand."""
+    """``allow`` and ``deny`` are peer UUIDs: those of the configuration file and those given by hand.
+
+    ``rules`` holds these and all others. ``made_by`` is configuration or hand.
+    """
 
     default: str
     allow: Sequence[str]
     deny: Sequence[str]
+    default_by: str = "configuration"
+    rules: Sequence[RuleReport] = ()
+    filters: Sequence[FilterReport] = ()
+    limits: Sequence[PrefixLimitReport] = ()
+
+
+class ScoreReport(Struct, frozen=True, kw_only=True):
+    """A score. ``kind`` is address, network or peer; refused for so long at least, 0 = it is not."""
+
+    of: str
+    kind: str
+    score: float
+    refused_seconds: float
+
+
+class AccessExplanation(Struct, frozen=True, kw_only=True):
+    """The verdict that ``subject`` would get now. ``rule`` is a word for programs, ``why`` the sentence for people.
+
+    ``made_by``: configuration, hand, built-in or conduct; ``until``: unix seconds at which a refusal ends by itself.
+    """
+
+    subject: str
+    about: str
+    admitted: bool
+    rule: str
+    why: str
+    made_by: str
+    until: float | None
+    advice: str
+    score: float
 
 
 class PingReport(Struct, frozen=True, kw_only=True):
@@ -263,13 +325,30 @@ class PingSummary(Struct, frozen=True, kw_only=True):
 class ControlledAccess(Protocol):
     """``node.access``: rules by hand. The awaitables fire when a restart would know them too.
 
-    ``remove`` raises LocalError where there is no such rule.
+    ``only`` names capabilities and extenders, () = everything. Subjects are peers' UUIDs, addresses or networks.
+    LocalErrors say what cannot be, and what to do.
     """
 
-    def allow(self, uuid: UUID) -> Awaitable[object]: ...
-    def deny(self, uuid: UUID) -> Awaitable[object]: ...
-    def remove(self, uuid: UUID) -> Awaitable[object]: ...
+    def allow(self, uuid: UUID, only: Sequence[str] = ()) -> Awaitable[object]: ...
+    def deny(self, uuid: UUID, only: Sequence[str] = ()) -> Awaitable[object]: ...
+    def ban(self, subject: UUID | str, until: float | None = None, only: Sequence[str] = ()) -> Awaitable[object]: ...
+    def unban(self, subject: UUID | str) -> Awaitable[object]: ...
+    def remove(self, uuid: UUID, only: Sequence[str] = ()) -> Awaitable[object]: ...
+    def set_default(self, word: str) -> Awaitable[object]: ...
+    def add_filter(self, network: str, *, block: bool, until: float | None = None) -> Awaitable[object]: ...
+    def remove_filter(self, network: str, *, block: bool) -> Awaitable[object]: ...
+    def set_limit(self, prefix: str, connections: int, attempts: int, links: int) -> Awaitable[object]: ...
+    def remove_limit(self, prefix: str) -> Awaitable[object]: ...
     def list(self) -> AccessReport: ...
+    def explained(self, subject: str, about: str = "") -> AccessExplanation: ...
+
+
+class ControlledReputation(Protocol):
+    """``node.reputation``: scores. ``reset`` of "" forgets all."""
+
+    def set(self, subject: str, score: float) -> None: ...
+    def reset(self, subject: str) -> None: ...
+    def list(self) -> Sequence[ScoreReport]: ...
 
 
 class ConnectedPeer(Protocol):
@@ -291,7 +370,10 @@ class ControlledNode(Protocol):
     @property
     def access(self) -> ControlledAccess: ...
     @property
+    def reputation(self) -> ControlledReputation: ...
+    @property
     def streams_socket(self) -> str: ...
+    def wall_seconds(self) -> float: ...
     def status(self) -> StatusReport: ...
     def peers_snapshot(self) -> Sequence[PeerReport]: ...
     def extenders_snapshot(self) -> Sequence[ExtenderReport]: ...

@@ -47,6 +47,64 @@ class PeerArgument(Struct, forbid_unknown_fields=True, frozen=True):
         return parse_peer_uuid(self.uuid)
 
 
+ONLY_MAX = 64
+_ONLY = Annotated[list[Annotated[str, Meta(max_length=64)]], Meta(max_length=ONLY_MAX)]
+_SUBJECT = Annotated[str, Meta(min_length=1, max_length=64)]
+_COUNT = Annotated[int, Meta(ge=0, le=1_000_000)]
+
+
+class RuleArguments(Struct, forbid_unknown_fields=True, frozen=True):
+    uuid: str
+    only: _ONLY = []
+
+
+class BanArguments(Struct, forbid_unknown_fields=True, frozen=True):
+    """``until`` in unix seconds, or ``seconds`` from now on; neither = until it is taken back."""
+
+    subject: _SUBJECT
+    until: Annotated[float, Meta(ge=0, le=1e11)] | None = None
+    seconds: Annotated[float, Meta(gt=0, le=1e10)] | None = None
+    only: _ONLY = []
+
+
+class SubjectArgument(Struct, forbid_unknown_fields=True, frozen=True):
+    subject: _SUBJECT
+
+
+class DefaultArgument(Struct, forbid_unknown_fields=True, frozen=True):
+    word: Annotated[str, Meta(pattern="^(|allow|deny)$")]
+
+
+class FilterArguments(Struct, forbid_unknown_fields=True, frozen=True):
+    network: _SUBJECT
+    kind: Annotated[str, Meta(pattern="^(allow|block)$")]
+
+
+class LimitArguments(Struct, forbid_unknown_fields=True, frozen=True):
+    prefix: _SUBJECT
+    connections: _COUNT = 0
+    attempts: _COUNT = 0
+    links: _COUNT = 0
+
+
+class PrefixArgument(Struct, forbid_unknown_fields=True, frozen=True):
+    prefix: _SUBJECT
+
+
+class ScoreArguments(Struct, forbid_unknown_fields=True, frozen=True):
+    subject: _SUBJECT
+    score: Annotated[float, Meta(ge=-1e6, le=1e6)]
+
+
+class ResetArguments(Struct, forbid_unknown_fields=True, frozen=True):
+    subject: Annotated[str, Meta(max_length=64)] = ""
+
+
+class ExplainArguments(Struct, forbid_unknown_fields=True, frozen=True):
+    subject: _SUBJECT
+    about: Annotated[str, Meta(max_length=64)] = ""
+
+
 class PingArguments(Struct, forbid_unknown_fields=True, frozen=True):
     target: Annotated[str, Meta(min_length=1, max_length=4096)]
     count: Annotated[int, Meta(ge=1, le=1_000_000)] = 4
@@ -120,19 +178,77 @@ async def access_list(errand: Errand, _: NoArguments) -> Any:
     return errand.node.access.list()
 
 
-async def access_allow(errand: Errand, arguments: PeerArgument) -> Any:
-    await errand.node.access.allow(arguments.parsed())
+async def access_allow(errand: Errand, arguments: RuleArguments) -> Any:
+    await errand.node.access.allow(parse_peer_uuid(arguments.uuid), arguments.only)
     return errand.node.access.list()
 
 
-async def access_deny(errand: Errand, arguments: PeerArgument) -> Any:
-    await errand.node.access.deny(arguments.parsed())
+async def access_deny(errand: Errand, arguments: RuleArguments) -> Any:
+    await errand.node.access.deny(parse_peer_uuid(arguments.uuid), arguments.only)
     return errand.node.access.list()
 
 
-async def access_remove(errand: Errand, arguments: PeerArgument) -> Any:
-    await errand.node.access.remove(arguments.parsed())
+async def access_remove(errand: Errand, arguments: RuleArguments) -> Any:
+    await errand.node.access.remove(parse_peer_uuid(arguments.uuid), arguments.only)
     return errand.node.access.list()
+
+
+async def access_ban(errand: Errand, arguments: BanArguments) -> Any:
+    """The node's own clock counts, not the one of whoever asks."""
+    until = arguments.until
+    if arguments.seconds is not None:
+        until = errand.node.wall_seconds() + arguments.seconds
+    await errand.node.access.ban(arguments.subject, until, arguments.only)
+    return errand.node.access.list()
+
+
+async def access_unban(errand: Errand, arguments: SubjectArgument) -> Any:
+    await errand.node.access.unban(arguments.subject)
+    return errand.node.access.list()
+
+
+async def access_default(errand: Errand, arguments: DefaultArgument) -> Any:
+    await errand.node.access.set_default(arguments.word)
+    return errand.node.access.list()
+
+
+async def filter_add(errand: Errand, arguments: FilterArguments) -> Any:
+    await errand.node.access.add_filter(arguments.network, block=arguments.kind == "block")
+    return errand.node.access.list()
+
+
+async def filter_remove(errand: Errand, arguments: FilterArguments) -> Any:
+    await errand.node.access.remove_filter(arguments.network, block=arguments.kind == "block")
+    return errand.node.access.list()
+
+
+async def limit_set(errand: Errand, arguments: LimitArguments) -> Any:
+    numbers = (arguments.connections, arguments.attempts, arguments.links)
+    await errand.node.access.set_limit(arguments.prefix, *numbers)
+    return errand.node.access.list()
+
+
+async def limit_remove(errand: Errand, arguments: PrefixArgument) -> Any:
+    await errand.node.access.remove_limit(arguments.prefix)
+    return errand.node.access.list()
+
+
+async def access_explain(errand: Errand, arguments: ExplainArguments) -> Any:
+    return errand.node.access.explained(arguments.subject, arguments.about)
+
+
+async def reputation_list(errand: Errand, _: NoArguments) -> Any:
+    return errand.node.reputation.list()
+
+
+async def reputation_set(errand: Errand, arguments: ScoreArguments) -> Any:
+    errand.node.reputation.set(arguments.subject, arguments.score)
+    return errand.node.reputation.list()
+
+
+async def reputation_reset(errand: Errand, arguments: ResetArguments) -> Any:
+    errand.node.reputation.reset(arguments.subject)
+    return errand.node.reputation.list()
 
 
 async def streams(errand: Errand, _: NoArguments) -> Any:
@@ -154,9 +270,20 @@ COMMANDS: dict[str, tuple[type[Struct], Callable[[Errand, Any], Coroutine[Any, A
     "ping": (PingArguments, ping),
     "streams": (NoArguments, streams),
     "access.list": (NoArguments, access_list),
-    "access.allow": (PeerArgument, access_allow),
-    "access.deny": (PeerArgument, access_deny),
-    "access.remove": (PeerArgument, access_remove),
+    "access.allow": (RuleArguments, access_allow),
+    "access.deny": (RuleArguments, access_deny),
+    "access.remove": (RuleArguments, access_remove),
+    "access.ban": (BanArguments, access_ban),
+    "access.unban": (SubjectArgument, access_unban),
+    "access.default": (DefaultArgument, access_default),
+    "access.filters.add": (FilterArguments, filter_add),
+    "access.filters.remove": (FilterArguments, filter_remove),
+    "access.limits.set": (LimitArguments, limit_set),
+    "access.limits.remove": (PrefixArgument, limit_remove),
+    "access.explain": (ExplainArguments, access_explain),
+    "reputation.list": (NoArguments, reputation_list),
+    "reputation.set": (ScoreArguments, reputation_set),
+    "reputation.reset": (ResetArguments, reputation_reset),
 }
 
 

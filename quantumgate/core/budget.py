@@ -5,8 +5,12 @@ Both sides count alike, the sender at ``BUDGET_PACE`` of the numbers, so an hone
 
 from __future__ import annotations
 
+from collections.abc import Hashable
+from typing import Generic, TypeVar
+
 from quantumgate.wire.limits import BUDGET_PACE, FLOOD_BURST_FACTOR
 
+K = TypeVar("K", bound=Hashable)
 ROUNDING = 1e-6
 """A token that lacks no more than this is there: a timer set for that very moment would else miss it, for ever."""
 
@@ -28,11 +32,15 @@ class TokenBucket:
 
     def take(self, now: float) -> bool:
         """One token, or False where there is none."""
-        self._refill(now)
-        if self.tokens < 1 - ROUNDING:
+        if not self.has(now):
             return False
         self.tokens -= 1
         return True
+
+    def has(self, now: float) -> bool:
+        """Whether ``take`` would get one."""
+        self._refill(now)
+        return self.tokens >= 1 - ROUNDING
 
     def overdraw(self, now: float) -> float:
         """Take one in any case; returns how many are left, negative when the budget was passed."""
@@ -70,3 +78,31 @@ class FloodGauge:
 def paced(rate: tuple[float, float], now: float) -> TokenBucket:
     """The sender's bucket for a budget of the receiver."""
     return TokenBucket(rate[0] * BUDGET_PACE, rate[1] * BUDGET_PACE, now)
+
+
+class Buckets(Generic[K]):
+    """A bucket for each of many keys, at most ``most``: the one that asked last is forgotten last, and begins full."""
+
+    __slots__ = ("_buckets", "_burst", "_most", "_rate")
+
+    def __init__(self, rate: float, burst: float, most: int) -> None:
+        self._rate, self._burst, self._most = rate, burst, most
+        self._buckets: dict[K, TokenBucket] = {}
+
+    def __len__(self) -> int:
+        return len(self._buckets)
+
+    def take(self, key: K, now: float) -> bool:
+        """One token of this key, or False where there is none."""
+        bucket = self._buckets.pop(key, None)
+        if bucket is None:
+            bucket = TokenBucket(self._rate, self._burst, now)
+            if len(self._buckets) >= self._most:
+                del self._buckets[next(iter(self._buckets))]
+        self._buckets[key] = bucket
+        return bucket.take(now)
+
+    def has(self, key: K, now: float) -> bool:
+        """Whether ``take`` would get one; nothing is taken."""
+        bucket = self._buckets.get(key)
+        return bucket is None or bucket.has(now)

@@ -76,6 +76,9 @@ class Landlord(Protocol):
     def disconnect(self, peer: Any) -> Deferred[None]:
         """Closes the session with this peer gracefully."""
 
+    def admits(self, peer: Any, extender: UUID) -> bool:
+        """Whether the rules let this peer use this extender."""
+
     def report(self, peer: Any, extender: str, offence: str) -> None:
         """A guest did not understand what this peer sent."""
 

@@ -16,7 +16,7 @@ from quantumgate.errors import LocalError, QuantumGateError, SessionClosed
 from quantumgate.extender.doors import ChannelDoor, Landlord, SessionDoor
 from quantumgate.extender.faults import Fault, FaultCount
 from quantumgate.extender.lifecycle import ExtenderRow, Guest
-from quantumgate.extender.reception import admit, meet, part
+from quantumgate.extender.reception import admit, expel, meet, part
 from quantumgate.extender.registry import Registration
 from quantumgate.extender.store import MemoryStore
 from quantumgate.wire.codes import ResetCode
@@ -87,11 +87,25 @@ class ExtenderHost:
                 words = "switched off there"
                 part(guest, peer, LocalError(f"the peer has switched {guest.name} off"), words)
 
+    def permissions_changed(self, peer: Any) -> None:
+        """The node's rules about this peer are others: it leaves guests that it may not use, and meets those it may."""
+        session = self._sessions.get(peer)
+        if session is None:
+            return
+        for guest in self._guests:
+            if not guest.admits(peer):
+                expel(guest, peer)
+        self.extenders_changed(peer, session)
+
     # -- what others ask -----------------------------------------------------------------------------------------------
 
     def uuids(self) -> tuple[UUID, ...]:
         """Those that run, as told to peers; sorted."""
         return tuple([uuid for uuid, guest in self._in_order if guest.running])
+
+    def names(self) -> dict[str, UUID]:
+        """The UUIDs of those that are enabled, by name."""
+        return {guest.name: uuid for uuid, guest in self._in_order}
 
     def snapshot(self) -> tuple[ExtenderRow, ...]:
         """Every installed extender, enabled or not."""

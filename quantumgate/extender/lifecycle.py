@@ -98,6 +98,11 @@ class Guest:
     def running(self) -> bool:
         return self.state is State.RUNNING
 
+    def admits(self, peer: Any) -> bool:
+        """Whether the node's rules let this peer use it."""
+        uuid = self.registration.uuid
+        return uuid is not None and self._landlord.admits(peer, uuid)
+
     def row(self) -> ExtenderRow:
         """A snapshot for operators."""
         row, presences = self.registration, list(self.host.presences()) if self.host else []

@@ -10,7 +10,7 @@ from typing import Any
 from twisted.internet.interfaces import IProtocol
 from twisted.python.failure import Failure
 
-from quantumgate.errors import ChannelReset, QuantumGateError
+from quantumgate.errors import ChannelReset, LocalError, QuantumGateError
 from quantumgate.extender.answers import as_deferred
 from quantumgate.extender.delivery import deliver_messages
 from quantumgate.extender.doors import ChannelDoor, SessionDoor
@@ -21,9 +21,9 @@ from quantumgate.wire.codes import ResetCode
 
 
 def meet(guest: Guest, peer: Any, session: SessionDoor, listed: bool) -> Presence | None:
-    """Announces the peer, once. None where the guest does not run, or the peer left while it was announced."""
+    """Announces the peer, once. None where the guest does not run, the peer may not use it, or left meanwhile."""
     host = guest.host
-    if host is None or not guest.running:
+    if host is None or not guest.running or not guest.admits(peer):
         return None
     presence = host.presence(peer)
     if presence is None:
@@ -39,6 +39,13 @@ def part(guest: Guest, peer: Any, reason: QuantumGateError, words: str) -> None:
         guest.call("peer_left", guest.instance.peer_left, peer, words)
 
 
+def expel(guest: Guest, peer: Any) -> None:
+    """The peer may not use it any more: all between the two is reset."""
+    if guest.host is not None and guest.host.leave(peer, LocalError("forbidden by this node's rules"),
+                                                   ResetCode.REFUSED) and guest.running:
+        guest.call("peer_left", guest.instance.peer_left, peer, "forbidden by our rules")
+
+
 def admit(guest: Guest, peer: Any, session: SessionDoor, channel: ChannelDoor) -> None:
     """A channel that the peer opened. Its first one is also its arrival, where it sends no list of extenders."""
     if peer.uuid is None and not guest.registration.anonymous:
@@ -46,7 +53,7 @@ def admit(guest: Guest, peer: Any, session: SessionDoor, channel: ChannelDoor) -
         return
     presence = meet(guest, peer, session, listed=False)
     if presence is None:
-        channel.reset(ResetCode.NO_SUCH_SERVICE)
+        channel.reset(ResetCode.NO_SUCH_SERVICE if guest.admits(peer) else ResetCode.REFUSED)
     elif channel.closed:
         return
     elif channel.stream:

@@ -27,6 +27,24 @@ class Luck(Protocol):
     def below(self, n: int) -> int: ...
 
 
+class Gate(Protocol):
+    """Who is let in at all, before anything is counted: access rules, filters, scores."""
+
+    def knock(self, peer: Any, lan: bool) -> str: ...
+    def pushed(self, peer: Any, lan: bool) -> None: ...
+
+
+class OpenGate:
+    """For a node without rules about addresses."""
+
+    def knock(self, peer: Any, lan: bool) -> str:
+        """Everybody may come in."""
+        return ""
+
+    def pushed(self, peer: Any, lan: bool) -> None:
+        """Nobody pays for coming too often."""
+
+
 class Stage(Enum):
     """Where an accepted connection stands, for counting only."""
 
@@ -74,8 +92,11 @@ class Intake:
     Loopback and ``lan`` listeners are exempt from everything that is per prefix.
     """
 
-    def __init__(self, limits: Limits, clock: IReactorTime, luck: Luck, *, mceliece: bool = False) -> None:
+    def __init__(
+        self, limits: Limits, clock: IReactorTime, luck: Luck, *, mceliece: bool = False, gate: Gate | None = None
+    ) -> None:
         """``mceliece``: a McEliece group is enabled, so that a first flight may be 1.5 MiB."""
+        self._gate = gate or OpenGate()
         self._limits = limits
         self._clock = clock
         self._luck = luck
@@ -92,9 +113,11 @@ class Intake:
         """A place for a connection from ``address`` (a Twisted address), or None: close it before any byte is read."""
         prefix = network_of(address, *FLIGHT_PREFIX_BITS)
         exempt = lan or prefix == LOCAL
-        refusal = self._refusal(address, prefix, exempt)
+        refusal = self._gate.knock(address, lan) or self._refusal(address, prefix, exempt)
         if refusal:
             self.refused[refusal] += 1
+            if refusal == "accepts_per_window":
+                self._gate.pushed(address, lan)
             return None
         self.half_open += 1
         self._half_open[prefix] += 1

@@ -5,29 +5,19 @@ Not for: reputation (``core/access``) or text of qg addresses (``ids.py``). Spec
 
 from __future__ import annotations
 
-from functools import lru_cache
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from ipaddress import IPv4Address
 from typing import Any
 
-ADDRESSES_REMEMBERED = 1024
+from quantumgate.core.access.addresses import Address, address_of
+
 LOCAL = "local"
 """The prefix of loopback, unix sockets and whatever has no IP address."""
 
 
-def ip_of(address: Any) -> IPv4Address | IPv6Address | None:
-    """The IP of a Twisted address object; None for a unix socket, a pipe or a name. Mapped IPv4 comes out as IPv4."""
+def ip_of(address: Any) -> Address | None:
+    """The IP of a Twisted address object, in its one form; None for a unix socket, a pipe or a name."""
     host = getattr(address, "host", None)
-    return _ip_of_text(host) if isinstance(host, str) else None
-
-
-@lru_cache(ADDRESSES_REMEMBERED)
-def _ip_of_text(host: str) -> IPv4Address | IPv6Address | None:
-    try:
-        found = ip_address(host.partition("%")[0])
-    except ValueError:
-        return None
-    mapped = found.ipv4_mapped if isinstance(found, IPv6Address) else None
-    return mapped or found
+    return address_of(host) if isinstance(host, str) else None
 
 
 def is_loopback(address: Any) -> bool:

@@ -52,6 +52,10 @@ class Pump(ABC):
     def _pump(self) -> None:
         """After anything happened: events, output, the end, the timer."""
 
+    def tell_now(self) -> None:
+        """The owner hears at once what it would hear at the end of this turn."""
+        self._give_events()
+
     def _give_events(self) -> None:
         connection, owner = self.connection, self.owner
         while (event := connection.next_event()) is not None:

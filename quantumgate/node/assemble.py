@@ -5,12 +5,14 @@ Read it from the top to see what a node consists of. Not for: behaviour. Tour: R
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from twisted.internet.interfaces import IStreamServerEndpoint
 
 from quantumgate import logs
+from quantumgate.core.access.addresses import Address, address_of
+from quantumgate.core.access.rules import PeerRule
 from quantumgate.core.credit import CreditPool
 from quantumgate.core.handshake.settings import ExchangeKeys, HandshakeSettings
 from quantumgate.core.overload import Ladder
@@ -23,24 +25,27 @@ from quantumgate.crypto.kdf import stretch_passphrase
 from quantumgate.crypto.kem import kem
 from quantumgate.crypto.secret import Secret
 from quantumgate.crypto.suites import SECONDARIES
-from quantumgate.errors import ConfigurationError, QuantumGateError
+from quantumgate.errors import ConfigurationError, LocalError, QuantumGateError
 from quantumgate.extender.host import ExtenderHost
 from quantumgate.extender.registry import Registration, Registry, registered
+from quantumgate.extender.services import SERVICES_UUID
 from quantumgate.ids import PeerUUID, QgAddress
 from quantumgate.net.intake import Intake
 from quantumgate.net.keyfarm import KeyFarm
 from quantumgate.net.keystock import KeyStock
 from quantumgate.net.listener import Listener
 from quantumgate.net.solving import Solver
-from quantumgate.node.access import Access
+from quantumgate.node.access import Access, about_of
 from quantumgate.node.anchors import Anchors, key_of
 from quantumgate.node.announced import AnnouncedGateways
 from quantumgate.node.circuits import Circuits, gateway_of
 from quantumgate.node.clockwatch import ClockWatch
+from quantumgate.node.conduct import Conduct
 from quantumgate.node.connections import Connections
 from quantumgate.node.data_directory import STATE_FILE, DataDirectory
 from quantumgate.node.desk import FrontDesk
 from quantumgate.node.dialling import Dialling, parse_target
+from quantumgate.node.enforcement import Enforcement
 from quantumgate.node.given_records import GivenRecords
 from quantumgate.node.keeper import Keeper
 from quantumgate.node.own_record import RecordAuthor
@@ -67,7 +72,7 @@ class Parts:
     identity: Identity
     state: State
     pins: Pins
-    access: Access
+    door: Enforcement
     farm: KeyFarm
     stock: KeyStock
     slow_groups: tuple[int, ...]
@@ -85,6 +90,16 @@ class Parts:
     listeners: tuple[Listener, ...]
     clock_watch: ClockWatch
 
+    @property
+    def access(self) -> Access:
+        """The rules."""
+        return self.door.access
+
+    @property
+    def conduct(self) -> Conduct:
+        """The scores."""
+        return self.door.conduct
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
@@ -97,6 +112,8 @@ class Plan:
     gateways: tuple[Gateway, ...]
     anchors: tuple[Gateway, ...]
     registrations: tuple[Registration, ...]
+    rules: tuple[PeerRule, ...]
+    """The configuration's, about extenders by their UUIDs."""
 
 
 def plan(settings: Settings, file: str, world: World, registry: Registry | None = None) -> Plan:
@@ -119,7 +136,18 @@ def plan(settings: Settings, file: str, world: World, registry: Registry | None 
         tuple(_gateway(world, file, f"{key}[{number}]", address) for number, address in enumerate(addresses))
         for key, addresses in (("gateways", settings.relay.gateways), ("anchors", settings.relay.anchors))
     )
-    return Plan(resolved, psk, key_passphrase, endpoints, gateways, anchors, registrations)
+    rules = tuple(_rule(rule, registrations, file) for rule in resolved.rules)
+    return Plan(resolved, psk, key_passphrase, endpoints, gateways, anchors, registrations, rules)
+
+
+def _rule(rule: PeerRule, registrations: tuple[Registration, ...], file: str) -> PeerRule:
+    names = {row.name: row.uuid for row in registrations if row.uuid is not None}
+    try:
+        return replace(rule, about=about_of(rule.about, {**names, "services": SERVICES_UUID}))
+    except LocalError as error:
+        raise ConfigurationError(
+            f'{file}: access.{rule.word}: expected connect, relay, reserve or an enabled extender in only, found '
+            f'"{rule.about}"', advice=error.advice) from None
 
 
 def _gateway(world: World, file: str, key: str, address: str) -> Gateway:
@@ -151,13 +179,13 @@ def assemble(plan: Plan, directory: DataDirectory, world: World, landlord: Any) 
     landlord.uuid = own = identity.public.uuid
     state = State.load(directory.file(STATE_FILE), world.elsewhere)
     pins, node = Pins(state), resolved.settings.node
-    access = Access(state, default=node.default_access, allow=resolved.allow, deny=resolved.deny)
+    door = _door(plan, state, world)
     stock = KeyStock(world.clock)
     handshakes = handshake_settings(plan, identity, stock)
     farm = KeyFarm(lambda group: kem(group).generate(), world.elsewhere)
     tokens = Tokens(world.random, world.now(), limits.token_seconds)
     strict = node.require_authentication
-    desk = FrontDesk(own, world, limits, access, pins, farm.take, tokens, require_authentication=strict)
+    desk = FrontDesk(own, world, limits, door.access, pins, farm.take, tokens, require_authentication=strict)
     host = ExtenderHost((*plan.registrations, registered(landlord.services.maker(), None, "quantumgate")), landlord)
     replay = _replay(state, world, limits, budgeted=node.handshake_budget)
     ladder = Ladder(world.random, world.now(), limits, budgeted=node.handshake_budget)
@@ -165,8 +193,8 @@ def assemble(plan: Plan, directory: DataDirectory, world: World, landlord: Any) 
     connections = Connections(
         world, handshakes, session_settings(resolved, world), replay, desk, host.uuids, tokens, ladder
     )
-    dialling = Dialling(own, world, limits, desk, connections, access, pins)
-    intake = Intake(limits, world.clock, world.random, mceliece=handshakes.first_flight_bytes > FIRST_FLIGHT_BYTES)
+    dialling = Dialling(own, world, limits, desk, connections, door.access, pins)
+    intake = _intake(world, limits, handshakes, door)
     listeners = _listeners(plan, intake, connections)
     relays = _relays(plan, own, world, desk, connections, dialling, listeners)
     circuits = _circuits(plan, own, world, desk, connections, dialling, pins, state)
@@ -175,15 +203,15 @@ def assemble(plan: Plan, directory: DataDirectory, world: World, landlord: Any) 
     desk.turnstile, desk.solver = Turnstile(world, ladder), Solver(world.clock)
     desk.anchorage = relays.anchorage = Anchorage(identity, world, limits, lambda: relays.enabled, relays.terms)
     desk.anchors = anchors = Anchors(own, world, plan.anchors, key_of(state, world.random) if plan.anchors else b"")
-    desk.announced = announced = AnnouncedGateways(access.names)
+    desk.announced = announced = AnnouncedGateways(door.access.names)
     circuits.announced = announced.gateways
-    access.changed = desk.rules_changed
+    _tie(door, plan, desk, host, relays, announced)
     return Parts(
         directory=directory,
         identity=identity,
         state=state,
         pins=pins,
-        access=access,
+        door=door,
         farm=farm,
         stock=stock,
         slow_groups=tuple(group for group in handshakes.lists.secondaries[:1] if SECONDARIES[group].slow),
@@ -236,6 +264,38 @@ def _circuits(
 
 def _revealed(words: Secret | None) -> str | None:
     return None if words is None else words.reveal().decode()
+
+
+def _intake(world: World, limits: Limits, handshakes: HandshakeSettings, door: Enforcement) -> Intake:
+    large = handshakes.first_flight_bytes > FIRST_FLIGHT_BYTES
+    return Intake(limits, world.clock, world.random, mceliece=large, gate=door)
+
+
+def _door(plan: Plan, state: State, world: World) -> Enforcement:
+    resolved = plan.resolved
+    access = Access(
+        state, world, resolved.limits, default=resolved.settings.node.default_access, rules=plan.rules,
+        filters=resolved.filters, prefix_limits=resolved.prefix_limits,
+    )
+    return Enforcement(access, Conduct(access.judge.reputation, state, world, resolved.limits), world)
+
+
+def _tie(
+    door: Enforcement, plan: Plan, desk: FrontDesk, host: ExtenderHost, relays: Relays, announced: AnnouncedGateways
+) -> None:
+    """What the rules are about, and what follows from them."""
+    named = [gateway.hosts for gateway in (*plan.gateways, *plan.anchors)]
+    configured = frozenset(address_of(host) for hosts in named for host, _ in hosts)
+
+    def known_relay(address: Address) -> bool:
+        told = (host for gateway in announced.gateways.values() for host, _ in gateway.hosts)
+        return address in configured or any(address_of(host.strip("[]")) == address for host in told)
+
+    door.access.extenders, door.access.relaying = host.names, lambda: relays.enabled or relays.accepting
+    door.conduct.known_relay = known_relay
+    door.contacts, door.carried = (lambda: desk.contacts), (lambda: relays.carried)
+    door.unreserve, door.permissions_changed = relays.anchorage.forget, host.permissions_changed
+    desk.conduct, desk.enforcement = door.conduct, door
 
 
 def _listeners(plan: Plan, intake: Intake, connections: Connections) -> tuple[Listener, ...]:

@@ -25,7 +25,7 @@ from quantumgate.ids import PeerUUID, host_text
 from quantumgate.net.doorway import Lost
 from quantumgate.net.intake import Place
 from quantumgate.net.linkpump import LinkPump
-from quantumgate.net.prefix import is_loopback
+from quantumgate.net.prefix import ip_of, is_loopback
 from quantumgate.net.protocol import PeerProtocol
 from quantumgate.node.contact import ROLE_PEER, Contact, Desk
 from quantumgate.node.world import World
@@ -99,6 +99,7 @@ class Connections:
     def arrive(self, transport: Any, place: Place, lan: bool) -> tuple[PeerProtocol, Lost]:
         """For a transport that was accepted."""
         contact = Contact(self._desk, address_text(transport.getPeer()), outbound=False, place=place)
+        contact.address, contact.local = ip_of(transport.getPeer()), lan or is_loopback(transport.getPeer())
         self._note_own_host(transport)
         unaddressed = self.shared_secret or lan or _both_local(transport)
         favoured = partial(self._favoured, place.prefix)
@@ -111,6 +112,7 @@ class Connections:
         self, contact: Contact, target: PeerUUID | None, pin: bytes | None, replaces: bytes, transport: Any
     ) -> tuple[PeerProtocol, Lost]:
         """For a transport that we dialled. Without a target we stay nameless, but for a PSK or loopback."""
+        contact.address, contact.local = ip_of(transport.getPeer()), is_loopback(transport.getPeer())
         self._note_own_host(transport)
         anonymous = target is None and not self.shared_secret and not _both_local(transport)
         if contact.role != ROLE_PEER:

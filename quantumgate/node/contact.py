@@ -13,6 +13,7 @@ from uuid import UUID
 from twisted.internet.defer import Deferred
 
 from quantumgate import logs
+from quantumgate.core.access.addresses import Address
 from quantumgate.core.budget import TokenBucket, paced
 from quantumgate.core.events import (
     ChannelOffered,
@@ -73,6 +74,7 @@ class Desk(Protocol):
     def channel_offered(self, contact: Contact, channel: Any) -> None: ...
     def link_asked(self, contact: Contact, link: Link, target: LinkTarget) -> None: ...
     def link_arrived(self, contact: Contact, link: Link) -> None: ...
+    def links_refused(self, contact: Contact) -> None: ...
     def reservation_asked(self, contact: Contact, rendezvous_key: bytes) -> None: ...
     def reservation_answered(self, contact: Contact, grant: Grant) -> None: ...
     def extenders_changed(self, contact: Contact) -> None: ...
@@ -85,7 +87,8 @@ class Contact:
     """``where`` is the address for people, ``dialled`` what was asked for; ``place`` counts an inbound one.
 
     ``path`` is None for a socket of our own; else the relays that the connection goes through, as far as we know them.
-    ``why`` says for people whose wish this path was.
+    ``why`` says for people whose wish this path was. ``address`` is the IP address at the other end of a socket, None
+    where there is none; ``local``: it says nothing, for it is this machine, or the listener is marked ``lan``.
     """
 
     __slots__ = (
@@ -93,6 +96,7 @@ class Contact:
         "_ends",
         "_link_pace",
         "_pongs",
+        "address",
         "connected_at",
         "connecting",
         "dialled",
@@ -100,6 +104,7 @@ class Contact:
         "explain",
         "given_up",
         "keep",
+        "local",
         "outbound",
         "over",
         "path",
@@ -123,6 +128,8 @@ class Contact:
         self._desk, self.why = desk, why
         self.role, self.path = role, path
         self.where, self.outbound, self.dialled, self.keep, self.place = where, outbound, dialled, keep, place
+        self.address: Address | None = None
+        self.local = False
         self.protocol: Pump | None = None
         self.connecting: Deferred[Any] | None = None
         self.session: Any = None
@@ -155,6 +162,11 @@ class Contact:
         return self.role == ROLE_RELAY_CLIENT
 
     @property
+    def counted(self) -> bool:
+        """Whether limits per prefix are about it."""
+        return self.address is not None and not self.local
+
+    @property
     def stands(self) -> bool:
         """Whether there is a session that goes on. It is over a moment before this contact knows."""
         return not self.over and self.session is not None and self.session.ready and not self.session.closing
@@ -185,6 +197,12 @@ class Contact:
         if self.protocol is not None:
             self.protocol.connection.close(code, text, now=self._desk.now(), graceful=graceful)
             self.protocol.wake()
+
+    def cut(self, code: int) -> None:
+        """Ends it for everybody on this side before this returns; CLOSE goes out with the turn, nothing else does."""
+        self.close(code, graceful=False)
+        if self.protocol is not None:
+            self.protocol.tell_now()
 
     def drop(self) -> None:
         """Closes the transport without another word."""

@@ -7,7 +7,7 @@ Not for: rules (``access.py``, ``pins.py``), counts of strangers (``net/intake.p
 from __future__ import annotations
 
 import statistics
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 from typing import Any, Protocol
 from uuid import UUID
@@ -16,6 +16,9 @@ from twisted.internet.defer import Deferred
 
 from quantumgate import logs
 from quantumgate.control.api import AnchorReport
+from quantumgate.core.access.decision import Rule
+from quantumgate.core.access.reputation import Deed
+from quantumgate.core.access.rules import RELAY, RESERVE
 from quantumgate.core.events import Closed, SecurityNotice
 from quantumgate.core.relay.link import Link
 from quantumgate.core.requests import PeerCheck, PuzzleNeeded, TurnNeeded, Verdict
@@ -26,12 +29,14 @@ from quantumgate.ids import PeerUUID
 from quantumgate.net.solving import Solver
 from quantumgate.node import dialwords
 from quantumgate.node.access import Access
+from quantumgate.node.conduct import Conduct
 from quantumgate.node.contact import ROLE_PEER, ROLE_RELAY_CLIENT, Contact
+from quantumgate.node.enforcement import Enforcement
 from quantumgate.node.peers import PeerTable
 from quantumgate.node.pins import Pins
 from quantumgate.node.turnstile import Turnstile
 from quantumgate.node.world import World
-from quantumgate.wire.codes import CloseCode
+from quantumgate.wire.codes import CloseCode, LinkCode
 from quantumgate.wire.limits import Limits
 from quantumgate.wire.link_frames import LinkTarget
 from quantumgate.wire.reservation_frames import Grant
@@ -63,6 +68,7 @@ class Relaying(Protocol):
 
     enabled: bool
     accepting: bool
+    refused: Counter[str]
 
     def session_ready(self, contact: Contact) -> None: ...
     def asked(self, contact: Contact, link: Link, target: LinkTarget) -> None: ...
@@ -79,6 +85,7 @@ class Reserving(Protocol):
     """The part of ``reservations.Anchorage`` that sessions need."""
 
     def asked(self, contact: Contact, rendezvous_key: bytes) -> None: ...
+    def refuse(self, contact: Contact) -> None: ...
 
 
 class Anchoring(Protocol):
@@ -104,6 +111,8 @@ class FrontDesk:
     keeper: Keeping
     turnstile: Turnstile
     solver: Solver
+    conduct: Conduct
+    enforcement: Enforcement
     our_extenders: Callable[[], tuple[UUID, ...]]
 
     def __init__(
@@ -144,10 +153,13 @@ class FrontDesk:
     def began(self, contact: Contact) -> None:
         """It has a transport now."""
         self.contacts.add(contact)
+        self.enforcement.began(contact)
 
     def left(self, contact: Contact) -> None:
         """Its transport is closed."""
-        self.contacts.discard(contact)
+        if contact in self.contacts:
+            self.enforcement.left(contact)
+            self.contacts.remove(contact)
         if self._emptied is not None and not self.contacts and not self._emptied.called:
             self._emptied.callback(None)
 
@@ -197,8 +209,9 @@ class FrontDesk:
 
     def _judge_links(self, contact: Contact, uuid: PeerUUID | None, role: int) -> Verdict:
         """A session that only carries links: a relay's client, or a relay that brings links to us."""
-        if uuid is not None and not self._access.decide(uuid, dialled=True).admitted:
-            return self._deny(contact, uuid, "denied by a rule")
+        decision = None if uuid is None else self._access.decide(uuid, RELAY, dialled=contact.outbound)
+        if decision is not None and not decision.admitted:
+            return self._deny(contact, uuid, decision.why)
         if not contact.outbound and role == ROLE_RELAY_CLIENT and not self.relays.enabled:
             return self._deny(contact, uuid, "this node carries no traffic for others (node.relay = false)")
         if not contact.outbound and role != ROLE_RELAY_CLIENT and not self.relays.accepting:
@@ -298,7 +311,16 @@ class FrontDesk:
 
     def link_asked(self, contact: Contact, link: Link, target: LinkTarget) -> None:
         """Somebody wants us to relay."""
-        self.relays.asked(contact, link, target)
+        refusal = None if link.closed else self.enforcement.link_refused(contact)
+        if refusal is None:
+            self.relays.asked(contact, link, target)
+            return
+        self.relays.refused["access"] += 1
+        link.answer(LinkCode.LIMIT if refusal.rule is Rule.PREFIX_LINKS else LinkCode.POLICY)
+
+    def links_refused(self, contact: Contact) -> None:
+        """It asks for more links than it may have."""
+        self.conduct.count(Deed.LINKS, contact)
 
     def link_arrived(self, contact: Contact, link: Link) -> None:
         """Somebody reaches us through a relay."""
@@ -306,7 +328,11 @@ class FrontDesk:
 
     def reservation_asked(self, contact: Contact, rendezvous_key: bytes) -> None:
         """Somebody wants to be reached through us."""
-        self.anchorage.asked(contact, rendezvous_key)
+        uuid = contact.session.peer.uuid
+        if self._access.decide(uuid, RESERVE, dialled=contact.outbound).admitted:
+            self.anchorage.asked(contact, rendezvous_key)
+        else:
+            self.anchorage.refuse(contact)
 
     def reservation_answered(self, contact: Contact, grant: Grant) -> None:
         """What an anchor says to us."""
@@ -316,17 +342,6 @@ class FrontDesk:
         """The peer's list is another one."""
         if self.table.contact_of(contact.peer) is contact:
             self.guests.extenders_changed(contact.peer, contact.session)
-
-    def rules_changed(self, uuid: PeerUUID) -> None:
-        """A rule by hand came or went: sessions that it forbids end now."""
-        for contact in [*self.table.all_of(uuid), *self._carrying(uuid)]:
-            if not self._access.decide(uuid, dialled=contact.outbound).admitted:
-                contact.close(CloseCode.ACCESS_DENIED, graceful=False)
-
-    def _carrying(self, uuid: PeerUUID) -> list[Contact]:
-        """Sessions with this peer that only carry links."""
-        links_only = (one for one in self.contacts if one.session is not None and one.session.role != ROLE_PEER)
-        return [one for one in links_only if one.session.peer is not None and one.session.peer.uuid == uuid]
 
     def own_extenders_changed(self) -> None:
         """Our own list is another one: tell everybody."""
@@ -348,6 +363,7 @@ class FrontDesk:
     def closed(self, contact: Contact, event: Closed) -> None:
         """The core's last word on this connection; a drained one lingers without a word."""
         self.turnstile.left(contact)
+        self.conduct.closed(contact, event)
         if contact.session is None:
             self._never_stood(contact, event)
         elif contact.the_peer is not None:

@@ -6,7 +6,7 @@ Not for: trying again (``keeper.py``) or what happens on a connection (``contact
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
 from typing import Any
 from uuid import UUID
@@ -15,11 +15,15 @@ from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.interfaces import IStreamClientEndpoint
 from twisted.python.failure import Failure
 
+from quantumgate.core.access.addresses import address_of
+from quantumgate.core.access.decision import Decision
 from quantumgate.core.relay.path import Gateway
 from quantumgate.crypto.identity import parse_fingerprint
 from quantumgate.errors import ConnectFailed, LimitError, LocalError
 from quantumgate.ids import PeerUUID, QgAddress, host_text, parse_peer_uuid
 from quantumgate.net.dialer import dial, unreachable
+from quantumgate.net.doorway import Lost
+from quantumgate.net.protocol import PeerProtocol
 from quantumgate.net.racing import AllFailed, Race
 from quantumgate.node import dialwords
 from quantumgate.node.access import Access
@@ -44,10 +48,14 @@ UNADDRESSED_ADVICE = (
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """One way to a peer: its text for people, and what makes the endpoint (ValueError for a bad string)."""
+    """One way to a peer: its text for people, and what makes the endpoint (ValueError for a bad string).
+
+    ``host``: the host of a qg address, where there is one.
+    """
 
     text: str
     endpoint: Callable[[], IStreamClientEndpoint]
+    host: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +160,7 @@ def _named(address: str) -> QgAddress | None:
 
 def ways_to(world: World, hosts: Iterable[tuple[str, int]]) -> tuple[Way, ...]:
     """One for each host and port."""
-    return tuple(Way(host_text(host, port), partial(world.host, host, port)) for host, port in hosts)
+    return tuple(Way(host_text(host, port), partial(world.host, host, port), host) for host, port in hosts)
 
 
 class Dialling:
@@ -217,6 +225,11 @@ class Dialling:
     def _attempt(self, target: Target, way: Way, keep: bool, role: int) -> Callable[[], Deferred[Contact]]:
         def start() -> Deferred[Contact]:
             contact = Contact(self._desk, way.text, outbound=True, dialled=target.address, keep=keep, role=role)
+            blocked = self._access.filtered(address_of(way.host.strip("[]")), outbound=True)
+            if blocked is not None:
+                error = ConnectFailed("denied", _blocked(way.text, blocked), advice=blocked.advice)
+                contact.dial_failed(error)
+                return contact.result
             try:
                 endpoint = way.endpoint()
             except (ValueError, TypeError) as error:
@@ -236,11 +249,23 @@ class Dialling:
             replaces = self._desk.last_sid.get(target.uuid, b"")
         contact.connecting = dial(
             endpoint,
-            lambda transport: self._connections.depart(contact, target.uuid, pin, replaces, transport),
+            lambda transport: self._meet(contact, target.uuid, pin, replaces, transport),
             clock=self._world.clock,
             seconds=self._limits.dial_seconds,
         )
         contact.connecting.addCallbacks(lambda _: _connected(contact), self._unreachable, errbackArgs=(contact,))
+
+    def _meet(
+        self, contact: Contact, target: PeerUUID | None, pin: bytes | None, replaces: bytes, transport: Any
+    ) -> tuple[PeerProtocol, Lost]:
+        """Not a byte goes to an address that is blocked; of a name the address is known only now."""
+        pump, lost = self._connections.depart(contact, target, pin, replaces, transport)
+        blocked = self._access.filtered(contact.address, outbound=True)
+        if blocked is not None:
+            contact.explain = lambda event: replace(event, reason="denied", text=_blocked(contact.where, blocked),
+                                                    advice=blocked.advice)
+            pump.connection.close(now=self._world.now(), graceful=False)
+        return pump, lost
 
     def _unreachable(self, failure: Failure, contact: Contact) -> None:
         contact.connecting = None
@@ -279,6 +304,10 @@ class Dialling:
         """Gives up every dial."""
         for race, _ in list(self._under_way.values()):
             race.cancel()
+
+
+def _blocked(where: str, decision: Decision) -> str:
+    return f"our own rules forbid connections with {where}: {decision.why}"
 
 
 def _key_of_carrier(target: Target, role: int) -> str:

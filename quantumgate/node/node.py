@@ -39,6 +39,7 @@ from quantumgate.node import status as reports
 from quantumgate.node.access import Access
 from quantumgate.node.announced import own_endpoints
 from quantumgate.node.assemble import Parts, assemble, plan
+from quantumgate.node.conduct import Conduct
 from quantumgate.node.contact import Contact
 from quantumgate.node.data_directory import DataDirectory
 from quantumgate.node.dialling import Route, Target, parse_target, route_of
@@ -125,6 +126,7 @@ class Node(Service):
         if parts.directory.made_identity:
             _log.info("a new identity was made; keep a copy of the key file in the data directory")
         parts.clock_watch.start()
+        parts.conduct.start(lambda: parts.desk.contacts)
         parts.farm.start(parts.slow_groups)
         parts.host.start().addCallback(lambda _: self._keep_configured(parts))
         waiting, self._waiting_for_ready = self._waiting_for_ready, []
@@ -199,6 +201,7 @@ class Node(Service):
 
     def _save(self, parts: Parts) -> Deferred[None]:
         parts.state.replay_floor_ms = parts.replay.floor_ms
+        parts.conduct.stop()
         return parts.state.save().addErrback(
             lambda failure: _log.error("the state was not saved: {why}", why=failure.getErrorMessage())
         )
@@ -209,6 +212,7 @@ class Node(Service):
         _log.info("the node has stopped")
 
     def _give_back(self, parts: Parts) -> None:
+        parts.conduct.stop()
         parts.farm.stop()
         parts.stock.stop()
         parts.directory.unlock()
@@ -324,6 +328,11 @@ class Node(Service):
         return self._running_parts().access
 
     @property
+    def reputation(self) -> Conduct:
+        """The scores. Raises LocalError while the node is stopped."""
+        return self._running_parts().conduct
+
+    @property
     def anchored_address(self) -> str:
         """An address by which this node is reached through its anchors, for an invitation; "" where it has none.
 
@@ -350,6 +359,10 @@ class Node(Service):
         return self._parts
 
     # -- snapshots -----------------------------------------------------------------------------------------------
+
+    def wall_seconds(self) -> float:
+        """Unix time, as end dates of rules are counted."""
+        return self._world.wall_seconds()
 
     def status(self) -> StatusReport:
         """The node at this moment."""
@@ -429,8 +442,18 @@ class Node(Service):
         """The node's; guests live below it."""
         return self._directory.path
 
+    def admits(self, peer: Any, extender: UUID) -> bool:
+        """Whether the rules let this peer use this extender; the nameless are the extender's own affair."""
+        if peer.uuid is None or self._parts is None:
+            return True
+        dialled = peer.direction == "outbound"
+        return self._parts.access.decide(peer.uuid, str(extender), dialled=dialled, standing=True).admitted
+
     def report(self, peer: Any, extender: str, offence: str) -> None:
-        """A guest did not understand what this peer sent. One line a second for each peer and guest."""
+        """A guest did not understand what this peer sent: it pays. One line a second for each peer and guest."""
+        contact = self._parts.desk.table.contact_of(peer) if self._parts is not None else None
+        if contact is not None and self._parts is not None:
+            self._parts.conduct.reported(contact, extender, offence)
         if self._occasionally.allows((extender, peer.uuid)):
             _log.warn("{peer} sent what the extender {extender} does not understand: {offence}",
                       peer=logs.peer(peer.uuid), extender=extender, offence=offence)

@@ -140,6 +140,8 @@ class Relays:
         code = self.quota.refusal(prefix, now, exempt=exempt)
         if code is not None:
             self._refuse(link, code, "quota")
+            if code == LinkCode.LIMIT:
+                self._desk.links_refused(contact)
             return
         carried = Carried(link, contact, target.uuid, prefix, now)
         carried.fail_at = now + self._world.random.uniform(*self._limits.link_fail_seconds)

@@ -37,17 +37,22 @@ class Anchorage:
         uuid = contact.session.peer.uuid
         known = self._willing() and self.reservations.reserve(uuid, rendezvous_key, contact, self._world.now())
         if not known:
-            contact.say(frames.RESERVED, Grant(0).encode())
+            self.refuse(contact)
             return
         expiry_seconds = int(self._world.wall_seconds() + self._limits.reservation_seconds)
         contact.say(frames.RESERVED, grant(self._identity, uuid, expiry_seconds, self._terms).encode())
         if contact not in self._holders:
             self._holders.add(contact)
             contact.session.keep = True  # it has no channels, and yet both sides need it
-            contact.ended().addCallback(lambda _: self._left(contact))
+            contact.ended().addCallback(lambda _: self.forget(contact))
         _log.debug("{peer} is reached through this node", peer=logs.peer(uuid))
 
-    def _left(self, contact: Contact) -> None:
+    def refuse(self, contact: Contact) -> None:
+        """Whatever the reason is."""
+        contact.say(frames.RESERVED, Grant(0).encode())
+
+    def forget(self, contact: Contact) -> None:
+        """What it reserved is over; it learns that when it asks again."""
         self._holders.discard(contact)
         self.reservations.left(contact.session.peer.uuid, contact)
 

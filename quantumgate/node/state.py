@@ -1,4 +1,4 @@
-"""What a node remembers over a restart: pins, access rules made by hand, the replay floor, guards; one file for now.
+"""What a node remembers over a restart: pins, access rules by hand, scores, the replay floor, guards; one file for now.
 
 Reading is strict: a damaged file stops the node, for a forgotten pin or rule would open a door. Not for: deciding
 (``pins.py``, ``access.py``). Spec: docs/guide/operating.md (the data directory).
@@ -18,6 +18,7 @@ from quantumgate import logs
 from quantumgate.errors import LocalError
 from quantumgate.ids import PeerUUID, parse_peer_uuid
 from quantumgate.node.data_directory import write_atomically
+from quantumgate.node.state_rows import AccessBlock, ScoresBlock, check
 
 FORMAT = 1
 _log = logs.named("state")
@@ -37,11 +38,15 @@ class _File(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     rendezvous_key: Annotated[str, msgspec.Meta(pattern="^([0-9a-f]{64})?$")] = ""
     replay_floor_ms: Annotated[int, msgspec.Meta(ge=0)]
     guards: dict[str, Annotated[int, msgspec.Meta(ge=0)]] = msgspec.field(default_factory=dict)
+    access: AccessBlock = AccessBlock()
+    scores: ScoresBlock = ScoresBlock()
 
 
 class State:
     """The state in memory; ``save()`` writes it. ``pins`` maps a UUID to the text of its fingerprint, ``guards``
-    one to the unix time until which it is a first hop of ours."""
+    one to the unix time until which it is a first hop of ours. ``allow`` and ``deny`` are the rules by hand about
+    everything, ``access`` holds the others.
+    """
 
     def __init__(self, path: Path, elsewhere: Callable[..., Deferred[Any]]) -> None:
         """``elsewhere(function, *arguments)`` runs a write off the reactor thread (``threads.deferToThread``)."""
@@ -49,6 +54,7 @@ class State:
         self.pins: dict[PeerUUID, str] = {}
         self.allow: set[PeerUUID] = set()
         self.deny: set[PeerUUID] = set()
+        self.access, self.scores = AccessBlock(), ScoresBlock()
         self.rendezvous_key = ""
         self.replay_floor_ms = 0
         self.guards: dict[PeerUUID, int] = {}
@@ -81,6 +87,8 @@ class State:
         self.pins = {parse_peer_uuid(uuid): pin for uuid, pin in file.pins.items()}
         self.allow = set(map(parse_peer_uuid, file.allow))
         self.deny = set(map(parse_peer_uuid, file.deny))
+        self.access, self.scores = file.access, file.scores
+        check(file.access, file.scores)
         self.rendezvous_key = file.rendezvous_key
         self.replay_floor_ms = file.replay_floor_ms
         self.guards = {parse_peer_uuid(uuid): until for uuid, until in file.guards.items()}
@@ -97,6 +105,8 @@ class State:
                     **({"rendezvous_key": self.rendezvous_key} if self.rendezvous_key else {}),
                     "replay_floor_ms": self.replay_floor_ms,
                     "guards": {str(uuid): until for uuid, until in sorted(self.guards.items(), key=str)},
+                    **({"access": self.access} if self.access != AccessBlock() else {}),
+                    **({"scores": self.scores} if self.scores.rows else {}),
                 }
             ),
             indent=1,

@@ -46,6 +46,7 @@ NOT_ABOVE: tuple[tuple[str, str], ...] = (
     ("window_max_bytes", "window_pool_peer_bytes"),
     ("window_pool_peer_bytes", "window_pool_node_bytes"),
     ("redial_min_seconds", "redial_max_seconds"),
+    ("blocked_min_seconds", "blocked_max_seconds"),
     ("rekey_volume_bytes", "key_bytes_max"),
 )
 """Pairs of limits of which the first may not be above the second."""

@@ -8,10 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from typing import Literal
 
+from quantumgate.core.access.addresses import Network, network_of_text
+from quantumgate.core.access.attempts import PrefixLimit, family_of_text
+from quantumgate.core.access.decision import CONFIGURATION
+from quantumgate.core.access.rules import EVERYTHING, Filter, PeerRule
 from quantumgate.crypto import suites
 from quantumgate.errors import LocalError
-from quantumgate.ids import PeerUUID, QgAddress, parse_peer_uuid
+from quantumgate.ids import QgAddress, parse_peer_uuid
 from quantumgate.settings.ranges import check_together, checked_limits
 from quantumgate.settings.schema import Listen, Settings
 from quantumgate.settings.wording import Path, Problem, found_text, pair_text
@@ -65,8 +70,10 @@ class Resolved:
     padding: str
     identity_kind: str
     listen: tuple[Listen, ...]
-    allow: frozenset[PeerUUID]
-    deny: frozenset[PeerUUID]
+    rules: tuple[PeerRule, ...]
+    """What they are about is as written: connect, relay, reserve, or an extender by name or UUID."""
+    filters: tuple[Filter, ...]
+    prefix_limits: tuple[PrefixLimit, ...]
 
 
 def resolve(settings: Settings, file: str = "settings", offerable: Offerable | None = None) -> Resolved:
@@ -89,9 +96,8 @@ def _resolve(settings: Settings, offerable: Offerable) -> Resolved:
     for number, address in enumerate(settings.node.connect):
         _check_target(("node", "connect", number), address, settings.privacy.hops)
     preset = _preset(settings)
-    allow, deny = (_uuids(name, getattr(settings.access, name)) for name in ("allow", "deny"))
-    if both := allow & deny:
-        raise Problem(("access", "deny"), "no peer of access.allow", found_text(str(min(both))))
+    rules = (*_rules("allow", settings), *_rules("deny", settings))
+    _check_rules(rules)
     primaries, secondaries, aeads = _algorithms(settings, offerable)
     return Resolved(
         settings=settings,
@@ -106,8 +112,9 @@ def _resolve(settings: Settings, offerable: Offerable) -> Resolved:
         padding=settings.privacy.padding or preset.padding,
         identity_kind=preset.identity_kind,
         listen=tuple(Listen(endpoint=one) if isinstance(one, str) else one for one in settings.node.listen),
-        allow=allow,
-        deny=deny,
+        rules=rules,
+        filters=(*_filters("allow_from", settings), *_filters("block", settings)),
+        prefix_limits=_prefix_limits(settings),
     )
 
 
@@ -230,14 +237,55 @@ def _minimum(settings: Settings, name: str, offered: tuple[int, ...]) -> frozens
 # -- peers and files ---------------------------------------------------------------------------------------------
 
 
-def _uuids(name: str, texts: tuple[str, ...]) -> frozenset[PeerUUID]:
-    uuids = []
-    for number, text in enumerate(texts):
+def _rules(word: Literal["allow", "deny"], settings: Settings) -> tuple[PeerRule, ...]:
+    """One for each peer and each thing that the rule is about."""
+    rules = []
+    for number, one in enumerate(getattr(settings.access, word)):
+        path: Path = ("access", word, number) if isinstance(one, str) else ("access", word, number, "peer")
+        text = one if isinstance(one, str) else one.peer
         try:
-            uuids.append(parse_peer_uuid(text))
+            peer = parse_peer_uuid(text)
         except LocalError:
-            raise Problem(("access", name, number), "a peer UUID", found_text(text)) from None
-    return frozenset(uuids)
+            raise Problem(path, "a peer UUID", found_text(text)) from None
+        abouts = (EVERYTHING,) if isinstance(one, str) else one.only
+        rules += [PeerRule(peer, word, about, CONFIGURATION) for about in abouts]
+    return tuple(rules)
+
+
+def _check_rules(rules: tuple[PeerRule, ...]) -> None:
+    allowed = {(rule.peer, rule.about) for rule in rules if rule.word == "allow"}
+    both = sorted(str(rule.peer) for rule in rules if rule.word == "deny" and (rule.peer, rule.about) in allowed)
+    if both:
+        raise Problem(("access", "deny"), "no peer of access.allow", found_text(both[0]))
+
+
+def _filters(name: str, settings: Settings) -> tuple[Filter, ...]:
+    found: dict[Network, Filter] = {}
+    for number, text in enumerate(getattr(settings.access, name)):
+        path = ("access", name, number)
+        try:
+            network = network_of_text(text)
+        except LocalError as error:
+            hint = f" ({error.advice})" if error.advice else ""
+            raise Problem(path, f"an IP address or ADDRESS/LENGTH{hint}", found_text(text)) from None
+        if network in found:
+            raise Problem(path, "each network once", found_text(text))
+        found[network] = Filter(network, name == "block", CONFIGURATION)
+    return tuple(found.values())
+
+
+def _prefix_limits(settings: Settings) -> tuple[PrefixLimit, ...]:
+    found: dict[tuple[int, int], PrefixLimit] = {}
+    for number, one in enumerate(settings.access.limits):
+        path = ("access", "limits", number, "prefix")
+        try:
+            family = family_of_text(one.prefix)
+        except LocalError:
+            raise Problem(path, '"ipv4/0" to "ipv4/32" or "ipv6/0" to "ipv6/128"', found_text(one.prefix)) from None
+        if family in found:
+            raise Problem(path, "each prefix once", found_text(one.prefix))
+        found[family] = PrefixLimit(*family, one.connections, one.attempts, one.links, CONFIGURATION)
+    return tuple(found.values())
 
 
 def _check_target(path: Path, text: str, hops: int) -> None:

@@ -145,13 +145,57 @@ class AlgorithmsTable(Struct, forbid_unknown_fields=True, frozen=True, kw_only=T
     ] = MinimumTable()
 
 
+class PeerRule(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    """A peer and what the rule is about; a bare UUID is about everything."""
+
+    peer: Annotated[str, key("a peer UUID", "whom the rule is about")]
+    only: Annotated[
+        tuple[Annotated[str, key("connect, relay, reserve or an extender", "one thing")], ...],
+        key('an array of "connect", "relay", "reserve" and extenders (name or UUID)',
+            "what the rule is about", min_length=1),
+    ]
+
+
+class PrefixLimit(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    """Numbers for each network of one length; what is not given is not limited."""
+
+    prefix: Annotated[str, key('"ipv4/LENGTH" or "ipv6/LENGTH"', "for each network of this length by itself")]
+    connections: Annotated[
+        int, key("a whole number from 0 to 1000000", "at a time, both ways; 0 = no limit", ge=0, le=1_000_000)
+    ] = 0
+    attempts: Annotated[
+        int, key("a whole number from 0 to 1000000", "to connect, in limits.accepts_window_seconds; 0 = no limit",
+                 ge=0, le=1_000_000)
+    ] = 0
+    links: Annotated[
+        int, key("a whole number from 0 to 1000000", "links asked for in a minute; 0 = no limit", ge=0, le=1_000_000)
+    ] = 0
+
+
+_NETWORK = Annotated[str, key("an IP address or ADDRESS/LENGTH", "one network")]
+_PEER = Annotated[str | PeerRule, key("a peer UUID", "one peer")]
+
+
 class AccessTable(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     allow: Annotated[
-        tuple[Annotated[str, key("a peer UUID", "one peer")], ...],
-        key("an array of peer UUIDs", "admitted whatever default_access says"),
+        tuple[_PEER, ...],
+        key("an array of peer UUIDs",
+            'admitted whatever default_access says; {peer = "UUID", only = ["echo"]} for some things only'),
     ] = ()
     deny: Annotated[
-        tuple[Annotated[str, key("a peer UUID", "one peer")], ...], key("an array of peer UUIDs", "never admitted")
+        tuple[_PEER, ...], key("an array of peer UUIDs", "never admitted, or never to what only names")
+    ] = ()
+    allow_from: Annotated[
+        tuple[_NETWORK, ...],
+        key("an array of IP networks", "only these may dial this node; [] = every network"),
+    ] = ()
+    block: Annotated[
+        tuple[_NETWORK, ...],
+        key("an array of IP networks", "no connection with these, in either direction, whatever allow_from says"),
+    ] = ()
+    limits: Annotated[
+        tuple[PrefixLimit, ...],
+        key("an array of limits per prefix", 'as in {prefix = "ipv4/24", connections = 16, attempts = 40, links = 8}'),
     ] = ()
 
 

@@ -190,6 +190,10 @@ class MemoryNode:
         self.contacts[peer].close()
         return succeed(None)
 
+    def admits(self, peer: Any, extender: UUID) -> bool:
+        """Everybody may use everything."""
+        return True
+
     def report(self, peer: Any, extender: str, offence: str) -> None:
         """Kept in ``reports``."""
         self.reports.append((peer, extender, offence))

@@ -112,6 +112,14 @@ WINDOW_FREE_RAISE_BYTES = 16 * KIB
 EXT_UPDATE_GAP_SECONDS = 1.0
 PING_GAP_SECONDS = 0.05
 
+# -- scores ------------------------------------------------------------------------------------------------------
+SCORE_RANGE = (-3000, 100)
+SCORE_GREY = -1000
+SCORE_RELAY_SERVICE = -200
+SCORE_RELAY_FLOOR = -500
+SCORE_WIDE_SHARE = (0.25, 1.0)
+"""What the network of an address pays of what the address pays: a /24 (IPv4), a /56 (IPv6)."""
+
 # -- re-key ------------------------------------------------------------------------------------------------------
 REKEY_VOLUME_BYTES = (4_000_000_000, 4_000_000_000, 4_000_000_000, 2_000_000_000, 1_000_000_000)
 
@@ -170,6 +178,19 @@ class Limits:
     drain_rate_bytes: int = 16 * KIB
     cpu_share: float = 0.2
     cpu_reserve_share: float = 0.25
+    # access
+    peer_rules: int = 4096
+    address_filters: int = 1024
+    prefix_limits: int = 32
+    attempt_prefixes: int = 4096
+    score_addresses: int = 16_384
+    score_networks: int = 8192
+    score_peers: int = 16_384
+    scores_saved: int = 4096
+    score_half_life_seconds: float = 3600
+    blocked_min_seconds: float = 600
+    blocked_max_seconds: float = 86_400
+    report_rate: tuple[float, float] = (1 / 60, 10)
     # handshake times
     msg1_seconds: float = 10
     token_seconds: float = 604_800

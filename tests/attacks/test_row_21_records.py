@@ -74,19 +74,21 @@ class Row21RecordTests(RecordCase):
     def test_a_flood_of_signatures(self) -> None:
         """Four hundred of them as fast as links may be asked for, each one costly: a few are looked at."""
         looked = self.watch_looks()
-        forged = record_of(self.low, (LOW, LOW_PORT))[:-1] + b"\0"
+        good = record_of(self.low, (LOW, LOW_PORT))
+        forged = good[:-1] + bytes((good[-1] ^ 1,))
         for _ in range(400):
             self.ask_for(LinkTarget(self.low.uuid, record=forged))
             self.pass_time(0.5)
         self.assertFalse(self.entry.over)
-        self.assertTrue(25 <= len(looked) <= 35, len(looked))  # eight links a minute of one network
+        self.assertTrue(10 <= len(looked) <= 35, len(looked))  # eight links a minute of one network, until its score
         self.assertEqual(self.dialled, [])
 
     def test_many_at_once_over_links(self) -> None:
         """Whoever comes over links has no prefix to be counted by: eight are looked at, and the others hear 3 late."""
         looked = self.watch_looks()
         self.relays._client_of = lambda _: ("", True)  # type: ignore[method-assign]
-        forged = record_of(self.low, (LOW, LOW_PORT))[:-1] + b"\0"
+        good = record_of(self.low, (LOW, LOW_PORT))
+        forged = good[:-1] + bytes((good[-1] ^ 1,))
         outlets = [self.ask_for(LinkTarget(self.low.uuid, record=forged))[0] for _ in range(60)]
         self.pass_time(1)
         self.assertEqual((len(looked), self.entry.over), (8, False))

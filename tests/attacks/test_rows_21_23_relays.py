@@ -130,15 +130,17 @@ class Row21Tests(AskingCase):
         self.assertEqual(len(self.relays.carried), 0)
 
     def test_ten_thousand_one_after_another(self) -> None:
-        """At the pace that is no flood: 8 a minute are tried, the others hear 7 at once, and no socket is opened."""
+        """At the pace that is no flood: 8 a minute are tried, the others hear 7 at once, and no socket is opened; when
+        that has cost the address its score, the answer is 5."""
         codes: list[int] = []
         for _ in range(400):  # of 10,000; the rest is the same
             outlet, _ = self.ask(("46.4.0.4", 9999))
             self.pass_time(0.5)
             codes += outlet.ends
         self.pass_time(12)
-        self.assertEqual(codes.count(LinkCode.LIMIT) + len(self.dialled), 400)
-        self.assertTrue(25 <= len(self.dialled) <= 35, len(self.dialled))  # 7 + 200 s * 8 / 60
+        self.assertEqual(codes.count(LinkCode.LIMIT) + codes.count(LinkCode.POLICY) + len(self.dialled), 400)
+        self.assertTrue(8 <= len(self.dialled) <= 20, len(self.dialled))
+        self.assertTrue(40 <= codes.count(LinkCode.LIMIT) <= 60, codes.count(LinkCode.LIMIT))
         self.assertFalse(self.entry.over)
 
     def test_a_full_relay(self) -> None:

@@ -124,13 +124,6 @@ class NodeTests(TestCase):
         outcome = await self.qgate("ping", str(FRIEND), "--count", "2", "--interval", "0", "--json")
         self.assertEqual((outcome.json["answered"], len(outcome.json["replies"])), (1, 2))
 
-    async def test_access(self) -> None:
-        self.assertEqual((await self.qgate("access", "allow", str(FRIEND), "--json")).json["allow"], [str(FRIEND)])
-        self.assertIn(f"deny   {FRIEND}", (await self.qgate("access", "deny", str(FRIEND))).out)
-        self.assertEqual((await self.qgate("access", "remove", str(FRIEND), "--json")).json,
-                         (await self.qgate("access", "list", "--json")).json)
-        self.assertIn("no rule names", (await self.qgate("access", "remove", str(FRIEND), code=1)).err)
-
     async def test_extenders(self) -> None:
         text = (await self.qgate("extenders")).out
         self.assertIn("raised at import", text)
@@ -149,7 +142,7 @@ class SchemaTests(SynchronousTestCase):
 
 def schemas() -> object:
     kinds = (api.StatusReport, api.PeerReport, api.ExtenderReport, api.AccessReport, api.PingReport, api.PingSummary,
-             api.RelaysReport, api.RecordReport)
+             api.RelaysReport, api.RecordReport, api.AccessExplanation, api.ScoreReport)
     found = msgspec.json.schema_components(kinds)[1]
     for schema in found.values():
         schema.pop("description", None)

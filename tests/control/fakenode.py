@@ -7,13 +7,15 @@ import tempfile
 from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 from unittest import TestCase
 from uuid import UUID
 
 from twisted.internet.defer import Deferred, fail, succeed
+from twisted.internet.task import Clock
 
 from quantumgate.control.api import (
-    AccessReport,
     AlgorithmsReport,
     DialReport,
     ExtenderBrief,
@@ -26,6 +28,10 @@ from quantumgate.control.api import (
     StatusReport,
 )
 from quantumgate.errors import ConnectFailed, LocalError
+from quantumgate.node.access import Access
+from quantumgate.node.conduct import Conduct
+from quantumgate.node.state import State
+from quantumgate.wire.limits import DEFAULT_LIMITS
 
 ME = UUID("b9a1d3a4-7c1e-8100-9a1b-0c2d3e4f5a6b")
 FRIEND = UUID("0b51a0f2-3c4d-8100-8888-000000000001")
@@ -54,32 +60,15 @@ def peer_report(uuid: UUID | None, connected_seconds: float = 12.5, *, relayed: 
     )
 
 
-class FakeAccess:
-    """Rules in two sets."""
+FAKE_WALL_SECONDS = 1_800_000_000.0
 
-    def __init__(self) -> None:
-        self.allowed: set[UUID] = set()
-        self.denied: set[UUID] = set()
 
-    def allow(self, uuid: UUID) -> Deferred[None]:
-        self.denied.discard(uuid)
-        self.allowed.add(uuid)
-        return succeed(None)
-
-    def deny(self, uuid: UUID) -> Deferred[None]:
-        self.allowed.discard(uuid)
-        self.denied.add(uuid)
-        return succeed(None)
-
-    def remove(self, uuid: UUID) -> Deferred[None]:
-        if uuid not in self.allowed | self.denied:
-            raise LocalError(f"no rule names {uuid}")
-        self.allowed.discard(uuid)
-        self.denied.discard(uuid)
-        return succeed(None)
-
-    def list(self) -> AccessReport:
-        return AccessReport(default="deny", allow=sorted(map(str, self.allowed)), deny=sorted(map(str, self.denied)))
+def fake_access() -> Access:
+    """The real rules over a state that is kept nowhere."""
+    times: Any = SimpleNamespace(now=lambda: 0.0, wall_seconds=lambda: FAKE_WALL_SECONDS)
+    access = Access(State(Path("unwritten"), lambda *_: succeed(None)), times, DEFAULT_LIMITS, default="deny")
+    access.extenders = lambda: {"echo": ME}
+    return access
 
 
 @dataclass
@@ -91,7 +80,7 @@ class FakePeer:
 class FakeNode:
     """Knows one friend. ``broken`` makes status raise what no node should."""
 
-    access: FakeAccess = field(default_factory=FakeAccess)
+    access: Access = field(default_factory=fake_access)
     connected: list[UUID | None] = field(default_factory=list)
     relayed: bool = False
     broken: bool = False
@@ -102,6 +91,15 @@ class FakeNode:
     anchors: Sequence[str] = ()
     relaying: RelaysReport = field(default_factory=RelaysReport)
     asked: list[tuple[str, int | None, list[str], bool | None]] = field(default_factory=list)
+
+    @property
+    def reputation(self) -> Conduct:
+        world: Any = SimpleNamespace(now=lambda: 0.0, wall_seconds=self.wall_seconds, clock=Clock())
+        return Conduct(self.access.judge.reputation, State(Path("unwritten"), lambda *_: succeed(None)), world,
+                       DEFAULT_LIMITS)
+
+    def wall_seconds(self) -> float:
+        return FAKE_WALL_SECONDS
 
     def status(self) -> StatusReport:
         if self.broken:

@@ -92,6 +92,33 @@ class CommandTests(SynchronousTestCase):
         self.assertEqual(self.result("access.remove", uuid=str(FRIEND)), self.result("access.list"))
         self.failureResultOf(self.start("access.remove", uuid=str(FRIEND)), LocalError)
 
+    def test_a_ban_lasts_by_the_nodes_clock(self) -> None:
+        (rule,) = self.result("access.ban", subject=str(FRIEND), seconds=60)["rules"]
+        self.assertEqual((rule["word"], rule["until"]), ("ban", self.node.wall_seconds() + 60))
+        self.assertEqual(self.result("access.unban", subject=str(FRIEND))["rules"], [])
+
+    def test_addresses_and_scores(self) -> None:
+        self.assertEqual(len(self.result("access.filters.add", network="10.0.0.0/8", kind="block")["filters"]), 1)
+        self.assertEqual(self.result("access.explain", subject="10.0.0.1")["rule"], "block-filter")
+        self.assertEqual(self.result("access.filters.remove", network="10.0.0.0/8", kind="block")["filters"], [])
+        self.assertEqual(len(self.result("access.limits.set", prefix="ipv4/24", connections=3)["limits"]), 1)
+        self.assertEqual(self.result("access.limits.remove", prefix="ipv4/24")["limits"], [])
+        self.assertEqual(self.result("access.default", word="allow")["default"], "allow")
+        self.assertEqual(self.result("reputation.set", subject="10.0.0.1", score=-5)[0]["score"], -5)
+        self.assertEqual(self.result("reputation.reset", subject="10.0.0.1"), self.result("reputation.list"))
+
+    def test_arguments_of_access_are_checked_first(self) -> None:
+        for command, arguments in (
+            ("access.allow", {"uuid": str(FRIEND), "only": "echo"}),
+            ("access.allow", {"uuid": str(FRIEND), "only": [5]}),
+            ("access.allow", {"uuid": str(FRIEND), "only": ["x"] * 65}), ("access.ban", {"subject": ""}),
+            ("access.ban", {"subject": "x" * 65}), ("access.ban", {"subject": str(FRIEND), "seconds": 0}),
+            ("access.default", {"word": "maybe"}), ("access.filters.add", {"network": "10.0.0.0/8", "kind": "drop"}),
+            ("access.limits.set", {"prefix": "ipv4/24", "connections": -1}),
+            ("reputation.set", {"subject": "10.0.0.1", "score": "low"}), ("access.explain", {"subject": 5}),
+        ):
+            self.assertRaises(RequestError, self.start, command, **arguments)
+
     def test_streams(self) -> None:
         """A node in a program of its own has no such socket."""
         self.failureResultOf(self.start("streams"), LocalError)

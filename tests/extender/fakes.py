@@ -266,6 +266,7 @@ class FakeLandlord:
         self.uuid, self.clock, self.data_directory = uuid5(NAMES, name), clock, Path(directory)
         self.reports: list[tuple[Any, str, str]] = []
         self.disconnected: list[Any] = []
+        self.forbidden: set[tuple[Any, UUID]] = set()
         self.changes = 0
 
     def connect(self, address: str, hops: int | None, via: Any) -> Deferred[Any]:
@@ -274,6 +275,9 @@ class FakeLandlord:
     def disconnect(self, peer: Any) -> Deferred[None]:
         self.disconnected.append(peer)
         return succeed(None)
+
+    def admits(self, peer: Any, extender: UUID) -> bool:
+        return (peer, extender) not in self.forbidden
 
     def report(self, peer: Any, extender: str, offence: str) -> None:
         self.reports.append((peer, extender, offence))

@@ -60,7 +60,7 @@ class ReachedTests(AnchoredCase):
             self.pass_time(400)
 
     def test_what_the_peer_says_is_the_last_word(self) -> None:
-        self.hidden._parts.access._default = "deny"  # type: ignore[union-attr]
+        self.hidden._parts.access.judge.default = "deny"  # type: ignore[union-attr]
         error = self.failed(self.client.connect(self.hidden.anchored_address), ConnectFailed, 2)
         self.assertEqual((error.reason, error.by_relay), ("access-denied", False))
 

@@ -7,6 +7,9 @@ from itertools import pairwise
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from quantumgate.core.access.attempts import PrefixLimit
+from quantumgate.core.access.decision import CONFIGURATION
+from quantumgate.core.access.rules import PeerRule
 from quantumgate.errors import ConfigurationError
 from quantumgate.ids import parse_peer_uuid
 from quantumgate.settings.resolve import LEVEL_PRESETS, Resolved, resolve
@@ -115,8 +118,26 @@ class AlgorithmTests(SynchronousTestCase):
 class PeerTests(SynchronousTestCase):
     def test_lists(self) -> None:
         found = resolved(access={"allow": [UUID_A]}, node={"listen": ["tcp:1", {"endpoint": "tcp:2", "lan": True}]})
-        self.assertEqual(found.allow, {parse_peer_uuid(UUID_A)})
+        self.assertEqual(found.rules, (PeerRule(parse_peer_uuid(UUID_A), "allow", made_by=CONFIGURATION),))
         self.assertEqual(found.listen, (Listen(endpoint="tcp:1"), Listen(endpoint="tcp:2", lan=True)))
+
+    def test_rules_about_some_things_only(self) -> None:
+        found = resolved(access={"allow": [{"peer": UUID_A, "only": ["echo", "relay"]}],
+                                 "deny": [{"peer": UUID_A, "only": ["files"]}]})
+        peer = parse_peer_uuid(UUID_A)
+        self.assertEqual(found.rules, (
+            PeerRule(peer, "allow", "echo", CONFIGURATION), PeerRule(peer, "allow", "relay", CONFIGURATION),
+            PeerRule(peer, "deny", "files", CONFIGURATION)))
+
+    def test_networks_and_limits_per_prefix(self) -> None:
+        found = resolved(access={
+            "allow_from": ["192.0.2.0/24"], "block": ["::ffff:192.0.2.0/121", "2001:db8::/32"],
+            "limits": [{"prefix": "ipv4/24", "connections": 5}, {"prefix": "ipv6/48", "attempts": 7, "links": 8}]})
+        self.assertEqual([(str(one.network), one.block, one.made_by) for one in found.filters],
+                         [("192.0.2.0/24", False, CONFIGURATION), ("192.0.2.0/25", True, CONFIGURATION),
+                          ("2001:db8::/32", True, CONFIGURATION)])
+        self.assertEqual(found.prefix_limits, (PrefixLimit(4, 24, 5, made_by=CONFIGURATION),
+                                               PrefixLimit(6, 48, 0, 7, 8, CONFIGURATION)))
 
     def test_what_can_be_kept_connected(self) -> None:
         targets = [UUID_A, f"qg://{UUID_A}@127.0.0.1:9999", f"qg://{UUID_A}", "tcp:127.0.0.1:9999", "unix:/run/x.sock"]

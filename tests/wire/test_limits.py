@@ -19,7 +19,7 @@ def rows() -> dict[str, tuple[tuple[float, ...], str]]:
     """Values and unit of each row of the page."""
     page = (ROOT / "docs/spec/limits.md").read_text(encoding="utf-8")
     found: dict[str, tuple[tuple[float, ...], str]] = {}
-    for name, values, unit in re.findall(r"^\| `(\w+)` \| ([\d., ]+) \| ([^|]*?) \|", page, flags=re.M):
+    for name, values, unit in re.findall(r"^\| `(\w+)` \| ([-\d., ]+) \| ([^|]*?) \|", page, flags=re.M):
         if name in found:
             raise AssertionError(f"{name} stands twice on the page")
         found[name] = tuple(float(value) for value in values.split(",")), unit

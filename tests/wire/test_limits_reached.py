@@ -213,6 +213,26 @@ REACHED = {
     "link_fail_seconds": "node.test_relays.RefusalTests.test_unreachable_and_wrong_look_alike_and_take_their_time",
     "circuit_seconds": "node.test_circuits.LossTests.test_a_gateway_that_says_nothing",
     "circuit_end_seconds": "node.test_circuits.ReachTests.test_a_relay_tells_its_terms",
+    "SCORE_RANGE": "core.access.test_reputation.FadingTests.test_never_outside_the_range",
+    "SCORE_GREY": "core.access.test_reputation.RefusalTests.test_below_a_thousand_for_ten_minutes_at_least",
+    "SCORE_RELAY_SERVICE": "core.access.test_judge.LinkTests.test_an_address_with_a_low_score_gets_no_links",
+    "SCORE_RELAY_FLOOR": "core.access.test_reputation.FadingTests.test_a_floor_stops_a_loss_and_lifts_nobody",
+    "SCORE_WIDE_SHARE":
+        "core.access.test_reputation.NetworkTests.test_no_single_ipv4_address_brings_its_network_down",
+    "peer_rules": "core.access.test_rules.PeerRuleTests.test_how_many",
+    "address_filters": "core.access.test_rules.FilterTests.test_how_many",
+    "prefix_limits": "core.access.test_attempts.TableTests.test_how_many",
+    "attempt_prefixes": "core.access.test_attempts.AttemptTests.test_memory_of_attempts_is_bounded",
+    "score_addresses": "core.access.test_reputation.MemoryTests.test_tables_stay_small_and_keep_the_worst",
+    "score_networks": "core.access.test_reputation.MemoryTests.test_tables_stay_small_and_keep_the_worst",
+    "score_peers": "core.access.test_reputation.MemoryTests.test_tables_stay_small_and_keep_the_worst",
+    "scores_saved": "node.test_conduct.KeepingTests.test_only_the_scores_that_say_most_are_kept",
+    "score_half_life_seconds":
+        "core.access.test_reputation.FadingTests.test_half_is_gone_after_an_hour_whatever_its_sign",
+    "blocked_min_seconds":
+        "core.access.test_reputation.RefusalTests.test_below_a_thousand_for_ten_minutes_at_least",
+    "blocked_max_seconds": "core.access.test_reputation.RefusalTests.test_it_doubles_to_a_day",
+    "report_rate": "node.test_conduct.ReportTests.test_so_many_count",
     "circuit_ping_after_seconds": "net.test_linkpump.PumpTests.test_timers_of_the_inner_session_run",
 }
 """Which test goes up to the limit, and where it can beyond it. A size that everything is made of is its own bound."""

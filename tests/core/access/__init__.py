@@ -1,0 +1,1 @@
+"""Filters, rules, limits, scores and verdicts, without a node."""
