@@ -124,6 +124,7 @@ class OverloadReport(Struct, frozen=True, kw_only=True):
 
     ``waiting`` handshakes wait for their turn; ``puzzle_bits`` of the puzzles that are given now, 0 = none are. The
     rest counts since the start: strangers that were given a puzzle, met silence, were refused because the node is full.
+    ``held_bytes`` are held for peers, as counted by ``limits.memory_bytes``; ``sent_away`` sessions were ended for it.
     """
 
     step: int = 0
@@ -134,6 +135,8 @@ class OverloadReport(Struct, frozen=True, kw_only=True):
     puzzles: int = 0
     silenced: int = 0
     refused_busy: int = 0
+    held_bytes: int = 0
+    sent_away: int = 0
 
 
 class StatusReport(Struct, frozen=True, kw_only=True):

@@ -154,6 +154,11 @@ class Channel:
         self.on_accepted: Callable[[], None] = _ignore
         self.on_closed: Callable[[ChannelReset | SessionClosed | None], None] = _ignore
 
+    @property
+    def kept_bytes(self) -> int:
+        """What came and was not taken yet; a message in a guest's hands counts as it is there, inflated."""
+        return self.received_bytes - self.consumed_bytes + max(0, self._held_raw_bytes - self._held_bytes)
+
     # -- opening and ending --------------------------------------------------------------------------------------
 
     def accept(self) -> None:

@@ -212,6 +212,11 @@ class Connection:
         """Whether what comes in is only read to be thrown away: no reason to read it fast."""
         return self._dead_until is not None
 
+    @property
+    def buffered_bytes(self) -> int:
+        """Of the buffers with a record that is under way, in and out."""
+        return (0 if self._storage is None else len(self._storage)) + (0 if self._out is None else len(self._out))
+
     def eof(self, now: float) -> None:
         """The peer's end of the transport is closed."""
         if self._handshake is not None:

@@ -48,6 +48,7 @@ from quantumgate.node.dialling import Dialling, parse_target
 from quantumgate.node.enforcement import Enforcement
 from quantumgate.node.given_records import GivenRecords
 from quantumgate.node.keeper import Keeper
+from quantumgate.node.memory import MemoryWatch
 from quantumgate.node.own_record import RecordAuthor
 from quantumgate.node.pins import Pins
 from quantumgate.node.record_checks import RecordChecks
@@ -89,6 +90,7 @@ class Parts:
     intake: Intake
     listeners: tuple[Listener, ...]
     clock_watch: ClockWatch
+    memory: MemoryWatch
 
     @property
     def access(self) -> Access:
@@ -188,8 +190,8 @@ def assemble(plan: Plan, directory: DataDirectory, world: World, landlord: Any) 
     desk = FrontDesk(own, world, limits, door.access, pins, farm.take, tokens, require_authentication=strict)
     host = ExtenderHost((*plan.registrations, registered(landlord.services.maker(), None, "quantumgate")), landlord)
     replay = _replay(state, world, limits, budgeted=node.handshake_budget)
-    ladder = Ladder(world.random, world.now(), limits, budgeted=node.handshake_budget)
-    ladder.full = desk.full
+    memory = MemoryWatch(world, limits, lambda: desk.contacts)
+    ladder = _ladder(plan, world, desk, memory)
     connections = Connections(
         world, handshakes, session_settings(resolved, world), replay, desk, host.uuids, tokens, ladder
     )
@@ -200,7 +202,6 @@ def assemble(plan: Plan, directory: DataDirectory, world: World, landlord: Any) 
     circuits = _circuits(plan, own, world, desk, connections, dialling, pins, state)
     keeper = Keeper(world, limits, circuits.reach)
     desk.guests, desk.keeper, desk.relays, desk.our_extenders = host, keeper, relays, host.uuids
-    desk.turnstile, desk.solver = Turnstile(world, ladder), Solver(world.clock)
     desk.anchorage = relays.anchorage = Anchorage(identity, world, limits, lambda: relays.enabled, relays.terms)
     desk.anchors = anchors = Anchors(own, world, plan.anchors, key_of(state, world.random) if plan.anchors else b"")
     desk.announced = announced = AnnouncedGateways(door.access.names)
@@ -228,7 +229,16 @@ def assemble(plan: Plan, directory: DataDirectory, world: World, landlord: Any) 
         intake=intake,
         listeners=listeners,
         clock_watch=ClockWatch(world, limits.clock_jump_seconds, landlord.clock_jumped),
+        memory=memory,
     )
+
+
+def _ladder(plan: Plan, world: World, desk: FrontDesk, memory: MemoryWatch) -> Ladder:
+    budgeted = plan.resolved.settings.node.handshake_budget
+    ladder = Ladder(world.random, world.now(), plan.resolved.limits, budgeted=budgeted)
+    ladder.full = lambda: memory.full or desk.full()
+    desk.turnstile, desk.solver = Turnstile(world, ladder), Solver(world.clock)
+    return ladder
 
 
 def _relays(

@@ -126,7 +126,11 @@ class Node(Service):
         if parts.directory.made_identity:
             _log.info("a new identity was made; keep a copy of the key file in the data directory")
         parts.clock_watch.start()
+<<<<<<< HEAD
+        parts.memory.start()
+=======
         parts.conduct.start(lambda: parts.desk.contacts)
+>>>>>>> main
         parts.farm.start(parts.slow_groups)
         parts.host.start().addCallback(lambda _: self._keep_configured(parts))
         waiting, self._waiting_for_ready = self._waiting_for_ready, []
@@ -171,6 +175,7 @@ class Node(Service):
         for each in waiting:
             each.errback(LocalError("the node was stopped before it was ready"))
         parts.clock_watch.stop()
+        parts.memory.stop()
         parts.keeper.stop()
         parts.dialling.stop()
         parts.circuits.stop()
@@ -387,9 +392,17 @@ class Node(Service):
             network=self.settings.node.network,
             connecting=down,
             notices=list(parts.desk.notices) if parts is not None else [],
-            overload=parts.desk.turnstile.report() if parts is not None else OverloadReport(),
+            overload=self._overload(),
             anchors=self._anchors(),
         )
+
+    def _overload(self) -> OverloadReport:
+        parts = self._parts
+        if parts is None:
+            return OverloadReport()
+        memory = parts.memory
+        report = parts.desk.turnstile.report()
+        return msgspec.structs.replace(report, held_bytes=memory.held_bytes, sent_away=memory.sent_away)
 
     def _anchors(self) -> AnchorsBrief:
         parts = self._parts

@@ -168,6 +168,7 @@ class Limits:
     sessions_reserve_share: float = 0.1
     sessions_per_identity: int = 3
     memory_bytes: int = 256 * MIB
+    memory_peer_bytes: int = 64 * MIB
     half_open: int = 512
     half_open_prefix: int = 32
     half_open_bytes: int = 32 * MIB

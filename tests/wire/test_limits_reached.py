@@ -23,7 +23,6 @@ NOT_BUILT = {
     "FUTURE_SALT_ENTRIES": "salts from too far ahead are refused and not remembered",
     "CONTROL_RATE_BYTES": "control is coalesced within its budgets: nothing to cap (ADR 0011)",
     "transport_sealed_bytes": "one record is sealed ahead, and the socket's own mark bounds the rest",
-    "memory_bytes": "sessions are not yet ended for memory",
     "progress_bytes": "progress is measured as a rate alone",
     "duplicate_drain_seconds": "a duplicate is closed like any other session",
 }
@@ -117,6 +116,8 @@ REACHED = {
     "control_frame_rate": "core.test_incoming.BudgetTests.test_a_burst",
     "flood_seconds": "core.test_incoming.BudgetTests.test_an_excess_of_five_seconds",
     "sessions": "node.test_node.RefusedTests.test_too_many_sessions",
+    "memory_bytes": "node.test_memory.NodeTests.test_over_the_nodes_limit_the_newest_goes_first",
+    "memory_peer_bytes": "node.test_memory.NodeTests.test_who_holds_more_than_a_peer_may",
     "sessions_reserve_share": "node.test_desk.VerdictTests.test_the_last_sessions_are_for_those_whom_we_know",
     "sessions_per_identity": "node.test_peers.WaitingTests.test_reconnects_never_hold_more_than_the_limit",
     "half_open": "net.test_intake.HalfOpenTests.test_whole_node",
