@@ -111,22 +111,26 @@ class Intake:
 
     def accept(self, address: Any, *, lan: bool = False) -> Place | None:
         """A place for a connection from ``address`` (a Twisted address), or None: close it before any byte is read."""
-        prefix = network_of(address, *FLIGHT_PREFIX_BITS)
-        exempt = lan or prefix == LOCAL
-        refusal = self._gate.knock(address, lan) or self._refusal(address, prefix, exempt)
+        refusal = self._gate.knock(address, lan) or self.full(address, lan=lan)
         if refusal:
             self.refused[refusal] += 1
             if refusal == "accepts_per_window":
                 self._gate.pushed(address, lan)
             return None
+        prefix = network_of(address, *FLIGHT_PREFIX_BITS)
+        exempt = lan or prefix == LOCAL
         self.half_open += 1
         self._half_open[prefix] += 1
+        if not exempt:
+            self._accepts[network_of(address, *ACCEPT_PREFIX_BITS)].append(self._clock.seconds())
         return Place(self, prefix, exempt)
 
-    def _refusal(self, address: Any, prefix: str, exempt: bool) -> str:
+    def full(self, address: Any, *, lan: bool = False) -> str:
+        """The limit that leaves no room for a connection from ``address`` now, "" = there is room."""
         if self.half_open >= self.half_open_max:
             return "half_open"
-        if exempt:
+        prefix = network_of(address, *FLIGHT_PREFIX_BITS)
+        if lan or prefix == LOCAL:
             return ""
         if len(self._draining.get(prefix, ())) >= self._limits.drain_prefix:
             return "drain_prefix"
@@ -141,10 +145,7 @@ class Intake:
         recent = self._accepts.setdefault(prefix, deque())
         while recent and recent[0] <= now - window_seconds:
             recent.popleft()
-        if len(recent) >= self._limits.accepts_per_window:
-            return False
-        recent.append(now)
-        return True
+        return len(recent) < self._limits.accepts_per_window
 
     def _forget_old_accepts(self, before: float) -> None:
         for prefix in [prefix for prefix, recent in self._accepts.items() if not recent or recent[-1] <= before]:

@@ -57,6 +57,8 @@ class Access:
     standing: Callable[[], Iterable[Address]] = tuple
     """The addresses of all connections there are, as far as prefixes count them."""
     relaying: Callable[[], bool] = bool
+    full: Callable[[Address], str] = staticmethod(lambda address: "")
+    """The name of the limit that leaves no room for a connection from there now, "" = there is room."""
 
     def __init__(
         self,
@@ -145,14 +147,21 @@ class Access:
             network = network_of_text(subject)
             if network.num_addresses != 1 or about:
                 raise LocalError("expected one address, or a peer's UUID and an extender")
-            address = network.network_address
-            return self.knock(address, local=address.is_loopback)
+            return self._explain_address(network.network_address)
         what = about_of(about, self.extenders()) or CONNECT
         decision = self.decide(parse_peer_uuid(subject), what)
         if what == RELAY and decision.admitted and not self.relaying():
             return Decision(False, Rule.RELAYING, "this node carries no traffic for others (node.relay = false)",
                             CONFIGURATION, advice="set node.relay = true and restart")
         return decision
+
+    def _explain_address(self, address: Address) -> Decision:
+        decision = self.knock(address, local=address.is_loopback)
+        limit = self.full(address) if decision.admitted else ""
+        if not limit:
+            return decision
+        return Decision(False, Rule.COUNT, f"limits.{limit} is reached at the moment",
+                        advice=f"wait, or raise limits.{limit} and restart")
 
     # -- peers by hand -------------------------------------------------------------------------------------------
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
+from twisted.internet.address import IPv4Address
 from twisted.internet.interfaces import IStreamServerEndpoint
 
 from quantumgate import logs
@@ -206,7 +207,7 @@ def assemble(plan: Plan, directory: DataDirectory, world: World, landlord: Any) 
     desk.anchors = anchors = Anchors(own, world, plan.anchors, key_of(state, world.random) if plan.anchors else b"")
     desk.announced = announced = AnnouncedGateways(door.access.names)
     circuits.announced = announced.gateways
-    _tie(door, plan, desk, host, relays, announced)
+    _tie(door, plan, connections, desk, host, relays, announced)
     return Parts(
         directory=directory,
         identity=identity,
@@ -278,7 +279,9 @@ def _revealed(words: Secret | None) -> str | None:
 
 def _intake(world: World, limits: Limits, handshakes: HandshakeSettings, door: Enforcement) -> Intake:
     large = handshakes.first_flight_bytes > FIRST_FLIGHT_BYTES
-    return Intake(limits, world.clock, world.random, mceliece=large, gate=door)
+    intake = Intake(limits, world.clock, world.random, mceliece=large, gate=door)
+    door.access.full = lambda address: intake.full(IPv4Address("TCP", str(address), 0))  # the counts read its text
+    return intake
 
 
 def _door(plan: Plan, state: State, world: World) -> Enforcement:
@@ -291,7 +294,8 @@ def _door(plan: Plan, state: State, world: World) -> Enforcement:
 
 
 def _tie(
-    door: Enforcement, plan: Plan, desk: FrontDesk, host: ExtenderHost, relays: Relays, announced: AnnouncedGateways
+    door: Enforcement, plan: Plan, connections: Connections, desk: FrontDesk, host: ExtenderHost, relays: Relays,
+    announced: AnnouncedGateways,
 ) -> None:
     """What the rules are about, and what follows from them."""
     named = [gateway.hosts for gateway in (*plan.gateways, *plan.anchors)]
@@ -302,7 +306,7 @@ def _tie(
         return address in configured or any(address_of(host.strip("[]")) == address for host in told)
 
     door.access.extenders, door.access.relaying = host.names, lambda: relays.enabled or relays.accepting
-    door.conduct.known_relay = known_relay
+    door.conduct.known_relay, connections.standing = known_relay, door.conduct.score
     door.contacts, door.carried = (lambda: desk.contacts), (lambda: relays.carried)
     door.unreserve, door.permissions_changed = relays.anchorage.forget, host.permissions_changed
     desk.conduct, desk.enforcement = door.conduct, door

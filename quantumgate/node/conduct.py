@@ -104,6 +104,10 @@ class Conduct:
         """Somebody there connects more often than is allowed."""
         self._count(Deed.ATTEMPT, Doer(address, relay=self.known_relay(address)))
 
+    def score(self, address: Address) -> float:
+        """The worse of the two that an address has."""
+        return self._reputation.of_address(address, self._world.now()).score
+
     def _count(self, deed: Deed, doer: Doer) -> None:
         now, reputation = self._world.now(), self._reputation
         if not reputation.count(deed, doer, now):

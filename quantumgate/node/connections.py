@@ -12,6 +12,7 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
+from quantumgate.core.access.addresses import Address
 from quantumgate.core.connection import Connection
 from quantumgate.core.handshake.initiator import Initiator
 from quantumgate.core.handshake.responder import Responder
@@ -56,7 +57,7 @@ def circuit_limits(limits: Limits) -> Limits:
 class Connections:
     """``sessions`` is the pattern for every session; ``extenders()`` are the UUIDs to announce at the moment.
 
-    ``standing(prefix)`` is the score of a network (``net/prefix.py``), 0 until whoever keeps scores sets it.
+    ``standing(address)`` is the score of an address, 0 until whoever keeps scores sets it.
     """
 
     def __init__(
@@ -72,7 +73,7 @@ class Connections:
     ) -> None:
         self._world, self._handshakes, self._sessions = world, handshakes, sessions
         self._tokens, self._ladder = tokens, ladder
-        self.standing: Callable[[str], float] = _stranger
+        self.standing: Callable[[Address], float] = _stranger
         self._patterns: dict[tuple[bool, int | None, bool], SessionSettings] = {}
         self._replay, self._desk, self._extenders = replay, desk, extenders
         self._own_hosts: dict[str, None] = {}
@@ -102,11 +103,11 @@ class Connections:
         contact.address, contact.local = ip_of(transport.getPeer()), lan or is_loopback(transport.getPeer())
         self._note_own_host(transport)
         unaddressed = self.shared_secret or lan or _both_local(transport)
-        favoured = partial(self._favoured, place.prefix)
+        favoured = partial(self._favoured, contact.address if contact.counted else None)
         return self._pump(self._answering(self._pattern(), unaddressed, favoured), contact)
 
-    def _favoured(self, prefix: str) -> bool:
-        return self.standing(prefix) > 0
+    def _favoured(self, address: Address | None) -> bool:
+        return address is not None and self.standing(address) > 0
 
     def depart(
         self, contact: Contact, target: PeerUUID | None, pin: bytes | None, replaces: bytes, transport: Any
@@ -213,7 +214,7 @@ class Connections:
         pump.start()
 
 
-def _stranger(prefix: str) -> float:
+def _stranger(address: Address) -> float:
     """What an address is worth until somebody keeps scores."""
     return 0.0
 

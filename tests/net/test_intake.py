@@ -47,6 +47,13 @@ class HalfOpenTests(IntakeCase):
         self.taken(intake, "192.0.3.1")
         self.assertEqual(intake.refused, {"half_open_prefix": 1})
 
+    def test_to_ask_whether_there_is_room_takes_none(self) -> None:
+        intake = self.intake(half_open_prefix=1, accepts_per_window=1)
+        self.assertEqual([intake.full(at("192.0.2.1")) for _ in range(3)], ["", "", ""])
+        self.taken(intake, "192.0.2.1")
+        self.assertEqual(intake.full(at("192.0.2.1")), "half_open_prefix")
+        self.assertEqual((intake.full(at("192.0.2.1"), lan=True), intake.full(at("127.0.0.1"))), ("", ""))
+
     def test_a_settled_or_gone_one_makes_room(self) -> None:
         intake = self.intake(half_open_prefix=1)
         self.taken(intake, "192.0.2.1").settled()

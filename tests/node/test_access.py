@@ -220,6 +220,13 @@ class ExplainTests(AccessCase):
             self.assertTrue(found.why and (found.admitted or found.advice), subject)
         self.assertEqual((access.explained(str(ONE)).score, access.explained("11.0.0.1").score), (-2000, -1500))
 
+    def test_a_count_that_is_full_at_the_moment(self) -> None:
+        access = self.access()
+        access.full = lambda address: "half_open_prefix" if address == at("10.0.0.1") else ""
+        found = access.explained("10.0.0.1")
+        self.assertEqual((found.rule, found.why), ("count", "limits.half_open_prefix is reached at the moment"))
+        self.assertEqual(access.explained("10.0.0.2").rule, "no-filter")
+
     def test_it_is_the_verdict_of_the_door(self) -> None:
         access = self.access()
         self.successResultOf(access.ban(ONE, WALL + 60))

@@ -120,6 +120,8 @@ class AcceptTests(NodeCase):
             if place is not None:
                 place.left()
         self.assertEqual(self.scores(node), {f"{AWAY}/32": -20.0, "198.51.100.0/24": -5.0})
+        self.assertEqual(node.access.explained(AWAY).why, "limits.accepts_per_window is reached at the moment")
+        self.assertTrue(node.access.explained(ELSEWHERE).admitted)
 
     def test_loopback_and_trusted_listeners_pay_nothing_and_are_filtered(self) -> None:
         node = self.node(HOME, default_access="allow")

@@ -72,11 +72,18 @@ class WaitingTests(BusyCase):
         self.assertEqual(self.right.status().overload.puzzles, 0)
 
     def test_an_address_that_did_us_good_goes_first(self) -> None:
-        prefixes = []
-        self.right._parts.connections.standing = lambda prefix: prefixes.append(prefix) or 1.0  # type: ignore
+        self.right.reputation.set(HOME, 5)
+        self.right.reputation.set(f"{HOME.rpartition('.')[0]}.0/24", 1)
         self.use(0.75)
         self.done(self.left.connect(self.address(self.right, AWAY)))
-        self.assertEqual(prefixes, ["4:c00002/24"])
+
+    def test_an_address_that_did_not_waits(self) -> None:
+        self.right.reputation.set(HOME, -1)
+        self.use(0.75)
+        dial = self.left.connect(self.address(self.right, AWAY), keep=False)
+        self.settle()
+        self.assertNoResult(dial)
+        self.done(dial, 10)
 
     def test_somebody_with_more_to_do_than_it_can_is_told_as_such(self) -> None:
         self.use(0.96)

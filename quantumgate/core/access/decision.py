@@ -24,6 +24,7 @@ class Rule(StrEnum):
     PREFIX_CONNECTIONS = "prefix-connections"
     PREFIX_ATTEMPTS = "prefix-attempts"
     PREFIX_LINKS = "prefix-links"
+    COUNT = "count"
     SCORE = "score"
     BAN = "ban"
     DENY = "deny"
