@@ -126,11 +126,8 @@ class Node(Service):
         if parts.directory.made_identity:
             _log.info("a new identity was made; keep a copy of the key file in the data directory")
         parts.clock_watch.start()
-<<<<<<< HEAD
         parts.memory.start()
-=======
         parts.conduct.start(lambda: parts.desk.contacts)
->>>>>>> main
         parts.farm.start(parts.slow_groups)
         parts.host.start().addCallback(lambda _: self._keep_configured(parts))
         waiting, self._waiting_for_ready = self._waiting_for_ready, []
