@@ -39,6 +39,10 @@ def split(data: bytes) -> tuple[Destination, bytes]:
     return found[0], data[found[1] :]
 
 
+WAITING_MOST = 4096
+"""Datagrams in one queue, however small: each costs some fifty bytes beside its own."""
+
+
 class DatagramQueue:
     """Datagrams that wait for room. Over ``most_bytes`` the oldest go: late datagrams are worth less than new ones."""
 
@@ -54,7 +58,7 @@ class DatagramQueue:
         """One more; what it displaces is counted in ``dropped``."""
         self._waiting.append(datagram)
         self.held_bytes += len(datagram)
-        while self.held_bytes > self._most_bytes and self._waiting:
+        while self._waiting and (self.held_bytes > self._most_bytes or len(self._waiting) > WAITING_MOST):
             self.take()
             self.dropped += 1
 

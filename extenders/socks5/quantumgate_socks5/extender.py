@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from twisted.internet.defer import Deferred, gatherResults, succeed
+from twisted.internet.defer import Deferred, gatherResults, maybeDeferred
 from twisted.python.failure import Failure
 
 from quantumgate.extender import api
@@ -50,7 +50,7 @@ class Socks5(api.Extender):
         if self.near is not None:
             self.near.stop()
             self.far.stop()
-        return gatherResults([succeed(port.stopListening()) for port in ports])
+        return gatherResults([maybeDeferred(port.stopListening) for port in ports])
 
     @property
     def listening(self) -> list[Any]:

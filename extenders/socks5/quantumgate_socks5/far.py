@@ -188,16 +188,14 @@ class Early:
 
     def __init__(self, line: FarLine, far: Far) -> None:
         self._line, self._far = line, far
-        self._early: list[bytes] = []
-        self._early_bytes = 0
+        self._early = bytearray()  # pieces of two bytes each would cost some fifty each as objects
         self._ended = self._over = False
         line.party = self
 
     def line_data(self, data: bytes) -> None:
         """Kept; beyond EARLY_BYTES the line is not read."""
-        self._early.append(data)
-        self._early_bytes += len(data)
-        if self._early_bytes >= EARLY_BYTES:
+        self._early += data
+        if len(self._early) >= EARLY_BYTES:
             self._line.transport.pauseProducing()
 
     def line_ended(self) -> None:
@@ -229,8 +227,8 @@ class Early:
         line.granted(bound)
         outlet.join(line)
         line.transport.resumeProducing()
-        for data in self._early:
-            outlet.line_data(data)
+        if self._early:
+            outlet.line_data(bytes(self._early))
         if self._ended:
             outlet.line_ended()
 

@@ -9,12 +9,14 @@ from collections.abc import Sequence
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
 
+from twisted.internet.error import MessageLengthError
 from twisted.internet.protocol import DatagramProtocol
 
 from .datagrams import BadDatagram, split
 from .destination import Address, Destination
 from .line import OFFENCE_CODE
 from .udpline import DatagramsOut
+from .wire import DATAGRAM_BYTES
 
 if TYPE_CHECKING:
     from .far import Far
@@ -62,6 +64,8 @@ class FarAssociation:
         """To its destination, once that is known and allowed; what is not is dropped, as UDP drops."""
         try:
             destination, payload = split(body)
+            if len(payload) > DATAGRAM_BYTES:
+                raise BadDatagram(f"a datagram of {len(payload)} bytes")
         except BadDatagram as error:
             self._far.offended(self._line.peer, str(error))
             self._line.abort(OFFENCE_CODE)
@@ -99,7 +103,7 @@ class FarAssociation:
         try:
             socket = self._socket(allowed[0].version)
             socket.transport.write(payload, (str(allowed[0]), destination.port))
-        except OSError:
+        except (OSError, MessageLengthError):  # which is no OSError
             self._far.tally.failed("datagram failure")
             return
         self._partners.pop(partner, None)

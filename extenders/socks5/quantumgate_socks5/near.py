@@ -203,6 +203,7 @@ class NearConnection(Splice):
         if self._counted and self._request is not None:
             near.users[self._request.user] -= 1
             near.users += Counter()  # forgets those with none left
+            near.associations -= self._request.command is Command.ASSOCIATE
         call, self._call = self._call, None
         if call is not None:
             call.give_up()
@@ -212,8 +213,6 @@ class NearConnection(Splice):
     def _end_association(self) -> None:
         association, self._association = self._association, None
         if association is not None:
-            self._near.associations -= 1
-            self._near.idle.discard(association)
             association.close()
 
     def _stop_timer(self) -> None:
@@ -256,6 +255,7 @@ class NearConnection(Splice):
             self.failed(Code.LIMIT)
             return
         near.users[request.user] += 1
+        near.associations += associates  # from now on, for many may be asked for before the first is granted
         self._counted = True
         key = bytes((len(request.user),)) + request.user + request.password
         seconds = settings.connect_seconds
@@ -312,7 +312,6 @@ class NearConnection(Splice):
             self.failed(Code.FAILURE)
             return
         self._association = association
-        near.associations += 1
         self.transport.write(reply(5, Code.GRANTED, Destination(ip_address(host), port)))
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from ipaddress import ip_address
 from typing import Any
 
+from twisted.internet.error import MessageLengthError
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.protocol import DatagramProtocol
 
@@ -76,8 +77,12 @@ class NearAssociation(DatagramProtocol):
         except BadDatagram:
             return
         self.moved_at = self._clock.seconds()
+        try:
+            self.transport.write(wrap(source, payload), self._reply_to)
+        except (OSError, MessageLengthError):  # the exit chose a size that does not fit behind a header; or no route
+            self.refused += 1
+            return
         self._tally.bytes_received += len(payload)
-        self.transport.write(wrap(source, payload), self._reply_to)
 
     def line_data(self, data: bytes) -> None:
         """Never: the line takes no DATA in an association."""

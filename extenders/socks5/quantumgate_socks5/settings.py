@@ -5,6 +5,7 @@ What it refuses is refused before the node starts. Not for: anything that a peer
 
 from __future__ import annotations
 
+import re
 from ipaddress import ip_address
 from typing import Annotated
 from uuid import UUID
@@ -118,7 +119,7 @@ class Settings(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
 def uuid_in(text: str) -> UUID:
     """The UUID in a qg address, or a bare one. Raises ValueError."""
     try:
-        return UUID(text.removeprefix("qg://").partition("@")[0].partition(".")[0])
+        return UUID(re.split(r"[@.?]", text.removeprefix("qg://"), maxsplit=1)[0])
     except ValueError:
         raise ValueError(f"a peer is a UUID or a qg address, found {text!r:.80}") from None
 

@@ -6,7 +6,7 @@ from ipaddress import IPv4Address, IPv6Address
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from quantumgate_socks5.datagrams import BadDatagram, DatagramQueue, unwrap, wrap
+from quantumgate_socks5.datagrams import WAITING_MOST, BadDatagram, DatagramQueue, unwrap, wrap
 from quantumgate_socks5.destination import Destination
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -57,6 +57,13 @@ class QueueTests(SynchronousTestCase):
         self.assertEqual((len(queue), queue.held_bytes, queue.dropped), (3, 90, 7))
         self.assertEqual([queue.take()[0] for _ in range(3)], [7, 8, 9])
         self.assertEqual(queue.held_bytes, 0)
+
+    def test_not_too_many_small_ones(self) -> None:
+        """Found by reading: a queue of 256 KiB held 37,000 of them, two megabytes of objects."""
+        queue = DatagramQueue(1 << 20)
+        for number in range(WAITING_MOST + 10):
+            queue.put(b"%d" % number)
+        self.assertEqual((len(queue), queue.dropped, queue.take()), (WAITING_MOST, 10, b"10"))
 
     def test_one_that_is_too_large(self) -> None:
         queue = DatagramQueue(100)

@@ -8,7 +8,8 @@ from typing import Any
 from quantumgate_socks5 import wire
 from quantumgate_socks5.destination import NOWHERE, Destination
 from quantumgate_socks5.replies import Code
-from quantumgate_socks5.wire import Kind
+from quantumgate_socks5.wire import DATAGRAM_BYTES, Kind
+from twisted.internet.error import MessageLengthError
 from twisted.trial.unittest import SynchronousTestCase
 
 from .stage import HERE, FarStage, ScriptedLine
@@ -75,8 +76,20 @@ class ConnectTests(FarCase):
             line.says(Kind.DATA, b"x" * 65_536)
         far.nodes.settle()
         (party,) = [each.party for each in far.exit.far._lines]
-        self.assertLess(party._early_bytes, 400_000)
+        self.assertLess(len(party._early), 400_000)
         self.assertEqual(ears.made, [])
+
+    def test_early_data_in_small_pieces(self) -> None:
+        """Found by reading: each was kept as an object of its own, and 64 KiB in pieces of two bytes were 1.5 MB."""
+        far = self.stage()
+        far.nodes.network.part([HERE], [PUBLIC])
+        line = far.line()
+        line.says(Kind.CONNECT, A)
+        for _ in range(1000):
+            line.says(Kind.DATA, b"xy")
+        far.nodes.settle()
+        (party,) = [each.party for each in far.exit.far._lines]
+        self.assertEqual((type(party._early), len(party._early)), (bytearray, 2000))
 
     def test_half_closes(self) -> None:
         """Each half ends on its own; when both have, the line takes the next call."""
@@ -455,6 +468,20 @@ class BindTests(FarCase):
         self.assertEqual(code(far.call(far.line(), Kind.BIND, "10.0.0.1", 20)), Code.NOT_ALLOWED)
 
 
+def _full_socket(protocol: Any, _interface: str) -> tuple[str, int]:
+    """A socket whose every datagram is too long for it."""
+
+    class Socket:
+        def write(self, datagram: bytes, addr: Any) -> None:
+            raise MessageLengthError("message too long")
+
+        def stopListening(self) -> None:
+            """It is gone."""
+
+    protocol.transport = Socket()
+    return "192.0.2.99", 5
+
+
 class AssociateTests(FarCase):
     """What of UDP needs no sockets; the rest is in test_clients.py."""
 
@@ -473,6 +500,20 @@ class AssociateTests(FarCase):
         self.assertEqual((line.hears(), far.exit.far.status()["udp_associations"]), ([(Kind.END, b"")], 0))
         far.target(PUBLIC, 80)
         self.assertEqual(code(far.call(line, Kind.CONNECT, PUBLIC, 80)), Code.GRANTED)
+
+    def test_a_datagram_that_no_socket_takes(self) -> None:
+        """Found by reading: the reactor's error for it is no OSError, and the peer that sent it stopped the guest."""
+        for size, told in ((DATAGRAM_BYTES, []), (DATAGRAM_BYTES + 1, ["a datagram of 65508 bytes"])):
+            far = self.stage(udp=True)
+            far.world.listen_udp = _full_socket
+            line = far.line()
+            line.says(Kind.ASSOCIATE)
+            far.nodes.settle()
+            line.says(Kind.DATAGRAM, A + bytes(size))
+            far.nodes.settle()
+            self.assertEqual(far.reports, told)
+            self.assertEqual(line.lost is None, not told)
+            self.assertEqual(far.exit.far.status()["failures"], {} if told else {"datagram failure": 1})
 
     def test_idle(self) -> None:
         far = self.stage(udp=True, idle_seconds=100)

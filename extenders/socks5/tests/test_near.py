@@ -6,7 +6,7 @@ from ipaddress import ip_address
 from typing import Any
 
 from quantumgate_socks5 import exits, wire
-from quantumgate_socks5.destination import Destination
+from quantumgate_socks5.destination import NOWHERE, Destination
 from quantumgate_socks5.replies import Code
 from quantumgate_socks5.wire import Kind
 from twisted.internet.error import ConnectError
@@ -390,6 +390,22 @@ class LimitsTests(NearCase):
         near.asks(program, NAME, login=login(b"alice"))
         self.assertEqual(bytes(program.data), b"")
         self.assertEqual(self.status()["failures"], {"limit": 1})
+
+    def test_udp_associations(self) -> None:
+        """From the request on. Found by reading: it was counted when granted, so many at once all had one."""
+        near = self.stage(udp_associations=1)
+        near.offers()
+        first, second = near.program(), near.program()
+        near.asks(first, NOWHERE, command=3)
+        near.asks(second, NOWHERE, command=3)
+        self.assertEqual((bytes(first.data), bytes(second.data)), (b"", failure(1)))
+        self.assertEqual(self.status()["udp_associations"], 1)
+        first.transport.abortConnection()
+        near.nodes.settle()
+        self.assertEqual(self.status()["udp_associations"], 0)
+        third = near.program()
+        near.asks(third, NOWHERE, command=3)
+        self.assertEqual(bytes(third.data), b"")
 
     def test_handshake_seconds(self) -> None:
         near = self.stage(handshake_seconds=5)

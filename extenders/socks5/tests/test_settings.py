@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import quantumgate_socks5
-from quantumgate_socks5.settings import is_private_endpoint
+from quantumgate_socks5.settings import is_private_endpoint, uuid_in
 from twisted.trial.unittest import SynchronousTestCase
 
 from quantumgate.extender.registry import registered
@@ -66,6 +66,14 @@ class ValuesTests(SynchronousTestCase):
             ({"exits": ["bob"]}, "extenders.socks5"),
         ):
             self.assertIn(words, problem(**table), table)
+
+    def test_exits(self) -> None:
+        """Every form of an address; found by reading: one behind an anchor was none."""
+        uuid = "0b51a0f2-3c4d-8100-8888-000000000001"
+        for rest in ("", "@host:1", f".{'a' * 52}", f".{'a' * 52}@host", f"?key={'a' * 52}&anchor={uuid}@host:1"):
+            for scheme in ("qg://", "") if not rest else ("qg://",):
+                self.assertEqual(problem(exits=[f"{scheme}{uuid}{rest}"]), "")
+                self.assertEqual(str(uuid_in(f"{scheme}{uuid}{rest}")), uuid)
 
     def test_passwords_are_not_repeated(self) -> None:
         for table in ({"users": {"alice": "hunter2" * 40}}, {"users": {"": "hunter2"}}):
