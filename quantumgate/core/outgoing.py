@@ -219,7 +219,7 @@ class Outgoing:
                 used += FRAME_HEADER_BYTES
                 self.switch_due, self.switch_placed = False, True
         elif not self._controls:
-            taken = self._fill_data(parts, view[used:room])
+            taken = self._fill_data(parts, view[used:room] if used else view)
             if taken:
                 self._session.last_data_at = now
                 used += taken

@@ -409,7 +409,7 @@ class Session:
         if not used:
             self._rate_since, self._rate_bytes = now, 0
             return 0
-        size = self._pad(view, used, most)
+        size = used if used == most else self._pad(view, used, most)
         sent = self._sealer.seal(buffer, size)
         self.bytes_sent += sent
         if not cells:
@@ -431,8 +431,6 @@ class Session:
     def _pad(self, view: memoryview, used: int, most: int) -> int:
         if self.cells:
             size = cell_of(self.cells, used)
-            if used == size:
-                return size
         elif self.settings.padding == "off":
             return used
         else:

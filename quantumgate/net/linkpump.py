@@ -76,8 +76,8 @@ class LinkPump(Pump):
     def put(self, view: memoryview, now: float) -> int:
         """For the link: the next record, sealed into the one around it. See LinkSource."""
         size = self.connection.seal_into(view, now)
-        if size:
-            self._look_if_needed()
+        if size and self.connection.eventful:
+            self._look_later()
         return size
 
     def data_to_send(self, now: float) -> memoryview | None:
@@ -87,7 +87,8 @@ class LinkPump(Pump):
     def taken(self, count: int, now: float) -> None:
         """For the link: so many of them are on their way."""
         self.connection.taken(count, now)
-        self._look_if_needed()
+        if self.connection.eventful:
+            self._look_later()
 
     def wake(self) -> None:
         """Something waits to be sent."""
@@ -96,9 +97,9 @@ class LinkPump(Pump):
 
     # -- after anything happened ---------------------------------------------------------------------------------
 
-    def _look_if_needed(self) -> None:
+    def _look_later(self) -> None:
         """Sending brought something about: not inside of it, for another session's record is being filled."""
-        if self.connection.eventful and self._look_call is None and not self._gone:
+        if self._look_call is None and not self._gone:
             self._look_call = self._reactor.callLater(0, self._look_now)
 
     def _look_now(self) -> None:

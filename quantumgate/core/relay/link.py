@@ -328,7 +328,8 @@ class Pipe:
             queue[-1] += data
         else:
             queue.append(bytes(data))
-        self._to.wake()
+        if not self._to.active:
+            self._to.wake()
 
     @property
     def quiet(self) -> bool:
