@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from quantumgate import logs
+from quantumgate.core.budget import TokenBucket
 from quantumgate.core.relay.reservations import Reservations, Signer, grant
 from quantumgate.node.contact import Contact
 from quantumgate.node.world import World
@@ -15,6 +16,9 @@ from quantumgate.wire import frames
 from quantumgate.wire.limits import Limits
 from quantumgate.wire.link_frames import LinkTarget, RelayTerms
 from quantumgate.wire.reservation_frames import Grant
+
+RESERVE_RATE = 1.0, 8.0
+"""A second, and at once: each grant is a signature of up to two milliseconds. An honest peer asks twice an hour."""
 
 _log = logs.named("relay")
 
@@ -30,21 +34,21 @@ class Anchorage:
         self.reservations: Reservations[Contact] = Reservations(
             identity.public.uuid, limits.reservations, limits.reservation_seconds
         )
-        self._holders: set[Contact] = set()
+        self._paces: dict[Contact, TokenBucket] = {}
 
     def asked(self, contact: Contact, rendezvous_key: bytes) -> None:
         """RESERVE: the peer is admitted, or it would have no session. A refusal says no more than that it is one."""
-        uuid = contact.session.peer.uuid
-        known = self._willing() and self.reservations.reserve(uuid, rendezvous_key, contact, self._world.now())
-        if not known:
+        uuid, now = contact.session.peer.uuid, self._world.now()
+        if contact not in self._paces:
+            self._paces[contact] = TokenBucket(*RESERVE_RATE, now)
+            contact.ended().addCallback(lambda _: self._left(contact))
+        known = self._willing() and self._paces[contact].take(now)
+        if not known or not self.reservations.reserve(uuid, rendezvous_key, contact, now):
             self.refuse(contact)
             return
         expiry_seconds = int(self._world.wall_seconds() + self._limits.reservation_seconds)
         contact.say(frames.RESERVED, grant(self._identity, uuid, expiry_seconds, self._terms).encode())
-        if contact not in self._holders:
-            self._holders.add(contact)
-            contact.session.keep = True  # it has no channels, and yet both sides need it
-            contact.ended().addCallback(lambda _: self.forget(contact))
+        contact.session.keep = True  # it has no channels, and yet both sides need it
         _log.debug("{peer} is reached through this node", peer=logs.peer(uuid))
 
     def refuse(self, contact: Contact) -> None:
@@ -53,8 +57,11 @@ class Anchorage:
 
     def forget(self, contact: Contact) -> None:
         """What it reserved is over; it learns that when it asks again."""
-        self._holders.discard(contact)
         self.reservations.left(contact.session.peer.uuid, contact)
+
+    def _left(self, contact: Contact) -> None:
+        del self._paces[contact]
+        self.forget(contact)
 
     def find(self, target: LinkTarget) -> Contact | None:
         """The session of a peer that reserved, for who proves to know its key."""

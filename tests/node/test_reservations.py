@@ -192,6 +192,34 @@ class AnchorageTests(AnchoredCase):
         first, second = self.behind("68.1.0.1", [gate]), self.behind("68.2.0.1", [gate])
         self.assertEqual((len(self.granted(first)), len(self.granted(second))), (1, 0))
 
+    def test_so_many_signatures_for_each_session(self) -> None:
+        """Found by reading: an admitted peer had fifty signatures a second for the asking."""
+        gate = self.gates[0]
+        anchorage = gate._parts.relays.anchorage  # type: ignore[union-attr]
+        contact = next(one for one in self.hidden._parts.desk.table if one.peer.uuid == gate.uuid)  # type: ignore[union-attr]
+        signed, identity = list[str](), anchorage._identity
+
+        class Signer:
+            public = identity.public
+
+            def sign(self, name: str, content_hash: bytes) -> bytes:
+                signed.append(name)
+                return identity.sign(name, content_hash)
+
+        self.patch(anchorage, "_identity", Signer())
+        anchors = self.hidden._parts.desk.anchors  # type: ignore[union-attr]
+        for _ in range(40):
+            anchors._asked.add(contact)
+            contact.say(frames.RESERVE, b"k" * 32)
+            self.pass_time(0)
+            self.settle()
+        self.assertEqual((len(signed), len(anchorage.reservations), contact.over), (8, 1, False))
+        self.pass_time(605)  # the last answer was a refusal
+        self.assertIn(gate.uuid, self.granted(self.hidden))
+        self.hidden.stopService()
+        self.pass_time(20)
+        self.assertEqual(anchorage._paces, {})
+
     def test_what_is_not_between_peers_with_names_is_a_violation(self) -> None:
         self.reach(self.address(self.end, "45.33.32.1"), via=self.gates[0].uuid)
         entry = self.client._parts.circuits._entries[self.gates[0].uuid]  # type: ignore[union-attr]
