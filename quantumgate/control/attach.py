@@ -232,7 +232,7 @@ class AttachedService:
     @inlineCallbacks
     def _take(self, token: str, peer: str | None) -> Generator[Deferred[Any], Any, None]:
         near, far = stream_address(None, self._name), stream_address(UUID(peer) if peer else None, self._name)
-        protocol = self._build(far)
+        protocol = self._built(far)
         if protocol is None:
             if self._line is not None:
                 self._line.tell("refuse", stream=token)
@@ -240,6 +240,14 @@ class AttachedService:
         line: ProgramLine = yield self._door.line()
         yield line.ask("take", carry=True, stream=token)
         line.connect(protocol, (near, far))
+
+    def _built(self, far: Any) -> Any:
+        """None, which refuses, where the program's factory raised: the peer need not wait until its time is over."""
+        try:
+            return self._build(far)
+        except Exception:
+            log.failure("the factory of service {name} failed", name=self._name)
+            return None
 
     def _not_taken(self, failure: Failure) -> None:
         log.warn("a connection to service {name} came to nothing: {why}", name=self._name,

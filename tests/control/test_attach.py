@@ -162,6 +162,13 @@ class AttachedTests(AttachedCase):
         self.assertEqual(self.beside_right.dials, before)
         self.assertEqual(self.reason(), "no-such-service")
 
+    def test_a_factory_that_raises_refuses(self) -> None:
+        """Found by reading: the peer waited ten seconds for the connection to be taken."""
+        self.patch(self.there, "buildProtocol", lambda _: 1 / 0)
+        self.served._build = self.there.buildProtocol
+        self.assertEqual(self.reason(), "refused")
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+
     def test_withdrawn(self) -> None:
         near = self.attached()
         self.served.withdraw()

@@ -189,6 +189,12 @@ class OfferTests(RequestCase):
         self.assertEqual(self.code(self.wanted()), ResetCode.LIMIT)
         self.assertEqual(len(self.factory.offers), 2)
 
+    def test_a_program_that_does_not_read_gets_no_more(self) -> None:
+        (line,) = self.factory.lines
+        line._asker.behind = True
+        self.assertEqual(self.code(self.wanted()), ResetCode.LIMIT)
+        self.assertEqual(len(self.factory.offers), 0)
+
 
 class WordsTests(SynchronousTestCase):
     def test_reasons(self) -> None:
