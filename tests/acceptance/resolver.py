@@ -19,7 +19,8 @@ from types import TracebackType
 from tests.acceptance.private_servers import ADDRESS
 
 SUFFIX = b".inside.test"
-A, IN = 1, 1
+A = 1
+LOOKS = 20
 NO_ERROR, NO_SUCH_NAME, REFUSED = 0, 3, 5
 
 
@@ -114,12 +115,16 @@ def name_in(query: bytes) -> tuple[bytes, int]:
 
 
 def owner_of(source: tuple[str, int], likely: int) -> int:
-    """The process whose UDP socket has this address and port, 0 where there is none; ``likely`` is looked at first."""
-    inode = _inode_of(source)
-    if not inode:
-        return 0
-    others = (int(entry) for entry in os.listdir("/proc") if entry.isdigit())
-    return next((pid for pid in (likely, *others) if pid and _holds(pid, inode)), 0)
+    """The process whose UDP socket has this address and port, 0 where there is none; ``likely`` is looked at first.
+
+    /proc may leave out what stands still while things around it come and go, so it is looked at several times.
+    """
+    for _ in range(LOOKS):
+        inode = _inode_of(source)
+        others = (int(entry) for entry in os.listdir("/proc") if entry.isdigit())
+        if inode and (found := next((pid for pid in (likely, *others) if pid and _holds(pid, inode)), 0)):
+            return found
+    return 0
 
 
 def _inode_of(source: tuple[str, int]) -> str:

@@ -95,7 +95,7 @@ class Near(Factory):
         """The lines to an exit; made at first use."""
         lines = self._lines.get(peer)
         if lines is None:
-            lines = self._lines[peer] = PeerLines(self.host, peer, self._limits)
+            lines = self._lines[peer] = PeerLines(self.host, peer, self._limits, self._paths.make_room)
         return lines
 
     def reach(self, peer: api.IPeer, key: bytes) -> Any:

@@ -6,6 +6,7 @@ Not for: choosing the exit (``exits.py``). Spec: docs/WIRE.md.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from typing import Any
 from typing import Protocol as Shape
 
@@ -120,8 +121,9 @@ class Taker(Shape):
 class PeerLines:
     """All lines to one exit."""
 
-    def __init__(self, host: Any, peer: api.IPeer, limits: LineLimits) -> None:
-        self._host, self.peer, self._limits = host, peer, limits
+    def __init__(self, host: Any, peer: api.IPeer, limits: LineLimits, emptied: Callable[[], None]) -> None:
+        """``emptied`` is called when the last line has closed."""
+        self._host, self.peer, self._limits, self._emptied = host, peer, limits, emptied
         self._clock: IReactorTime = host.clock
         self._all: set[NearLine] = set()
         self._idle: list[NearLine] = []
@@ -145,8 +147,8 @@ class PeerLines:
 
     @property
     def in_use(self) -> bool:
-        """Whether a call is on a line, or waits for one."""
-        return bool(self._waiting) or len(self._idle) < len(self._all)
+        """Whether lines are open, or a call waits for one."""
+        return bool(self._waiting or self._all)
 
     def take(self, taker: Taker) -> None:
         """Gives it a line: at once, or as soon as one is free."""
@@ -168,7 +170,7 @@ class PeerLines:
         self._clock.callLater(0, self._leave_if_unused)  # who waited for this session may take a line in this turn
 
     def _leave_if_unused(self) -> None:
-        if self._retires and not self.in_use:
+        if self._retires and not self._waiting and len(self._idle) == len(self._all):
             self._retires = False
             self._host.disconnect(self.peer).addErrback(lambda _: None)
 
@@ -206,6 +208,8 @@ class PeerLines:
         if self._waiting and len(self._all) < self._limits.lines:
             self._clock.callLater(0, self._serve)
         self._leave_if_unused()
+        if not self.in_use:
+            self._emptied()
 
     def _serve(self) -> None:
         if self._waiting and (self._idle or len(self._all) < self._limits.lines):

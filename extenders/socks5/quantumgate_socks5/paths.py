@@ -22,17 +22,17 @@ CIRCUITS = 16
 """How many keys keep a path of their own; the one that was not used for longest gives way, and is closed. (ADR 0120)"""
 
 CIRCUITS_IN_USE = 64
-"""How many have one at once as long as calls are on them, or they are being built."""
+"""How many have one at once as long as calls are on them or were a moment ago, or they are being built."""
 
 
 class Sessions(Shape):
     """What is known elsewhere of the sessions to exits."""
 
     def in_use(self, peer: api.IPeer) -> bool:
-        """Whether a call is on it, or waits for a line of it."""
+        """Whether lines are open on it or waited for; they stay open ``line_idle_seconds`` after a call."""
 
     def give_up(self, peer: api.IPeer) -> None:
-        """Close it as soon as that is no longer so."""
+        """Close it as soon as no call is on it."""
 
 
 class Paths:
@@ -56,12 +56,12 @@ class Paths:
         if known is None or (known.called and not _lives(known, self._host)):
             known = self.dial(str(peer.uuid))
         self._circuits[place] = known  # last in order: most recently used
-        self._make_room(place)
+        self.make_room()
         return _branch(known)
 
-    def _make_room(self, newest: tuple[bytes, UUID]) -> None:
+    def make_room(self) -> None:
         """The ones that were not used for longest go first; those in use only where they are far too many."""
-        for place in [place for place in self._circuits if place != newest]:
+        for place in list(self._circuits)[:-1]:  # never the newest
             if len(self._circuits) <= CIRCUITS:
                 return
             circuit = self._circuits[place]

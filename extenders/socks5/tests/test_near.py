@@ -7,6 +7,7 @@ from typing import Any
 
 from quantumgate_socks5 import exits, wire
 from quantumgate_socks5.destination import NOWHERE, Destination
+from quantumgate_socks5.paths import Paths
 from quantumgate_socks5.replies import Code
 from quantumgate_socks5.wire import Kind
 from twisted.internet.error import ConnectError
@@ -486,6 +487,21 @@ class LimitsTests(NearCase):
                 program.transport.loseConnection()
                 near.nodes.settle()
             self.assertEqual((self.status()["exits"], self.status()["lines"]), ([], 0))
+
+    def test_a_session_is_in_use_for_a_while(self) -> None:
+        """As long as a line is open, and a line is kept for the next call; then circuits that are too many can go."""
+        told: list[bool] = []
+        self.patch(Paths, "make_room", lambda _: told.append(near.near.near.in_use(peer)))
+        near = self.stage(line_idle_seconds=60)
+        peer = near.nodes.left.peer()
+        self.assertFalse(near.near.near.in_use(peer))
+        program, line = self.joined()
+        line.says(Kind.END)
+        program.transport.loseConnection()
+        near.nodes.advance(59)
+        self.assertEqual((self.status()["lines_idle"], near.near.near.in_use(peer), told), (1, True, []))
+        near.nodes.advance(61)
+        self.assertEqual((self.status()["lines"], near.near.near.in_use(peer), told), (0, False, [False]))
 
     def test_a_call_that_waits_has_its_line_first(self) -> None:
         """The only line breaks while another call waits for it: the session stays for that one."""
