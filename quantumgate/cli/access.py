@@ -82,8 +82,7 @@ def _change(command: str, **arguments: Any) -> None:
     """Asks for it, and shows the rules as they are then."""
     where = click.get_current_context().find_object(Place)
     assert where is not None
-    with where.node() as node:
-        _show(where, node.call(command, **arguments))
+    _show(where, where.ask(command, **arguments))
 
 
 def _peer_command(name: str, what: str, more: str) -> None:
@@ -180,8 +179,7 @@ def explain(where: Place, subject: str, what: str) -> None:
       qgate access explain 198.51.100.7
       qgate access explain 0b51a0f2-3c4d-8100-8888-000000000001 echo
     """
-    with where.node() as node:
-        found = node.call("access.explain", subject=subject, about=what)
+    found = where.ask("access.explain", subject=subject, about=what)
     if where.json:
         output.as_json(found)
         return
@@ -303,8 +301,7 @@ def reputation() -> None:
 
 
 def _scores(where: Place, command: str, **arguments: Any) -> None:
-    with where.node() as node:
-        rows = node.call(command, **arguments)
+    rows = where.ask(command, **arguments)
     if where.json:
         output.as_json(rows)
         return
@@ -363,8 +360,7 @@ def reputation_reset(where: Place, subject: str | None, everybody: bool) -> None
 
 
 def _part(where: Place, name: str, show: Callable[[Any], None]) -> None:
-    with where.node() as node:
-        rows = node.call("access.list")[name]
+    rows = where.ask("access.list")[name]
     if where.json:
         output.as_json(rows)
     else:

@@ -190,8 +190,7 @@ def _node(where: Place) -> Finding:
     from quantumgate.errors import QuantumGateError
 
     try:
-        with where.node() as node:
-            status = node.call("status")
+        status = where.ask("status")
     except NoNodeRunning as error:
         return Finding("node", "ok", str(error), "twistd -n qgnode")
     except QuantumGateError as error:

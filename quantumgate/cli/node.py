@@ -47,8 +47,7 @@ def status(where: Place) -> None:
       qgate status
       qgate status --json | jq -r .phase
     """
-    with where.node() as node:
-        report = node.call("status")
+    report = where.ask("status")
     if where.json:
         output.as_json(report)
         return
@@ -106,8 +105,7 @@ def peers(where: Place) -> None:
       qgate peers
       qgate peers --json | jq -r '.[].uuid'
     """
-    with where.node() as node:
-        reports = node.call("peers")
+    reports = where.ask("peers")
     if where.json:
         output.as_json(reports)
         return
@@ -179,8 +177,7 @@ def connect(where: Place, address: str, hops: int | None, via: str | None) -> No
       qgate connect bob.qgr
     """
     relays = named_relays(hops, via)
-    with where.node() as node:
-        peer = node.call("connect", address=records.given(address), hops=hops, via=relays)
+    peer = where.ask("connect", address=records.given(address), hops=hops, via=relays)
     if where.json:
         output.as_json(peer)
         return
@@ -203,8 +200,7 @@ def disconnect(where: Place, uuid: str) -> None:
     Example:
       qgate disconnect 0b51a0f2-3c4d-8100-8888-000000000001
     """
-    with where.node() as node:
-        result = node.call("disconnect", uuid=uuid)
+    result = where.ask("disconnect", uuid=uuid)
     if where.json:
         output.as_json(result)
     else:
@@ -283,8 +279,7 @@ def extenders(where: Place) -> None:
     Example:
       qgate extenders
     """
-    with where.node() as node:
-        reports = node.call("extenders")
+    reports = where.ask("extenders")
     if where.json:
         output.as_json(reports)
         return

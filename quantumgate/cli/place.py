@@ -50,6 +50,11 @@ class Place:
 
         return ControlClient(self.control)
 
+    def ask(self, command: str, **arguments: Any) -> Any:
+        """What the running node answers to one command. Raises NoNodeRunning, or NodeRefused with its reason."""
+        with self.node() as node:
+            return node.call(command, **arguments)
+
 
 def options(command: Decorated) -> Decorated:
     """Adds the three options; ``passed`` gives the result to a command."""

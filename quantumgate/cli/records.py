@@ -37,8 +37,7 @@ def record(where: Place, endpoints: tuple[str, ...], file: str | None) -> None:
     Example:
       qgate id record --endpoint bob.example:9999 --out bob.qgr
     """
-    with where.node() as node:
-        report = node.call("record", endpoints=list(endpoints))
+    report = where.ask("record", endpoints=list(endpoints))
     if file is not None:
         _write(file, report["record"])
     if where.json:

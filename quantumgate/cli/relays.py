@@ -27,8 +27,7 @@ def relays(where: Place) -> None:
       qgate relays
       qgate relays --json | jq '.circuits[].path'
     """
-    with where.node() as node:
-        report = node.call("relays")
+    report = where.ask("relays")
     if where.json:
         output.as_json(report)
         return

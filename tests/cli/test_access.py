@@ -4,30 +4,17 @@ from __future__ import annotations
 
 import time
 
-from twisted.internet import reactor
-from twisted.trial.unittest import SynchronousTestCase, TestCase
+from twisted.trial.unittest import SynchronousTestCase
 
 from quantumgate.cli.access import Moment, Span, Subject
-from quantumgate.control.paths import SOCKET_NAME
-from quantumgate.control.server import ControlServer
-from tests.cli.tool import Outcome, qgate, qgate_beside
-from tests.control.fakenode import FAKE_WALL_SECONDS, FRIEND, ME, FakeNode, short_directory
+from tests.cli.tool import ServedCase, qgate
+from tests.control.fakenode import FAKE_WALL_SECONDS, FRIEND, ME
 
 PEER = str(FRIEND)
 
 
-class AccessTests(TestCase):
-    def setUp(self) -> None:
-        self.data = short_directory(self)
-        self.node = FakeNode()
-        server = ControlServer(self.node, self.data / SOCKET_NAME, reactor, self.data)
-        server.start()
-        self.addCleanup(server.stop)
-
-    async def qgate(self, *arguments: str, code: int = 0) -> Outcome:
-        outcome = await qgate_beside("access", *arguments, "--data", str(self.data))
-        self.assertEqual(outcome.code, code, outcome)
-        return outcome
+class AccessTests(ServedCase):
+    words = ("access",)
 
     async def test_allow_deny_and_remove(self) -> None:
         self.assertEqual((await self.qgate("allow", PEER, "--json")).json["allow"], [PEER])

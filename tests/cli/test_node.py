@@ -6,28 +6,18 @@ import json
 from pathlib import Path
 
 import msgspec
-from twisted.internet import reactor
-from twisted.trial.unittest import SynchronousTestCase, TestCase
+from twisted.trial.unittest import SynchronousTestCase
 
 from quantumgate.control import api
 from quantumgate.control.paths import SOCKET_NAME
-from quantumgate.control.server import ControlServer
-from tests.cli.tool import Outcome, Terminal, qgate_beside
-from tests.control.fakenode import FRIEND, FRIEND_ADDRESS, ME, STRANGER, FakeNode, short_directory
+from tests.cli.tool import ServedCase, Terminal, qgate_beside
+from tests.control.fakenode import FRIEND, FRIEND_ADDRESS, ME, STRANGER
 
 
-class NodeTests(TestCase):
+class NodeTests(ServedCase):
     def setUp(self) -> None:
-        self.data = short_directory(self)
-        self.node = FakeNode(connected=[FRIEND])
-        server = ControlServer(self.node, self.data / SOCKET_NAME, reactor, self.data)
-        server.start()
-        self.addCleanup(server.stop)
-
-    async def qgate(self, *arguments: str, code: int = 0) -> Outcome:
-        outcome = await qgate_beside(*arguments, "--data", str(self.data))
-        self.assertEqual(outcome.code, code, outcome)
-        return outcome
+        super().setUp()
+        self.node.connected = [FRIEND]
 
     async def test_options_before_and_after(self) -> None:
         socket = str(self.data / SOCKET_NAME)

@@ -7,30 +7,18 @@ import stat
 import sys
 from pathlib import Path
 
-from twisted.internet import reactor
-from twisted.trial.unittest import SynchronousTestCase, TestCase
+from twisted.trial.unittest import SynchronousTestCase
 
 from quantumgate.cli.records import given
-from quantumgate.control.paths import SOCKET_NAME
-from quantumgate.control.server import ControlServer
 from quantumgate.errors import LocalError
 from quantumgate.wire.record_text import TEXT_LETTERS_MAX
-from tests.cli.tool import Outcome, qgate_beside
-from tests.control.fakenode import FRIEND, ME, STRANGER, FakeNode, short_directory
+from tests.cli.tool import Outcome, ServedCase, qgate_beside
+from tests.control.fakenode import FRIEND, ME, STRANGER
 
 
-class RecordTests(TestCase):
-    def setUp(self) -> None:
-        self.data = short_directory(self)
-        self.node = FakeNode()
-        server = ControlServer(self.node, self.data / SOCKET_NAME, reactor, self.data)
-        server.start()
-        self.addCleanup(server.stop)
-
+class RecordTests(ServedCase):
     async def record(self, *arguments: str, code: int = 0) -> Outcome:
-        outcome = await qgate_beside("id", "record", *arguments, "--data", str(self.data))
-        self.assertEqual(outcome.code, code, outcome)
-        return outcome
+        return await self.qgate("id", "record", *arguments, code=code)
 
     async def test_printed(self) -> None:
         """The record alone on stdout; that it leads nowhere is said beside it."""

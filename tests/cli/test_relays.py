@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-from twisted.internet import reactor
-from twisted.trial.unittest import TestCase
-
 from quantumgate.control.api import AnchorReport, CarriedReport, CircuitReport, GatewayReport, RelaysReport
-from quantumgate.control.paths import SOCKET_NAME
-from quantumgate.control.server import ControlServer
-from tests.cli.tool import Outcome, qgate_beside
-from tests.control.fakenode import FRIEND, ME, STRANGER, FakeNode, short_directory
+from tests.cli.tool import ServedCase
+from tests.control.fakenode import FRIEND, ME, STRANGER
 
 FULL = RelaysReport(
     enabled=True, accepting=True, carried_bytes=2_000_000, refused={"links_prefix_rate": 3, "not a relay": 1},
@@ -25,21 +20,15 @@ FULL = RelaysReport(
 )
 
 
-class RelaysTests(TestCase):
-    def setUp(self) -> None:
-        self.data = short_directory(self)
-        self.node = FakeNode(relaying=FULL)
-        server = ControlServer(self.node, self.data / SOCKET_NAME, reactor, self.data)
-        server.start()
-        self.addCleanup(server.stop)
+class RelaysTests(ServedCase):
+    words = ("relays",)
 
-    async def relays(self, *arguments: str) -> Outcome:
-        outcome = await qgate_beside("relays", *arguments, "--data", str(self.data))
-        self.assertEqual(outcome.code, 0, outcome)
-        return outcome
+    def setUp(self) -> None:
+        super().setUp()
+        self.node.relaying = FULL
 
     async def test_everything_is_shown(self) -> None:
-        text = (await self.relays()).out
+        text = (await self.qgate()).out
         for part in ("1 links now, 2.0 MB since the start", "3 links_prefix_rate, 1 not a relay", "2 relay-lost",
                      "192.0.2.9:40000", f"{STRANGER} > {FRIEND}", "2 relays asked for", "1 min 1 s",
                      "keeps a way to this node open", "refused: it is no relay", f"anchor for  {ME}",
@@ -47,13 +36,13 @@ class RelaysTests(TestCase):
             self.assertIn(part, text)
 
     async def test_as_json(self) -> None:
-        report = (await self.relays("--json")).json
+        report = (await self.qgate("--json")).json
         self.assertEqual(report["circuits"][0]["path"], [str(STRANGER), str(FRIEND)])
         self.assertEqual(report["refused"], {"links_prefix_rate": 3, "not a relay": 1})
 
     async def test_a_node_without_any(self) -> None:
         self.node.relaying = RelaysReport()
-        text = (await self.relays()).out
+        text = (await self.qgate()).out
         for part in ("no (node.relay = false)", "no (relay.accept_relayed = false)", "refused                 none"):
             self.assertIn(part, text)
         self.assertEqual(len(text.splitlines()), 5)

@@ -8,10 +8,15 @@ from dataclasses import dataclass
 from typing import Any
 
 import msgspec
+from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.internet.threads import deferToThread
+from twisted.trial.unittest import TestCase
 
 from quantumgate.cli.main import run
+from quantumgate.control.paths import SOCKET_NAME
+from quantumgate.control.server import ControlServer
+from tests.control.fakenode import FakeNode, short_directory
 
 
 @dataclass(frozen=True)
@@ -31,6 +36,24 @@ class Terminal(io.StringIO):
 
     def isatty(self) -> bool:
         return True
+
+
+class ServedCase(TestCase):
+    """A node that keeps the law of ``control/api.py``, behind a real socket; every call begins with ``words``."""
+
+    words: tuple[str, ...] = ()
+
+    def setUp(self) -> None:
+        self.data, self.node = short_directory(self), FakeNode()
+        server = ControlServer(self.node, self.data / SOCKET_NAME, reactor, self.data)
+        server.start()
+        self.addCleanup(server.stop)
+
+    async def qgate(self, *arguments: str, code: int = 0) -> Outcome:
+        """One call, which ends with this code."""
+        outcome = await qgate_beside(*self.words, *arguments, "--data", str(self.data))
+        self.assertEqual(outcome.code, code, outcome)
+        return outcome
 
 
 def qgate(*arguments: str, out: io.StringIO | None = None) -> Outcome:
