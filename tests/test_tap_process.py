@@ -7,21 +7,17 @@ from __future__ import annotations
 
 import os
 import select
-import shutil
 import signal
 import socket
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
-from twisted.trial.unittest import SynchronousTestCase
-
 from quantumgate.control.client import ControlClient
+from tests.managed import PATIENCE_SECONDS, ManagedCase
 
 ROOT = Path(__file__).parents[1]
 RUN = "import sys; from twisted.scripts.twistd import run; sys.argv[0] = 'twistd'; run()"
-PATIENCE_SECONDS = 30
 
 LATE_ENDPOINT = '''
 from twisted.internet import reactor
@@ -53,17 +49,8 @@ parser = Parser()
 '''
 
 
-class ProcessCase(SynchronousTestCase):
-    """Nodes with a directory each, and a datagram socket that stands for the service manager's."""
-
-    def setUp(self) -> None:
-        self.place = Path(tempfile.mkdtemp(prefix="qg-"))  # short: the path of a unix socket holds 107 bytes
-        self.addCleanup(shutil.rmtree, self.place)
-        self.manager = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self.addCleanup(self.manager.close)
-        self.manager.settimeout(PATIENCE_SECONDS)
-        self.notify_name = f"@qg-test-{os.getpid()}-{id(self):x}"
-        self.manager.bind("\0" + self.notify_name[1:])
+class ProcessCase(ManagedCase):
+    """Nodes in the place of the case."""
 
     def words(self, listen: str, *twistd: str) -> list[str]:
         config = self.place / "node.toml"
@@ -89,10 +76,6 @@ class ProcessCase(SynchronousTestCase):
             self.words(listen, *twistd), cwd=cwd or self.place, env=self.surroundings(), capture_output=True,
             text=True, timeout=PATIENCE_SECONDS, check=False,
         )
-
-    def told(self) -> str:
-        """The next words to the service manager."""
-        return self.manager.recv(4096).decode()
 
     def taken_port(self) -> int:
         holder = socket.create_server(("127.0.0.1", 0))

@@ -7,12 +7,10 @@ from __future__ import annotations
 
 import os
 import select
-import shutil
 import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 import urllib.error
@@ -20,15 +18,13 @@ import urllib.request
 from pathlib import Path
 from typing import IO
 
-from twisted.trial.unittest import SynchronousTestCase
-
 from quantumgate.control.client import ControlClient
+from tests.managed import PATIENCE_SECONDS, ManagedCase
 
 ROOT = Path(__file__).parents[2]
 NODE = [sys.executable, "-c", "from twisted.scripts.twistd import run; run()", "-n", "--pidfile=", "qgnode"]
 TWIST = [sys.executable, "-c", "from twisted.application.twist._twist import Twist; Twist.main()", "--log-format=text"]
 QGATE = [sys.executable, "-m", "quantumgate.cli.main"]
-PATIENCE_SECONDS = 60
 REFUSED = (urllib.error.URLError, ConnectionError)
 
 
@@ -51,17 +47,11 @@ def line_with(pipe: IO[bytes], words: str) -> str:
             return line
 
 
-class ServiceProcessCase(SynchronousTestCase):
+class ServiceProcessCase(ManagedCase):
     """Node ``server`` admits whom it is told to; node ``client`` is a stranger at first."""
 
     def setUp(self) -> None:
-        self.place = Path(tempfile.mkdtemp(prefix="qg-"))  # short: the path of a unix socket holds 107 bytes
-        self.addCleanup(shutil.rmtree, self.place)
-        self.manager = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self.addCleanup(self.manager.close)
-        self.manager.settimeout(PATIENCE_SECONDS)
-        self.notify_name = f"@qg-test-{os.getpid()}-{id(self):x}"
-        self.manager.bind("\0" + self.notify_name[1:])
+        super().setUp()
         # a shell's background job ignores SIGINT, and so would the programs that it starts: they are to obey Ctrl-C
         self.addCleanup(signal.signal, signal.SIGINT, signal.signal(signal.SIGINT, signal.default_int_handler))
         self.port = free_port()
@@ -86,7 +76,7 @@ class ServiceProcessCase(SynchronousTestCase):
         config = self.place / f"{name}.toml"
         config.write_text(f"[node]\n{listen}\n")
         process = self.run_process([*NODE, "--config", str(config), "--data", str(self.data(name))], name)
-        while not self.manager.recv(4096).startswith(b"READY=1"):
+        while not self.told().startswith("READY=1"):
             pass
         for pipe in (process.stdout, process.stderr):  # so that the node never waits for a reader of its log
             assert pipe is not None

@@ -41,17 +41,7 @@ class AttachedTests(AttachedCase):
 
     def test_both_ways_and_by_halves(self) -> None:
         near = self.attached()
-        (far,) = self.there.made
-        near.transport.write(b"question")
-        near.transport.loseWriteConnection()
-        self.nodes.settle()
-        self.assertEqual((bytes(far.got), far.events), (b"question", ["made", "read over"]))
-        far.transport.write(b"answer")
-        far.transport.loseConnection()
-        self.nodes.settle()
-        self.assertEqual(bytes(near.got), b"answer")
-        for diary in (near, far):
-            self.assertIsInstance(diary.reason, ConnectionDone)
+        self.speak_by_halves(near, self.there.made[0])
 
     def test_relays_reach_the_node_only_where_they_were_named(self) -> None:
         """A node of before them knows no such argument."""

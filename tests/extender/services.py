@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import IHalfCloseableProtocol
 from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.logger import formatEvent, globalLogPublisher
@@ -90,6 +91,19 @@ class ServicesCase(SynchronousTestCase):
         """The near end's Diary; raises what it failed with."""
         factory = factory or Diaries()
         return self.nodes.result(self.near.open(peer or self.right, name, hops, factory.buildProtocol), 60)
+
+    def speak_by_halves(self, near: Diary, far: Diary) -> None:
+        """A question and its end, an answer and its end: each half closes on its own."""
+        near.transport.write(b"question")  # type: ignore[union-attr]
+        near.transport.loseWriteConnection()  # type: ignore[union-attr]
+        self.nodes.settle()
+        self.assertEqual((bytes(far.got), far.events), (b"question", ["made", "read over"]))
+        far.transport.write(b"answer")  # type: ignore[union-attr]
+        far.transport.loseConnection()  # type: ignore[union-attr]
+        self.nodes.settle()
+        self.assertEqual((bytes(near.got), near.events[-1]), (b"answer", "lost"))
+        for diary in (near, far):
+            self.assertIsInstance(diary.reason, ConnectionDone)
 
     def lines(self) -> list[str]:
         return [formatEvent(event) for event in self.events

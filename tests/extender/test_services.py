@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from twisted.internet.defer import Deferred
-from twisted.internet.error import ConnectionDone, NoProtocol
+from twisted.internet.error import NoProtocol
 from twisted.internet.testing import StringTransport
 
 from quantumgate.errors import ChannelReset, ConnectFailed, LimitError, LocalError
@@ -23,16 +23,7 @@ class StreamTests(ServicesCase):
         factory = Diaries()
         self.far.serve("web", factory.buildProtocol)
         near = self.open()
-        (far,) = factory.made
-        near.transport.write(b"question")
-        near.transport.loseWriteConnection()
-        self.nodes.settle()
-        self.assertEqual((bytes(far.got), far.events), (b"question", ["made", "read over"]))
-        far.transport.write(b"answer")
-        far.transport.loseConnection()
-        self.nodes.settle()
-        self.assertEqual((bytes(near.got), near.events[-1]), (b"answer", "lost"))
-        self.assertIsInstance(near.reason, ConnectionDone)
+        self.speak_by_halves(near, factory.made[0])
 
     def test_both_ends_have_addresses(self) -> None:
         factory = Diaries()

@@ -19,6 +19,7 @@ from quantumgate.extender.endings import StreamLost, StreamReset
 from quantumgate.wire.codes import ResetCode
 from tests.extender.fakes import FakeChannel
 from tests.extender.guests import Boom, Meeting, Notes, Recorder
+from tests.testing.producers import Producer
 
 WINDOW = FakeChannel.window_bytes
 
@@ -32,22 +33,6 @@ class Halves(Recorder):
 
     def writeConnectionLost(self) -> None:
         self.events.append("write lost")
-
-
-class Producer:
-    """A push producer that writes down what it is told."""
-
-    def __init__(self) -> None:
-        self.calls: list[str] = []
-
-    def pauseProducing(self) -> None:
-        self.calls.append("pause")
-
-    def resumeProducing(self) -> None:
-        self.calls.append("resume")
-
-    def stopProducing(self) -> None:
-        self.calls.append("stop")
 
 
 class Case(SynchronousTestCase):

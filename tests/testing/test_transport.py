@@ -16,6 +16,7 @@ from zope.interface.verify import verifyObject
 from quantumgate.testing.network import MemoryNetwork
 from quantumgate.testing.transport import HIGH_WATER_BYTES
 from quantumgate.testing.weather import Weather
+from tests.testing.producers import Producer
 
 
 class Keeper(Protocol):
@@ -37,22 +38,6 @@ class Keeper(Protocol):
 
     def connectionLost(self, reason: Any = None) -> None:
         self.reasons.append(reason.value)
-
-
-class Producer:
-    """Writes down what it is told."""
-
-    def __init__(self) -> None:
-        self.calls: list[str] = []
-
-    def pauseProducing(self) -> None:
-        self.calls.append("pause")
-
-    def resumeProducing(self) -> None:
-        self.calls.append("resume")
-
-    def stopProducing(self) -> None:
-        self.calls.append("stop")
 
 
 @implementer(IHalfCloseableProtocol)
