@@ -15,6 +15,9 @@ from zope.interface import implementer
 
 from .line import Line, Valve
 
+READ_BYTES = 262_096
+"""What one full record of 256 KiB carries in a DATA frame: a connection that fills its reads reads so much at once."""
+
 
 @dataclass
 class Tally:
@@ -60,6 +63,8 @@ class Splice(Protocol):
         if self.line is not None:
             self.moved_at = self._clock.seconds()
             self._tally.bytes_sent += len(data)
+            if len(data) == getattr(self.transport, "bufferSize", 0):
+                self.transport.bufferSize = READ_BYTES
             self.line.data(data)
 
     def readConnectionLost(self) -> None:

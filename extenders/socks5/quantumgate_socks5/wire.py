@@ -17,7 +17,7 @@ LABEL = b"line 1"
 """The label of a stream that is a line of this version."""
 
 HEADER_BYTES = 4
-DATA_BYTES = 65_536
+DATA_BYTES = 262_144
 DATAGRAM_BYTES = 65_507
 OFFER = 1
 FIRST_IGNORED_MESSAGE = 0x80
