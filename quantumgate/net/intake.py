@@ -14,7 +14,7 @@ from typing import Any, Protocol
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 from quantumgate.net.prefix import LOCAL, network_of
-from quantumgate.wire.limits import FIRST_FLIGHT_BYTES, FIRST_FLIGHT_MCELIECE_BYTES, Limits
+from quantumgate.wire.limits import FIRST_FLIGHT_BYTES, FIRST_FLIGHT_MCELIECE_BYTES, NETWORKS_MET_MAX, Limits
 
 FLIGHT_PREFIX_BITS = (24, 56)
 ACCEPT_PREFIX_BITS = (32, 64)
@@ -71,9 +71,11 @@ class Place:
         self.close: Callable[[], object] = _nothing
         self.eviction: IDelayedCall | None = None
 
-    def settled(self) -> None:
-        """The handshake is over and a session stands: it no longer counts here."""
+    def settled(self, *, named: bool = False) -> None:
+        """The handshake is over and a session stands, with an admitted peer if ``named``: it no longer counts here."""
         self._intake.move(self, Stage.SETTLED)
+        if named:
+            self._intake.met(self.prefix)
 
     def draining(self, close: Callable[[], object]) -> None:
         """The first flight failed; ``close`` drops the socket when it is this one's turn to be evicted."""
@@ -89,7 +91,8 @@ class Place:
 class Intake:
     """The counts of one node: ``half_open``, ``drained`` (read and thrown away), ``refused`` by limit.
 
-    Loopback and ``lan`` listeners are exempt from everything that is per prefix.
+    Loopback and ``lan`` listeners are exempt from everything that is per prefix. The last of ``half_open`` are for
+    networks that admitted peers came from since the start, and for addresses that ``did_good``.
     """
 
     def __init__(
@@ -102,6 +105,9 @@ class Intake:
         self._luck = luck
         flight_bytes = FIRST_FLIGHT_MCELIECE_BYTES if mceliece else FIRST_FLIGHT_BYTES
         self.half_open_max = min(limits.half_open, limits.half_open_bytes // flight_bytes)
+        self._strangers_max = self.half_open_max - int(self.half_open_max * limits.half_open_reserve_share)
+        self._met: dict[str, None] = {}
+        self.did_good: Callable[[Any], bool] = _nobody
         self.half_open = 0
         self.drained = 0
         self.refused: Counter[str] = Counter()
@@ -127,9 +133,9 @@ class Intake:
 
     def full(self, address: Any, *, lan: bool = False) -> str:
         """The limit that leaves no room for a connection from ``address`` now, "" = there is room."""
-        if self.half_open >= self.half_open_max:
-            return "half_open"
         prefix = network_of(address, *FLIGHT_PREFIX_BITS)
+        if self.half_open >= self.half_open_max or not self._room_for_strangers(prefix, address):
+            return "half_open"
         if lan or prefix == LOCAL:
             return ""
         if len(self._draining.get(prefix, ())) >= self._limits.drain_prefix:
@@ -137,6 +143,16 @@ class Intake:
         if self._half_open[prefix] >= self._limits.half_open_prefix:
             return "half_open_prefix"
         return "" if self._rate_allows(network_of(address, *ACCEPT_PREFIX_BITS)) else "accepts_per_window"
+
+    def _room_for_strangers(self, prefix: str, address: Any) -> bool:
+        return self.half_open < self._strangers_max or prefix in self._met or self.did_good(address)
+
+    def met(self, prefix: str) -> None:
+        """An admitted peer came from this network."""
+        self._met.pop(prefix, None)
+        self._met[prefix] = None
+        if len(self._met) > NETWORKS_MET_MAX:
+            del self._met[next(iter(self._met))]
 
     def _rate_allows(self, prefix: str) -> bool:
         now, window_seconds = self._clock.seconds(), self._limits.accepts_window_seconds
@@ -187,3 +203,8 @@ class Intake:
         if place.eviction is None:
             delay_seconds = self._luck.uniform(0, self._limits.drain_evict_seconds)
             place.eviction = self._clock.callLater(delay_seconds, place.close)
+
+
+def _nobody(address: Any) -> bool:
+    """Until somebody keeps scores."""
+    return False

@@ -35,6 +35,7 @@ from quantumgate.net.intake import Intake
 from quantumgate.net.keyfarm import KeyFarm
 from quantumgate.net.keystock import KeyStock
 from quantumgate.net.listener import Listener
+from quantumgate.net.prefix import ip_of
 from quantumgate.net.solving import Solver
 from quantumgate.node.access import Access, about_of
 from quantumgate.node.anchors import Anchors, key_of
@@ -191,7 +192,7 @@ def assemble(plan: Plan, directory: DataDirectory, world: World, landlord: Any) 
     desk = FrontDesk(own, world, limits, door.access, pins, farm.take, tokens, require_authentication=strict)
     host = ExtenderHost((*plan.registrations, registered(landlord.services.maker(), None, "quantumgate")), landlord)
     replay = _replay(state, world, limits, budgeted=node.handshake_budget)
-    memory = MemoryWatch(world, limits, lambda: desk.contacts)
+    memory = MemoryWatch(world, limits, lambda: desk.contacts, door.conduct.esteem)
     ladder = _ladder(plan, world, desk, memory)
     connections = Connections(
         world, handshakes, session_settings(resolved, world), replay, desk, host.uuids, tokens, ladder
@@ -280,6 +281,7 @@ def _revealed(words: Secret | None) -> str | None:
 def _intake(world: World, limits: Limits, handshakes: HandshakeSettings, door: Enforcement) -> Intake:
     large = handshakes.first_flight_bytes > FIRST_FLIGHT_BYTES
     intake = Intake(limits, world.clock, world.random, mceliece=large, gate=door)
+    intake.did_good = lambda peer: (address := ip_of(peer)) is not None and door.conduct.score(address) > 0
     door.access.full = lambda address: intake.full(IPv4Address("TCP", str(address), 0))  # the counts read its text
     return intake
 

@@ -108,6 +108,10 @@ class Conduct:
         """The worse of the two that an address has."""
         return self._reputation.of_address(address, self._world.now()).score
 
+    def esteem(self, uuid: PeerUUID | None) -> float:
+        """The score of a peer; a nameless one has none."""
+        return 0.0 if uuid is None else self._reputation.of_peer(uuid, self._world.now()).score
+
     def _count(self, deed: Deed, doer: Doer) -> None:
         now, reputation = self._world.now(), self._reputation
         if not reputation.count(deed, doer, now):

@@ -55,7 +55,7 @@ LINK_WAIT_LEAST_SECONDS = 0.01
 class Counted(Protocol):
     """What counts an inbound connection: ``net.intake.Place``, or the count of handshakes over links."""
 
-    def settled(self) -> None: ...
+    def settled(self, *, named: bool = False) -> None: ...
     def draining(self, close: Callable[[], object]) -> None: ...
     def left(self) -> None: ...
 
@@ -312,7 +312,7 @@ class Contact:
             self.close(CloseCode.DUPLICATE, graceful=False)
             return
         if self.place is not None:
-            self.place.settled()
+            self.place.settled(named=event.session.peer is not None and event.session.role == ROLE_PEER)
         self._desk.ready(self)
 
     def _channel_offered(self, event: ChannelOffered) -> None:

@@ -27,13 +27,17 @@ _log = logs.named("node")
 
 
 class MemoryWatch:
-    """``held_bytes`` is the sum of the last look. ``esteem(uuid)`` is a peer's score, None for a nameless one."""
+    """``held_bytes`` is the sum of the last look, ``sent_away`` counts sessions."""
 
-    def __init__(self, world: World, limits: Limits, contacts: Callable[[], Iterable[Contact]]) -> None:
+    def __init__(
+        self, world: World, limits: Limits, contacts: Callable[[], Iterable[Contact]],
+        esteem: Callable[[PeerUUID | None], float],
+    ) -> None:
+        """``esteem(uuid)`` is a peer's score; None asks for a nameless one's."""
         self._world, self._limits, self._contacts = world, limits, contacts
         self._call: IDelayedCall | None = None
         self._occasionally = logs.Occasionally(world.now)
-        self.esteem: Callable[[PeerUUID | None], float] = _equal
+        self._esteem = esteem
         self.held_bytes = 0
         self.sent_away = 0
 
@@ -76,7 +80,7 @@ class MemoryWatch:
 
     def _esteem_of(self, contact: Contact) -> float:
         session = contact.session
-        return self.esteem(session.peer.uuid if session is not None and session.peer is not None else None)
+        return self._esteem(session.peer.uuid if session is not None and session.peer is not None else None)
 
     def _send_away(self, worst: list[tuple[Contact, int]], limit: str, down_to_bytes: int = -1) -> None:
         for contact, size in worst:
@@ -97,8 +101,3 @@ def _owner(contact: Contact) -> UUID | Contact:
 
 def _going(contact: Contact) -> bool:
     return contact.over or (contact.session is not None and contact.session.closing)
-
-
-def _equal(uuid: PeerUUID | None) -> float:
-    """Until somebody keeps scores."""
-    return 0.0

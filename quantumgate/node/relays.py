@@ -369,7 +369,7 @@ class _Handshake:
             self._open = False
             self._relays.half_open(self._carrier, -1)
 
-    def settled(self) -> None:
+    def settled(self, *, named: bool = False) -> None:
         self._over()
 
     def draining(self, close: Callable[[], object]) -> None:

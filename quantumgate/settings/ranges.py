@@ -29,6 +29,7 @@ BY_NAME: dict[str, tuple[float, float]] = {
     "max_channels": (wire_limits.FIRST_CHANNELS, 65_535),
     "sessions_per_identity": (1, 64),
     "sessions_reserve_share": (0, 0.9),
+    "half_open_reserve_share": (0, 0.9),
     "cpu_reserve_share": (0.001, 0.9),  # strangers need some of it
     "progress_bytes": (0, 64 * KIB),
     "key_records_max": (1024, wire_limits.KEY_RECORDS_MAX),

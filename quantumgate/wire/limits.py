@@ -29,6 +29,7 @@ VERSION_LIST_IDS = 16
 TOKEN_BYTES = 48
 TOKENS_KEPT = 1024
 TOKENS_USED_MAX = 32_768
+NETWORKS_MET_MAX = 4096
 PUZZLE_COUNT = 16
 PUZZLE_BITS_MIN = 8
 PUZZLE_BITS_MAX = 16
@@ -170,6 +171,7 @@ class Limits:
     memory_bytes: int = 256 * MIB
     memory_peer_bytes: int = 64 * MIB
     half_open: int = 512
+    half_open_reserve_share: float = 0.25
     half_open_prefix: int = 32
     half_open_bytes: int = 32 * MIB
     accepts_per_window: int = 20

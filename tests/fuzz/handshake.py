@@ -18,8 +18,12 @@ from quantumgate.core.connection import Connection
 from quantumgate.core.events import Closed, Ready, RequestMade
 from quantumgate.core.handshake import HandshakeSettings, Initiator, KeyNeeded, Responder, Verdict
 from quantumgate.core.handshake.settings import LibraryKeys
+from quantumgate.core.overload import Ladder, Turn
+from quantumgate.core.puzzle import Search
 from quantumgate.core.replay import ReplayWindow
+from quantumgate.core.requests import PuzzleNeeded, TurnNeeded
 from quantumgate.core.session_settings import SessionSettings
+from quantumgate.core.tokens import Holder, TokenMint
 from quantumgate.crypto.identity import Identity
 from quantumgate.crypto.random import RandomSource
 from quantumgate.crypto.secret import Secret
@@ -78,11 +82,16 @@ class Setup(IntFlag):
     ITSELF = 4096  # the dialler's target is itself
     NOTHING_LEFT = 8192  # the dialler's floor leaves no algorithm
     LIBRARY = 16_384  # fresh keys, not those made once
+    QUEUE = 32_768  # the listener has more to do than it likes: INITs wait
+    PUZZLES = 65_536  # and more: it asks for puzzles
+    TOKENS = 131_072  # it takes every TOKEN of zeros for one of its own
 
 
 VICTIM, OLD = Identity.generate(1), Identity.generate(1)
 SECRET, OLDER = bytes(range(32)), bytes(range(1, 33))
 LIMITS = replace(DEFAULT_LIMITS, max_record_bytes=16_384)
+SOLVED_BITS = 4
+"""Of puzzles that are really solved; to harder ones some answer is given, for a fuzzer has no time."""
 SESSION = SessionSettings(limits=LIMITS)
 
 
@@ -188,9 +197,14 @@ class HandshakeRun:
         if self.options & Setup.NO_BUDGET:
             while replay.may_answer(self.now):
                 replay._answers -= 1000
+        ladder = Ladder(self.luck, self.now, LIMITS)
+        if self.options & (Setup.QUEUE | Setup.PUZZLES):
+            ladder._spent = (0.9 if self.options & Setup.PUZZLES else 0.6) * ladder._general
+            ladder._bits = SOLVED_BITS
         return Responder(
             ours, replay, random=self.luck, now=self.now, wall_offset_seconds=WALL_OFFSET_SECONDS,
-            allow_unaddressed=None,
+            allow_unaddressed=None, ladder=ladder,
+            mint=_Credulous(self.luck, self.now, life_seconds=1.0) if self.options & Setup.TOKENS else None,
         )  # fmt: skip
 
     # -- playing -------------------------------------------------------------------------------------------------
@@ -227,8 +241,19 @@ class HandshakeRun:
     def answer_pending(self) -> None:
         while self.pending:
             request = self.pending.pop(0)
-            value: Any = known_secondary(request.group, "fuzzed") if isinstance(request, KeyNeeded) else self.verdict
-            self.connection.answer(request, value, self.now)
+            self.connection.answer(request, self._value(request), self.now)
+
+    def _value(self, request: Any) -> Any:
+        match request:
+            case KeyNeeded():
+                return known_secondary(request.group, "fuzzed")
+            case PuzzleNeeded():
+                easy = request.puzzle.bits <= SOLVED_BITS
+                return (easy and Search(request.puzzle, request.salt).go_on(10_000)) or bytes(128)
+            case TurnNeeded():
+                return Turn.GO if self.verdict.admitted else Turn.SILENCE
+            case _:
+                return self.verdict
 
     def _read(self, data: bytes) -> None:
         if not self.initiator and not self.peer.opened_something:
@@ -274,6 +299,13 @@ class HandshakeRun:
             data = data[: max(0, len(data) - wrong.cut)] + wrong.behind
             self.unheard = self.unheard or (early and not data)  # the peer goes on as if it had been heard
         self.deliver(data)
+
+
+class _Credulous(TokenMint):
+    """Knows everybody."""
+
+    def holder(self, token: bytes, now: float) -> Holder | None:
+        return Holder(OLD.public.uuid, token[:12], self._batches[0]) if not any(token) else None
 
 
 # -- steps ---------------------------------------------------------------------------------------------------------

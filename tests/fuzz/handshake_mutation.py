@@ -9,7 +9,7 @@ import random
 from collections.abc import Callable, Sequence
 
 from quantumgate.wire import frames
-from quantumgate.wire.messages import Exchange, Fin, Init, KeyShare, Lists, Proof, Refuse, Retry, Select
+from quantumgate.wire.messages import Exchange, Fin, Init, KeyShare, Lists, Proof, Puzzle, Refuse, Retry, Select
 from quantumgate.wire.writer import tlv
 from tests.fuzz.handshake import SESSION, Act, Setup
 from tests.fuzz.mutation import ODD_NUMBERS, Mutator
@@ -35,7 +35,7 @@ TEMPLATES: dict[int, tuple[bytes, ...]] = {
         Fin(1, OURS.public.bundle, bytes(64), bytes(64), SESSION_BYTES).encode(10),
         Fin(1, b"", b"", bytes(64), SESSION_BYTES).encode(10),
     ),
-    Act.RETRY: (Retry(_SELECT).encode(10),),
+    Act.RETRY: (Retry(_SELECT).encode(10), Retry(_SELECT, Puzzle(bytes(32), 2)).encode(10)),
     Act.REFUSE: (Refuse(1, 30, 1_700_000_000).encode(40),),
 }
 
@@ -56,7 +56,7 @@ class HandshakeMutator:
     def fresh(self) -> Script:
         """A side, mostly what its peer should say in order, and something that disturbs it."""
         luck = self.luck
-        setup = Step(Act.SETUP, self._few_bits(15))
+        setup = Step(Act.SETUP, self._few_bits(18))
         course = [Act.RESP] if setup.a & Setup.INITIATOR else [Act.INIT, Act.FIN]
         if luck.random() < 0.25:
             course.insert(0, Act.RETRY if setup.a & Setup.INITIATOR else Act.INIT)
@@ -101,12 +101,12 @@ class HandshakeMutator:
 
     def _setup(self, script: Script) -> None:
         if script:
-            script[0] = Step(Act.SETUP, script[0].a ^ self._few_bits(15))
+            script[0] = Step(Act.SETUP, script[0].a ^ self._few_bits(18))
 
     def _shape(self, script: Script) -> None:
         if script:
             at = self.luck.randrange(len(script))
-            script[at] = script[at]._replace(a=script[at].a ^ self._few_bits(20))
+            script[at] = script[at]._replace(a=script[at].a ^ self._few_bits(23))
 
     def _spoil(self, script: Script) -> None:
         if script:
@@ -137,7 +137,7 @@ class HandshakeMutator:
         luck = self.luck
         spoil = luck.getrandbits(11) if luck.random() < 0.1 else 0
         data = self.content(kind) if luck.random() < 0.25 else b""
-        shape = self._few_bits(20)
+        shape = self._few_bits(23)
         if data and luck.random() < 0.3:
             shape |= EXTRA
         return Step(kind, shape, spoil, data)

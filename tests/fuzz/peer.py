@@ -12,6 +12,7 @@ from typing import Any
 
 from quantumgate.core import schedule
 from quantumgate.core.handshake.settings import Candidate, HandshakeSettings, candidate
+from quantumgate.core.puzzle import Search
 from quantumgate.core.records import RecordOpener, RecordSealer
 from quantumgate.core.schedule import HandshakeKeys
 from quantumgate.core.transcript import Transcript
@@ -29,6 +30,7 @@ from quantumgate.wire.messages import (
     Lists,
     MessageType,
     Proof,
+    Puzzle,
     Refuse,
     Retry,
     Select,
@@ -90,6 +92,7 @@ class Peer:
         self.init_seen: tuple[bytes, bytes, bytes, Init] | None = None
         self.first: tuple[bytes, ...] = ()
         self.select: Select | None = None
+        self.puzzle: Puzzle | None = None
         self.lists, self.versions = FULL, VERSIONS[0]
         self.candidate: Candidate = self._candidate_of_theirs(0)
         self.keys: HandshakeKeys | None = None
@@ -133,18 +136,28 @@ class Peer:
             primary, secondary = self.select.primary, self.select.secondary
         share = known_primary(primary, "peer").share if primary < 9 else bytes(32)
         public = known_secondary(secondary, "peer").public
-        init = Init(self.lists, KeyShare(primary, share), KeyShare(secondary, public), bytes(48), self.versions)
+        if not bit(a, 17) or not self.salt:
+            self.salt = self._salt()
+        solution = self._solution(a)
+        token = bytes(48) if not bit(a, 20) else b"\1" * 48
+        init = Init(self.lists, KeyShare(primary, share), KeyShare(secondary, public), token, self.versions, solution)
         self.body = self._content(init.encode(two(a, 18) * 100), step)
         addressed = self.candidate.addressed != bit(a, 9)
         version = 2 if bit(a, 12) else 1
         header = Header(MessageType.INIT, len(self.body), TIMES_MS[two(a, 10)], int(addressed), version)
         self.header = self._header(header, wrong)
-        if not bit(a, 17) or not self.salt:
-            self.salt = self._salt()
         allowed = self.candidate.addressed or self.theirs.allow_unaddressed
         self.accepted_inits += allowed and self.candidate in self.theirs.candidates
         key = schedule.first_flight_key(self.candidate.obf, self.salt)
         return self.salt + self._pair(key, self.salt, self.header, self.body)
+
+    def _solution(self, a: int) -> bytes:
+        """Where there is a puzzle it is solved, but for bit 21; with bit 22 there is a wrong one in any case."""
+        if bit(a, 22):
+            return bytes(128)
+        if self.puzzle is None or bit(a, 21):
+            return b""
+        return Search(self.puzzle, self.salt).go_on(100_000) or bytes(128)
 
     @staticmethod
     def _lists(a: int) -> Lists:
@@ -259,7 +272,8 @@ class Peer:
         a = step.a
         groups = PRIMARY_GROUPS[two(a, 0)], SECONDARY_GROUPS[two(a, 2)]
         select = Select(*groups, 2 if bit(a, 4) else 1, 2 if bit(a, 5) else 1)
-        body = self._content(Retry(select).encode(100), step)
+        puzzle = Puzzle(bytes(range(32)), (1, 4, 16, 200)[two(a, 8)]) if bit(a, 7) else None
+        body = self._content(Retry(select, puzzle).encode(100), step)
         sent = self._plainly(MessageType.RETRY, body, wrong)
         if sent is None or self.init_seen is None:
             return None
@@ -315,7 +329,8 @@ class Peer:
             Refuse.parse(body)
         elif header.type == MessageType.RETRY:
             self.first = (self.salt, self.header, self.body, salt, plain, body)
-            self.select = Retry.parse(body).select
+            retry = Retry.parse(body)
+            self.select, self.puzzle = retry.select, retry.puzzle
         else:
             self._read_resp(salt, plain, body, box, data[cut:])
 

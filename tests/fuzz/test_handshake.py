@@ -71,6 +71,15 @@ class CourseTests(unittest.SynchronousTestCase):
         course = Step(Act.RETRY, 1), Step(Act.RESP), Step(Act.RECORD, 0, 0, SESSION_RECORD)
         self.ready(Step(Act.SETUP, Setup.INITIATOR), *course)
 
+    def test_dialling_whom_others_dial_too(self) -> None:
+        self.ready(Step(Act.SETUP, Setup.QUEUE), Step(Act.INIT), Step(Act.FIN))
+        self.ready(Step(Act.SETUP, Setup.PUZZLES), Step(Act.INIT), Step(Act.INIT), Step(Act.FIN))
+        self.ready(Step(Act.SETUP, Setup.PUZZLES | Setup.TOKENS), Step(Act.INIT), Step(Act.FIN))
+
+    def test_answering_with_a_puzzle(self) -> None:
+        course = Step(Act.RETRY, 1 << 7), Step(Act.RESP), Step(Act.RECORD, 0, 0, SESSION_RECORD)
+        self.ready(Step(Act.SETUP, Setup.INITIATOR), *course)
+
     def test_answering_who_prefers_slow_keys(self) -> None:
         course = Step(Act.RESP), Step(Act.RECORD, 0, 0, SESSION_RECORD)
         self.ready(Step(Act.SETUP, Setup.INITIATOR | Setup.SLOW), *course)

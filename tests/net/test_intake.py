@@ -10,7 +10,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from quantumgate.net.intake import Intake, Place
-from quantumgate.wire.limits import DEFAULT_LIMITS
+from quantumgate.wire.limits import DEFAULT_LIMITS, NETWORKS_MET_MAX
 
 
 class Middle:
@@ -62,12 +62,35 @@ class HalfOpenTests(IntakeCase):
         self.assertEqual(intake.half_open, 1)
 
     def test_whole_node(self) -> None:
-        intake = self.intake(half_open=3)
+        intake = self.intake(half_open=3, half_open_reserve_share=0.0)
         for n in range(3):
             self.taken(intake, f"192.0.{n}.1")
         self.assertIsNone(intake.accept(at("192.0.9.1")))
         self.assertIsNone(intake.accept(UNIXAddress(b"/x")))
         self.assertEqual(intake.refused, {"half_open": 2})
+
+    def test_the_last_ones_are_for_networks_that_we_know(self) -> None:
+        """Eight, two of them kept: for who comes from where a friend came from, or did us good."""
+        intake = self.intake(half_open=8, half_open_prefix=8)
+        self.taken(intake, "198.51.100.1").settled(named=True)
+        self.taken(intake, "203.0.113.1").settled()
+        for n in range(6):
+            self.taken(intake, f"192.0.{n}.1")
+        for host in ("192.0.9.1", "203.0.113.1"):
+            self.assertIsNone(intake.accept(at(host)))
+        self.taken(intake, "198.51.100.77")
+        intake.did_good = lambda address: address.host == "192.0.9.1"
+        self.taken(intake, "192.0.9.1")
+        self.assertEqual((intake.half_open, intake.full(at("198.51.100.77"))), (8, "half_open"))
+
+    def test_networks_that_we_know_are_bounded(self) -> None:
+        intake = self.intake(half_open=1, half_open_reserve_share=0.9)
+        for number in range(NETWORKS_MET_MAX + 2):
+            intake.met(f"network {number}")
+        intake.met("network 2")
+        intake.met("one more")
+        self.assertEqual(len(intake._met), NETWORKS_MET_MAX)
+        self.assertEqual([f"network {number}" in intake._met for number in (1, 2, 3, 4)], [False, True, False, True])
 
     def test_mceliece_flights_count_by_their_size(self) -> None:
         self.assertEqual(self.intake().half_open_max, 512)

@@ -76,8 +76,7 @@ class NodeTests(NodeCase):
         peers = self.peers(4)
         for uuid in peers:
             self.holds(uuid, 30 * MIB)
-        watch = self.home._parts.memory  # type: ignore[union-attr]
-        watch.esteem = lambda uuid: {peers[1]: -5.0}.get(uuid, 0.0)  # type: ignore[assignment]
+        self.home._parts.conduct.set(str(peers[1]), -5)  # type: ignore[union-attr]
         self.pass_time(LOOK_SECONDS)
         self.assertEqual(self.left(), [peers[0], peers[2], peers[3]])
 

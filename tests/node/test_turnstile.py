@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from twisted.internet.address import IPv4Address
+
 from quantumgate.core.overload import Ladder
 from quantumgate.core.replay import ReplayWindow
 from quantumgate.errors import ConnectFailed
@@ -157,3 +159,20 @@ class SayingTests(BusyCase):
         self.assertEqual(free.status().overload.step, 0)
         replay: ReplayWindow = free._parts.replay  # type: ignore[union-attr]
         self.assertTrue(replay.may_answer(0.0, 0.25))
+
+
+class ReserveTests(BusyCase):
+    """Whoever opens connections and says nothing does not lock friends out."""
+
+    def test_a_friend_gets_in_where_strangers_have_taken_all_they_may(self) -> None:
+        home = self.node("203.0.113.1", default_access="allow", limits={"half_open": 8, "half_open_prefix": 8})
+        friend, stranger = self.node("198.51.100.9", listen=()), self.node("192.0.2.77", listen=())
+        self.done(friend.connect(self.address(home, "203.0.113.1"), keep=False))
+        self.done(friend.disconnect(home.uuid), 1)
+        intake = home._parts.intake  # type: ignore[union-attr]
+        silent = [intake.accept(IPv4Address("TCP", f"10.0.{number}.1", 1)) for number in range(6)]
+        self.assertNotIn(None, silent)
+        error = self.failed(stranger.connect(self.address(home, "203.0.113.1"), keep=False), ConnectFailed, 15)
+        self.assertEqual(error.reason, "unreachable")
+        self.done(friend.connect(self.address(home, "203.0.113.1"), keep=False), 1)
+        self.assertEqual([peer.uuid for peer in home.peers], [friend.uuid])

@@ -118,6 +118,8 @@ REACHED = {
     "sessions": "node.test_node.RefusedTests.test_too_many_sessions",
     "memory_bytes": "node.test_memory.NodeTests.test_over_the_nodes_limit_the_newest_goes_first",
     "memory_peer_bytes": "node.test_memory.NodeTests.test_who_holds_more_than_a_peer_may",
+    "half_open_reserve_share": "net.test_intake.HalfOpenTests.test_the_last_ones_are_for_networks_that_we_know",
+    "NETWORKS_MET_MAX": "net.test_intake.HalfOpenTests.test_networks_that_we_know_are_bounded",
     "sessions_reserve_share": "node.test_desk.VerdictTests.test_the_last_sessions_are_for_those_whom_we_know",
     "sessions_per_identity": "node.test_peers.WaitingTests.test_reconnects_never_hold_more_than_the_limit",
     "half_open": "net.test_intake.HalfOpenTests.test_whole_node",
