@@ -42,5 +42,5 @@ def _of_word(word: str) -> bytes:
     except binascii.Error:
         raise MalformedError("a record's text with other letters than a-z A-Z 0-9 - _, or one that was cut") from None
     if not record or as_text(record) != word:
-        raise MalformedError("a record's text in another spelling")
+        raise MalformedError("a record's text that was cut, or is spelt in another way")
     return record

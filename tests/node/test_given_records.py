@@ -107,7 +107,7 @@ class WrongTests(CircuitCase):
             (good[:-3], "that was cut", "copy it whole"),
             (good[:-4], "it is damaged", "copy it whole"),
             (good[:-1] + ("A" if good[-1] != "A" else "Q"), "verif", "ask its owner"),
-            (good + "=", "spelling", "copy it whole"),
+            (good + "=", "spelt in another way", "copy it whole"),
             (over, "ended 700 s ago", "fresh one"),
             (early, "from 700 s ahead", "this clock"),
             (rewritten(self.end, network=network_of(b"Another")), "another network", "node.network"),
