@@ -321,9 +321,9 @@ class Connection:
         session = self.session
         if session is None or self._out is not None or self._dead_until is not None:
             return 0
+        session.woken = False  # also where there is too little room: whoever asked is told of the next thing anew
         if len(view) < session.record_room_bytes:
             return 0
-        session.woken = False
         size = session.seal_next(view, now)
         if session.phase is not SessionPhase.READY:
             session.drained(now)

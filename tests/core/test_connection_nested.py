@@ -50,6 +50,16 @@ class SealIntoTests(SynchronousTestCase):
         pair.pump()
         self.assertEqual(heard(pair.bob), b"short")
 
+    def test_who_asked_with_too_little_room_is_told_of_the_next_thing(self) -> None:
+        """Found with two circuits in one carrier: a PONG was never sent, and its circuit was taken for lost."""
+        pair, told = streaming(b""), []
+        pair.alice.session.wake()
+        self.assertEqual(pair.alice.connection.seal_into(memoryview(bytearray(10)), START), 0)
+        self.assertTrue(pair.alice.connection.quiet)
+        pair.alice.connection.on_output = lambda: told.append("there is more")
+        pair.alice.session.ping(START)
+        self.assertEqual(told, ["there is more"])
+
     def test_what_lies_ready_goes_first(self) -> None:
         pair = streaming(b"first")
         ready = bytes(pair.alice.connection.data_to_send(START) or b"")
