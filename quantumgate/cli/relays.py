@@ -77,8 +77,8 @@ def _show_carried(links: Any) -> None:
 def _show_circuits(circuits: Any) -> None:
     if circuits:
         click.echo()
-        output.table(("circuit to", "path", "why", "for", "sent", "received"), (
-            (one["peer"], " > ".join(one["path"]), one["why"], output.duration_text(one["seconds"]),
+        output.table(("circuit to", "path", "state", "why", "for", "sent", "received"), (
+            (one["peer"], " > ".join(one["path"]), one["state"], one["why"], output.duration_text(one["seconds"]),
              output.bytes_text(one["bytes_sent"]), output.bytes_text(one["bytes_received"]))
             for one in circuits), "")
 
@@ -87,8 +87,13 @@ def _show_gateways(gateways: Any) -> None:
     if gateways:
         click.echo()
         output.table(("gateway", "at", "state"), (
-            (one["uuid"], ", ".join(one["hosts"]), _gateway_state(one["avoided_seconds"])) for one in gateways), "")
+            (one["uuid"], ", ".join(one["hosts"]), _gateway_state(one)) for one in gateways), "")
 
 
-def _gateway_state(avoided_seconds: float) -> str:
-    return f"failed, avoided for {output.duration_text(avoided_seconds)}" if avoided_seconds else "ready"
+def _gateway_state(gateway: Any) -> str:
+    if gateway["dropped_seconds"]:
+        return f"dropped for {output.duration_text(gateway['dropped_seconds'])}: {gateway['why']}"
+    deaths = f", {gateway['deaths']:g} circuits died through it within the hour" if gateway["deaths"] else ""
+    if gateway["avoided_seconds"]:
+        return f"failed, avoided for {output.duration_text(gateway['avoided_seconds'])}{deaths}"
+    return f"ready{deaths}"

@@ -41,7 +41,10 @@ class CarriedReport(Struct, frozen=True, kw_only=True):
 
 
 class CircuitReport(Struct, frozen=True, kw_only=True):
-    """A circuit of our own; ``path`` are its relays, nearest first, ``endpoint`` the address of the nearest."""
+    """A circuit of our own; ``path`` are its relays, nearest first, ``endpoint`` the address of the nearest.
+
+    ``state``: ``running out`` = another one has taken its place, and it ends with what still runs on it.
+    """
 
     peer: str
     path: Sequence[str]
@@ -51,14 +54,22 @@ class CircuitReport(Struct, frozen=True, kw_only=True):
     rtt_seconds: float | None
     bytes_sent: int
     bytes_received: int
+    state: Literal["in use", "running out"] = "in use"
 
 
 class GatewayReport(Struct, frozen=True, kw_only=True):
-    """A gateway that circuits may take. One that failed lately is ``avoided`` for so many seconds, 0 = it is not."""
+    """A gateway that circuits may take. One that failed lately is ``avoided`` for so many seconds, 0 = it is not.
+
+    ``deaths``: circuits that it cost us within the hour, as far as can be told; after too many it is ``dropped`` for so
+    many seconds, and ``why`` says so.
+    """
 
     uuid: str
     hosts: Sequence[str]
     avoided_seconds: float
+    deaths: float = 0.0
+    dropped_seconds: float = 0.0
+    why: str = ""
 
 
 AnchorState = Literal["open", "asked", "refused", "not connected"]

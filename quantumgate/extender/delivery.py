@@ -108,6 +108,24 @@ class Outbox:
         self._fast(None)
         self._fail_all(reason)
 
+    def move(self, session: SessionDoor) -> None:
+        """The peer is reached over another session: what the channel took is sent where it is, what waits goes there.
+        """
+        self._session, self._refusal = session, None
+        old, self._channel = self._channel, None
+        if old is None:
+            return
+        old.on_closed, old.on_room = _unheard, _unheard
+        old.finish()
+        self._fast(None)
+        try:
+            self._opened()
+        except QuantumGateError as error:
+            self._fail_all(error)
+        else:
+            self._room()
+            self._fast(self._sender())
+
     # -- the channel ---------------------------------------------------------------------------------------------------
 
     def _try(self, message: bytes, compress: bool) -> bool:
@@ -203,8 +221,33 @@ class Outbox:
             letter.settle(reason)
 
 
+def _unheard(*_: object) -> None:
+    """The channel is not ours any more."""
+
+
 def _limit(name: str, value: int) -> LimitError:
     return LimitError(name, value, "none: it is fixed")
+
+
+class Gate:
+    """Holds back a channel's first message, and so all of them, until ``open``: others were sent before them."""
+
+    def __init__(self, channel: ChannelDoor, deliver: Callable[[], None]) -> None:
+        self.channel, self._deliver = channel, deliver
+        self._message: bytes | None = None
+        channel.on_message = self._keep
+
+    def _keep(self, message: bytes) -> bool:
+        self._message = message
+        return False
+
+    def open(self) -> None:
+        """Its turn has come."""
+        if self.channel.closed:
+            return
+        self._deliver()
+        if self._message is not None and self.channel.on_message(self._message):
+            self.channel.release()
 
 
 def deliver_messages(channel: ChannelDoor, peer: Any, received: Callable[[Any, bytes], Any], fault: Fault) -> None:

@@ -55,10 +55,19 @@ class ExtenderHost:
     # -- what peers do -------------------------------------------------------------------------------------------------
 
     def session_ready(self, peer: Any, session: SessionDoor) -> None:
-        """An admitted peer. ``peer`` is an IPeer, one object for one session, compared by identity."""
+        """An admitted peer. ``peer`` is an IPeer, one object for one session and its successors, compared by identity.
+        """
         if peer in self._sessions:
             self.session_closed(peer, "replaced by a newer session")
         self._sessions[peer] = session
+        self.extenders_changed(peer, session)
+
+    def session_succeeded(self, peer: Any, session: SessionDoor) -> None:
+        """Another session carries this peer from now on: what runs on the old one runs on, what begins begins here."""
+        self._sessions[peer] = session
+        for guest in self._guests:
+            if guest.host is not None and (presence := guest.host.presence(peer)) is not None:
+                presence.succeed(session)
         self.extenders_changed(peer, session)
 
     def session_closed(self, peer: Any, reason: str, error: QuantumGateError | None = None) -> None:

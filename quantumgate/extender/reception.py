@@ -59,8 +59,8 @@ def admit(guest: Guest, peer: Any, session: SessionDoor, channel: ChannelDoor) -
     elif channel.stream:
         _offer_stream(guest, presence, channel)
     else:
-        presence.take_messages(channel)
-        deliver_messages(channel, peer, guest.instance.message_received, guest.fault)
+        received = guest.instance.message_received
+        presence.take_messages(channel, lambda: deliver_messages(channel, peer, received, guest.fault))
         channel.accept()
 
 

@@ -115,9 +115,14 @@ class Services(api.Extender):
         for waiter in [one for several in waiting.values() for one in several]:
             waiter.errback(_not_running())
 
+    @property
+    def names(self) -> list[str]:
+        """What is served now."""
+        return sorted(self._served)
+
     def status(self) -> dict[str, Any]:
         """The names that are served now."""
-        return {"services": sorted(self._served)}
+        return {"services": self.names}
 
     # -- serving -------------------------------------------------------------------------------------------------------
 

@@ -64,6 +64,9 @@ class StreamTransport(TcpLike):
     """
 
     disconnecting = False
+    superseded = False
+    """Whether the peer is reached over another circuit by now: this stream runs on, but new work is better begun there.
+    """
     protocol: Any = None
     on_end: Callable[[Failure], None] | None = None
     """Called once, before ``connectionLost``, while somebody waits for the stream to be accepted."""

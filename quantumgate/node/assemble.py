@@ -6,6 +6,7 @@ Read it from the top to see what a node consists of. Not for: behaviour. Tour: R
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from twisted.internet.address import IPv4Address
@@ -40,7 +41,8 @@ from quantumgate.net.solving import Solver
 from quantumgate.node.access import Access, about_of
 from quantumgate.node.anchors import Anchors, key_of
 from quantumgate.node.announced import AnnouncedGateways
-from quantumgate.node.circuits import Circuits, gateway_of
+from quantumgate.node.building import Builder
+from quantumgate.node.circuits import Circuits
 from quantumgate.node.clockwatch import ClockWatch
 from quantumgate.node.conduct import Conduct
 from quantumgate.node.connections import Connections
@@ -52,6 +54,7 @@ from quantumgate.node.given_records import GivenRecords
 from quantumgate.node.keeper import Keeper
 from quantumgate.node.memory import MemoryWatch
 from quantumgate.node.own_record import RecordAuthor
+from quantumgate.node.paths import Paths, gateway_of
 from quantumgate.node.pins import Pins
 from quantumgate.node.record_checks import RecordChecks
 from quantumgate.node.relays import Relays
@@ -201,13 +204,13 @@ def assemble(plan: Plan, directory: DataDirectory, world: World, landlord: Any) 
     intake = _intake(world, limits, handshakes, door)
     listeners = _listeners(plan, intake, connections)
     relays = _relays(plan, own, world, desk, connections, dialling, listeners)
-    circuits = _circuits(plan, own, world, desk, connections, dialling, pins, state)
+    circuits = _circuits(plan, own, world, desk, connections, dialling, pins, state, listeners, landlord.services)
     keeper = Keeper(world, limits, circuits.reach)
     desk.guests, desk.keeper, desk.relays, desk.our_extenders = host, keeper, relays, host.uuids
     desk.anchorage = relays.anchorage = Anchorage(identity, world, limits, lambda: relays.enabled, relays.terms)
     desk.anchors = anchors = Anchors(own, world, plan.anchors, key_of(state, world.random) if plan.anchors else b"")
     desk.announced = announced = AnnouncedGateways(door.access.names)
-    circuits.announced = announced.gateways
+    circuits.paths.announced = announced.gateways
     _tie(door, plan, connections, desk, host, relays, announced)
     return Parts(
         directory=directory,
@@ -235,6 +238,31 @@ def assemble(plan: Plan, directory: DataDirectory, world: World, landlord: Any) 
     )
 
 
+def _own_hosts(connections: Connections, listeners: tuple[Listener, ...]) -> tuple[str, ...]:
+    """Addresses that lead to us: of our sockets so far, and of what listens."""
+    return (*connections.own_hosts, *(one.host for one in listeners if one.host))
+
+
+def _with_middles(plan: Plan, services: Any) -> bool:
+    """Whether second hops are kept, too: where others can make us build circuits, and where it is asked for."""
+    return plan.resolved.middle_guards or bool(plan.anchors) or bool(services.names)
+
+
+def _circuits(
+    plan: Plan, own: PeerUUID, world: World, desk: FrontDesk, connections: Connections, dialling: Dialling, pins: Pins,
+    state: State, listeners: tuple[Listener, ...], services: Any,
+) -> Circuits:
+    limits = plan.resolved.limits
+    paths = Paths(
+        own, world, limits, state, plan.gateways, own_hosts=partial(_own_hosts, connections, listeners),
+        own_anchors=[one.uuid for one in plan.anchors], with_middles=partial(_with_middles, plan, services),
+        diverse=not plan.resolved.settings.relay.allow_private,
+    )
+    builder = Builder(world, limits, desk, connections, dialling.connect, pins)
+    circuits = desk.circuits = Circuits(world, limits, paths, builder, dialling.connect)
+    return circuits
+
+
 def _ladder(plan: Plan, world: World, desk: FrontDesk, memory: MemoryWatch) -> Ladder:
     budgeted = plan.resolved.settings.node.handshake_budget
     ladder = Ladder(world.random, world.now(), plan.resolved.limits, budgeted=budgeted)
@@ -252,7 +280,7 @@ def _relays(
         own, world, plan.resolved.limits, desk, connections, dialling.connect, enabled=node.relay,
         accepting=relaying.accept_relayed, allow_private=relaying.allow_private,
         rate_bytes_per_second=relaying.rate_bytes_per_second,
-        own_addresses=lambda: (*connections.own_hosts, *(one.host for one in listeners if one.host)),
+        own_addresses=partial(_own_hosts, connections, listeners),
     )
     relays.record_checks = RecordChecks(world, plan.resolved.limits, node.network.encode())
     return relays
@@ -261,17 +289,6 @@ def _relays(
 def _author(plan: Plan, identity: Identity, world: World, anchors: Anchors) -> RecordAuthor:
     node, private = plan.resolved.settings.node, plan.resolved.settings.relay.allow_private
     return RecordAuthor(identity, world, node.network.encode(), anchors, relay=node.relay, allow_private=private)
-
-
-def _circuits(
-    plan: Plan, own: PeerUUID, world: World, desk: FrontDesk, connections: Connections, dialling: Dialling, pins: Pins,
-    state: State,
-) -> Circuits:
-    diverse = not plan.resolved.settings.relay.allow_private
-    return Circuits(
-        own, world, plan.resolved.limits, desk, connections, dialling.connect, pins, state, plan.gateways,
-        diverse=diverse,
-    )
 
 
 def _revealed(words: Secret | None) -> str | None:

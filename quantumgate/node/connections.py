@@ -135,6 +135,8 @@ class Connections:
     ) -> None:
         """For a link that we asked for, ``depth`` layers inside; to a relay on the way we are nameless."""
         settings = self._pattern(relayed=True, cells=depth, keep=contact.keep)
+        if contact.succeeds is not None:
+            settings = replace(settings, replaces=contact.succeeds.session.sid)
         connection = self._asking(settings, contact, target, pin, anonymous=contact.nameless)
         self._link_pump(connection, contact, link)
 

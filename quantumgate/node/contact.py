@@ -87,8 +87,9 @@ class Contact:
     """``where`` is the address for people, ``dialled`` what was asked for; ``place`` counts an inbound one.
 
     ``path`` is None for a socket of our own; else the relays that the connection goes through, as far as we know them.
-    ``why`` says for people whose wish this path was. ``address`` is the IP address at the other end of a socket, None
-    where there is none; ``local``: it says nothing, for it is this machine, or the listener is marked ``lan``.
+    ``why`` says for people whose wish this path was. ``succeeds``: the contact whose peer this one takes over.
+    ``address`` is the IP address at the other end of a socket, None where there is none; ``local``: it says nothing,
+    for it is this machine, or the listener is marked ``lan``.
     """
 
     __slots__ = (
@@ -114,6 +115,7 @@ class Contact:
         "role",
         "session",
         "solving",
+        "succeeds",
         "the_peer",
         "told_extenders",
         "where",
@@ -123,9 +125,9 @@ class Contact:
     def __init__(
         self, desk: Desk, where: str, *, outbound: bool, dialled: str = "", keep: bool = False,
         place: Counted | None = None, role: int = ROLE_PEER, path: tuple[PeerUUID, ...] | None = None,
-        why: str = "",
+        why: str = "", succeeds: Contact | None = None,
     ) -> None:
-        self._desk, self.why = desk, why
+        self._desk, self.why, self.succeeds = desk, why, succeeds
         self.role, self.path = role, path
         self.where, self.outbound, self.dialled, self.keep, self.place = where, outbound, dialled, keep, place
         self.address: Address | None = None
@@ -155,6 +157,11 @@ class Contact:
             if self.path is not None:
                 self.the_peer.relayed, self.the_peer.path = True, list(self.path)
         return self.the_peer
+
+    def take_over(self, peer: Peer) -> None:
+        """From now on this is how that peer is reached."""
+        self.the_peer = peer
+        peer.endpoint, peer.path = self.where, list(self.path or ())
 
     @property
     def nameless(self) -> bool:

@@ -54,13 +54,21 @@ class Guests(Protocol):
     def session_closed(self, peer: Any, reason: str) -> None: ...
     def channel_opened(self, peer: Any, channel: Any) -> None: ...
     def extenders_changed(self, peer: Any, session: Any) -> None: ...
+    def session_succeeded(self, peer: Any, session: Any) -> None: ...
 
 
 class Keeping(Protocol):
     """The part of ``keeper.Keeper`` that sessions need."""
 
     def arrived(self, contact: Contact) -> None: ...
+    def succeeded(self, former: Contact, contact: Contact) -> None: ...
     def gone(self, contact: Contact, still_connected: bool) -> None: ...
+
+
+class Circling(Protocol):
+    """The part of ``circuits.Circuits`` that sessions need."""
+
+    def succeeded(self, former: Contact, contact: Contact) -> None: ...
 
 
 class Relaying(Protocol):
@@ -109,6 +117,7 @@ class FrontDesk:
     anchorage: Reserving
     anchors: Anchoring
     keeper: Keeping
+    circuits: Circling
     turnstile: Turnstile
     solver: Solver
     conduct: Conduct
@@ -138,7 +147,8 @@ class FrontDesk:
         self._emptied: Deferred[None] | None = None
         self.last_sid: dict[PeerUUID, bytes] = {}
         self.table = PeerTable(
-            own, announce=self._announce, withdraw=self._withdraw, sessions_per_identity=limits.sessions_per_identity
+            own, announce=self._announce, withdraw=self._withdraw, succeed=self._succeeded,
+            sessions_per_identity=limits.sessions_per_identity,
         )
 
     def now(self) -> float:
@@ -302,6 +312,21 @@ class FrontDesk:
         _log.info("{peer} is gone: {reason}", peer=logs.peer(contact.peer.uuid), reason=reason)
         self.guests.session_closed(contact.peer, reason)
 
+    def _succeeded(self, former: Contact, contact: Contact) -> None:
+        """A circuit took the place of another: guests keep the peer, and what runs on the old one runs on.
+
+        While there are two, the new one is kept: it may have nothing to do before the old one is done.
+        """
+        _log.debug("{peer} is reached over another circuit", peer=logs.peer(contact.peer.uuid))
+        contact.keep = contact.keep or former.keep
+        contact.session.keep, former.session.keep = True, False
+        self.keeper.succeeded(former, contact)
+        self.circuits.succeeded(former, contact)
+        self.guests.session_succeeded(contact.peer, contact.session)
+        if former.over:
+            self.anchors.arrived(contact)
+            self._alone_again(contact)
+
     def channel_offered(self, contact: Contact, channel: Any) -> None:
         """To the guests, if this is the session that counts; a peer that uses a waiting one makes it so."""
         if self.table.used(contact):
@@ -370,6 +395,7 @@ class FrontDesk:
             if contact.outbound and not event.clean and contact.peer.uuid is not None and contact.path is None:
                 self._remember_lost(contact.peer.uuid, contact.session.sid)
             self.table.gone(contact, event.reason)
+            self._alone_again(self.table.contact_of(contact.the_peer))
         if event.reason == DAMAGED and self._occasionally.allows((DAMAGED, contact.where)):
             _log.warn("what came from {where} was altered on the way: the session is over",
                       where=logs.place(contact.where))
@@ -378,6 +404,11 @@ class FrontDesk:
         uuid = contact.the_peer.uuid if contact.the_peer is not None else None
         if contact.role == ROLE_PEER:
             self.keeper.gone(contact, uuid is not None and self.table.current(uuid) is not None)
+
+    def _alone_again(self, contact: Contact | None) -> None:
+        """A circuit whose predecessors have all ended is kept only where that is asked for."""
+        if contact is not None and contact.path is not None and not self.table.former_of(contact):
+            contact.session.keep = contact.keep
 
     def _remember_lost(self, uuid: PeerUUID, sid: bytes) -> None:
         """For REPLACES in the next dial: the peer may not have noticed that this one is dead."""

@@ -110,6 +110,12 @@ class Keeper:
         if kept is not None:
             self._came_up(kept, contact)
 
+    def succeeded(self, former: Contact, contact: Contact) -> None:
+        """The same peer is reached by another circuit."""
+        for kept in self._kept.values():
+            if kept.contact is former:
+                self._came_up(kept, contact)
+
     def gone(self, contact: Contact, still_connected: bool) -> None:
         """A session is over; ``still_connected`` = another one of the same peer stands."""
         if contact.the_peer is None:

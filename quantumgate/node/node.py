@@ -266,7 +266,7 @@ class Node(Service):
         uuid = peer if isinstance(peer, UUID) else peer.uuid
         contact = table.contact_of(one) if one is not None else None
         if contact is not None and contact.path is not None:
-            forgotten, contacts = parts.keeper.let_go(contact), [contact]
+            forgotten, contacts = parts.keeper.let_go(contact), [contact, *table.former_of(contact)]
         else:
             forgotten = parts.keeper.forget(PeerUUID(uuid)) if uuid is not None else False
             contacts = [contact] if contact is not None else table.all_of(PeerUUID(uuid)) if uuid is not None else []

@@ -3,7 +3,8 @@
 The rules for two sessions of one peer [A28], simplified: another instance (process) of the same identity replaces the
 old one; of two sessions between the same two instances that were dialled from both ends, the one whose dialler has the
 smaller UUID stays; of two dialled from the same end the dialler's newest counts, and the listener keeps the second in
-waiting until the first is gone or the second is used. Not for: handshakes, access. Spec: docs/spec/session.md.
+waiting until the first is gone or the second is used. A circuit's successor takes over the peer of the circuit that it
+names, which stays beside it until it ends. Not for: handshakes, access. Spec: docs/spec/session.md.
 """
 
 from __future__ import annotations
@@ -54,12 +55,20 @@ class Held(Protocol):
     def session(self) -> Any: ...
     @property
     def outbound(self) -> bool: ...
+    @property
+    def stands(self) -> bool: ...
+    @property
+    def succeeds(self) -> Any: ...
+    def take_over(self, peer: Any) -> None: ...
     def close(self, code: int, text: str = "", *, graceful: bool = True) -> None: ...
     def ping_urgently(self) -> None: ...
 
 
 class PeerTable:
-    """``announce(contact)`` and ``withdraw(contact, reason)`` tell the guests' floor; each in turn for one contact."""
+    """``announce(contact)`` and ``withdraw(contact, reason)`` tell the guests' floor; each in turn for one contact.
+
+    ``succeed(former, contact)`` = the same peer is reached by another contact.
+    """
 
     def __init__(
         self,
@@ -67,15 +76,18 @@ class PeerTable:
         *,
         announce: Callable[[Any], object],
         withdraw: Callable[[Any, str], object],
+        succeed: Callable[[Any, Any], object],
         sessions_per_identity: int,
     ) -> None:
         self._own = own
         self._announce = announce
         self._withdraw = withdraw
+        self._succeed = succeed
         self._per_identity = sessions_per_identity
         self._current: dict[PeerUUID, Any] = {}
         self._waiting: dict[PeerUUID, list[Any]] = {}
         self._apart: dict[int, Any] = {}
+        self._former: dict[int, list[Any]] = {}
 
     def __iter__(self) -> Iterator[Any]:
         """Announced contacts, the nameless and the relayed ones last."""
@@ -87,7 +99,8 @@ class PeerTable:
     @property
     def sessions(self) -> int:
         """All sessions, those in waiting included: what the limit counts."""
-        return len(self) + sum(map(len, self._waiting.values()))
+        beside = (*self._waiting.values(), *self._former.values())
+        return len(self) + sum(map(len, beside))
 
     def current(self, uuid: PeerUUID) -> Any:
         """The announced contact of this peer, or None."""
@@ -102,12 +115,22 @@ class PeerTable:
         """Every contact with this peer, announced or in waiting."""
         current = self._current.get(uuid)
         relayed = [one for one in self._apart.values() if one.peer.uuid == uuid]
-        return ([current] if current is not None else []) + list(self._waiting.get(uuid, ())) + relayed
+        former = [one for contact in relayed for one in self.former_of(contact)]
+        return ([current] if current is not None else []) + list(self._waiting.get(uuid, ())) + relayed + former
+
+    def former_of(self, contact: Any) -> list[Any]:
+        """Circuits to the same peer that this one has succeeded, and that have not ended yet."""
+        return list(self._former.get(id(contact.peer), ()))
 
     # -- arrivals ------------------------------------------------------------------------------------------------
 
     def arrived(self, contact: Held) -> Any:
         """A new session. Returns the contact that stands for this peer now: this one, or the one that was there."""
+        former = self._succeeded_by(contact)
+        if former is not None:
+            contact.take_over(former.peer)
+            self._former.setdefault(id(former.peer), []).append(former)
+            return self._pass_on(former, contact)
         uuid = contact.peer.uuid
         if uuid is None or _is_apart(contact.peer):
             self._apart[id(contact.peer)] = contact
@@ -125,6 +148,24 @@ class PeerTable:
         else:
             contact.close(CloseCode.DUPLICATE)
         return old
+
+    def _succeeded_by(self, contact: Any) -> Any:
+        """The circuit whose place this new one takes: the one that it was built for, or, at the other end, names."""
+        if contact.path is None:
+            return None
+        if contact.succeeds is not None:
+            return contact.succeeds if self.contact_of(contact.succeeds.peer) is contact.succeeds else None
+        named, identity = contact.session.peer_block.replaces, contact.session.peer
+        if contact.outbound or not named or identity is None:
+            return None
+        return next((one for one in self._apart.values() if one.peer.relayed and not one.outbound and one.stands
+                     and one.peer.uuid == identity.uuid and one.session.sid == named), None)
+
+    def _pass_on(self, former: Any, contact: Any) -> Any:
+        """Of two circuits to one peer the second is used from now on."""
+        self._apart[id(contact.peer)] = contact
+        self._succeed(former, contact)
+        return contact
 
     def _code_for_old(self, old: Held, new: Held, uuid: PeerUUID) -> CloseCode | None:
         """Why the old session goes; None = the new one does not take its place."""
@@ -175,8 +216,7 @@ class PeerTable:
         """Its session is over. A waiting one of the same peer takes its place."""
         uuid = contact.peer.uuid
         if uuid is None or _is_apart(contact.peer):
-            if self._apart.pop(id(contact.peer), None) is not None:
-                self._withdraw(contact, reason)
+            self._gone_apart(contact, reason)
         elif self._current.get(uuid) is contact:
             del self._current[uuid]
             self._withdraw(contact, reason)
@@ -187,6 +227,26 @@ class PeerTable:
                 self._install(uuid, successor)
         else:
             self._stop_waiting(uuid, contact)
+
+    def _gone_apart(self, contact: Held, reason: str) -> None:
+        """A circuit whose successor is lost while it still stands is used again."""
+        key = id(contact.peer)
+        former = [one for one in self._former.pop(key, ()) if one is not contact]
+        current = self._apart.get(key)
+        if current is not contact:
+            if former:
+                self._former[key] = former
+            return
+        standing = [one for one in former if one.stands]
+        if not standing:
+            del self._apart[key]
+            self._withdraw(contact, reason)
+            return
+        heir = standing.pop()
+        if standing:
+            self._former[key] = standing
+        heir.take_over(contact.peer)
+        self._pass_on(contact, heir)
 
     def _stop_waiting(self, uuid: PeerUUID, contact: Any) -> bool:
         waiting = self._waiting.get(uuid, [])

@@ -9,7 +9,10 @@ from __future__ import annotations
 from collections import Counter
 
 from quantumgate.control.api import CarriedReport, CircuitReport, GatewayReport, RelayReport, RelaysReport
-from quantumgate.node.circuits import Circuit, Circuits
+from quantumgate.core.relay.path import Gateway
+from quantumgate.node.blame import Blame
+from quantumgate.node.circuit import Circuit
+from quantumgate.node.circuits import Circuits
 from quantumgate.node.relays import Carried, Relays
 
 
@@ -29,16 +32,11 @@ def whole(relays: Relays, circuits: Circuits, now: float) -> RelaysReport:
         carried=[_carried(one, now) for one in sorted(relays.carried, key=lambda one: one.began_at)],
         carried_bytes=_moved_bytes(relays),
         refused=dict(_refused(relays)),
-        circuits=[_circuit(one, now) for one in sorted(circuits.standing, key=lambda one: one.contact.connected_at)],
-        failed=dict(circuits.failures),
-        gateways=[
-            GatewayReport(
-                uuid=str(one.uuid),
-                hosts=[f"{host}:{port}" for host, port in one.hosts],
-                avoided_seconds=round(circuits.bad_seconds(one.uuid), 1),
-            )
-            for one in circuits.known()
+        circuits=[
+            _circuit(one, circuits, now) for one in sorted(circuits.standing, key=lambda one: one.contact.connected_at)
         ],
+        failed=dict(circuits.failures),
+        gateways=[_gateway(one, circuits.blame) for one in circuits.known()],
         reserved_here=sorted(map(str, relays.anchorage.reservations.names(now))),
     )
 
@@ -65,12 +63,25 @@ def _carried(one: Carried, now: float) -> CarriedReport:
     )
 
 
-def _circuit(one: Circuit, now: float) -> CircuitReport:
+def _gateway(one: Gateway, blame: Blame) -> GatewayReport:
+    deaths, dropped_seconds = blame.deaths(one.uuid), blame.dropped_seconds(one.uuid)
+    return GatewayReport(
+        uuid=str(one.uuid),
+        hosts=[f"{host}:{port}" for host, port in one.hosts],
+        avoided_seconds=round(blame.bad_seconds(one.uuid), 1),
+        deaths=deaths,
+        dropped_seconds=round(dropped_seconds, 1),
+        why=blame.why_dropped if dropped_seconds else "",
+    )
+
+
+def _circuit(one: Circuit, circuits: Circuits, now: float) -> CircuitReport:
     contact, session = one.contact, one.contact.session
     return CircuitReport(
         peer=str(contact.peer.uuid),
         path=[str(relay.uuid) for relay in one.path],
         endpoint=one.layers[0].where,
+        state="running out" if circuits.lifetimes.running_out(one) else "in use",
         why=contact.why,
         seconds=round(now - contact.connected_at, 3),
         rtt_seconds=session.rtt_seconds,

@@ -1,4 +1,4 @@
-"""What a node remembers over a restart: pins, access rules by hand, scores, the replay floor, guards; one file for now.
+"""What a node remembers over a restart: pins, rules by hand, scores, the replay floor, guards, relays it dropped.
 
 Reading is strict: a damaged file stops the node, for a forgotten pin or rule would open a door. Not for: deciding
 (``pins.py``, ``access.py``). Spec: docs/guide/operating.md (the data directory).
@@ -21,11 +21,15 @@ from quantumgate.node.data_directory import write_atomically
 from quantumgate.node.state_rows import AccessBlock, ScoresBlock, check
 
 FORMAT = 1
+_TIMES = ("guards", "middles", "dropped")
 _log = logs.named("state")
 
 
 class StateFileError(LocalError):
     """The state file cannot be used as it is. It was not touched."""
+
+
+_Times = dict[str, Annotated[int, msgspec.Meta(ge=0)]]
 
 
 class _File(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
@@ -37,15 +41,17 @@ class _File(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     deny: list[str]
     rendezvous_key: Annotated[str, msgspec.Meta(pattern="^([0-9a-f]{64})?$")] = ""
     replay_floor_ms: Annotated[int, msgspec.Meta(ge=0)]
-    guards: dict[str, Annotated[int, msgspec.Meta(ge=0)]] = msgspec.field(default_factory=dict)
+    guards: _Times = msgspec.field(default_factory=dict)
+    middles: _Times = msgspec.field(default_factory=dict)
+    dropped: _Times = msgspec.field(default_factory=dict)
     access: AccessBlock = AccessBlock()
     scores: ScoresBlock = ScoresBlock()
 
 
 class State:
-    """The state in memory; ``save()`` writes it. ``pins`` maps a UUID to the text of its fingerprint, ``guards``
-    one to the unix time until which it is a first hop of ours. ``allow`` and ``deny`` are the rules by hand about
-    everything, ``access`` holds the others.
+    """The state in memory; ``save()`` writes it. ``pins`` maps a UUID to the text of its fingerprint; ``guards``,
+    ``middles`` and ``dropped`` one to a unix time: until then it is a first hop of ours, a second, or none.
+    ``allow`` and ``deny`` are the rules by hand about everything, ``access`` holds the others.
     """
 
     def __init__(self, path: Path, elsewhere: Callable[..., Deferred[Any]]) -> None:
@@ -58,6 +64,8 @@ class State:
         self.rendezvous_key = ""
         self.replay_floor_ms = 0
         self.guards: dict[PeerUUID, int] = {}
+        self.middles: dict[PeerUUID, int] = {}
+        self.dropped: dict[PeerUUID, int] = {}
         self._elsewhere = elsewhere
         self._writing: Deferred[None] | None = None
         self._waiting: list[Deferred[None]] = []
@@ -91,7 +99,8 @@ class State:
         check(file.access, file.scores)
         self.rendezvous_key = file.rendezvous_key
         self.replay_floor_ms = file.replay_floor_ms
-        self.guards = {parse_peer_uuid(uuid): until for uuid, until in file.guards.items()}
+        for name in _TIMES:
+            setattr(self, name, {parse_peer_uuid(uuid): until for uuid, until in getattr(file, name).items()})
 
     def encoded(self) -> bytes:
         """The file's bytes."""
@@ -104,7 +113,7 @@ class State:
                     "deny": sorted(map(str, self.deny)),
                     **({"rendezvous_key": self.rendezvous_key} if self.rendezvous_key else {}),
                     "replay_floor_ms": self.replay_floor_ms,
-                    "guards": {str(uuid): until for uuid, until in sorted(self.guards.items(), key=str)},
+                    **{name: _times_text(getattr(self, name)) for name in _TIMES},
                     **({"access": self.access} if self.access != AccessBlock() else {}),
                     **({"scores": self.scores} if self.scores.rows else {}),
                 }
@@ -145,6 +154,10 @@ class State:
                 done.errback(LocalError(f"{self.path}: cannot be written: {result.getErrorMessage()}"))
             else:
                 done.callback(None)
+
+
+def _times_text(times: dict[PeerUUID, int]) -> dict[str, int]:
+    return {str(uuid): until for uuid, until in sorted(times.items(), key=str)}
 
 
 def _complain(failure: Failure) -> None:

@@ -25,6 +25,7 @@ from twisted.internet.threads import deferToThreadPool
 
 from quantumgate.crypto.random import RandomSource, SystemRandom
 from quantumgate.net.monotonic import seconds_of
+from quantumgate.net.ownaddresses import own_addresses
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +33,8 @@ class World:
     """``clock`` provides IReactorTime; ``wall_seconds`` is unix time, ``now`` never jumps: the core's time.
 
     ``elsewhere(function, *arguments)`` runs it off the reactor thread. ``server`` and ``client`` turn endpoint strings
-    into endpoints (ValueError for what is none), ``host`` a host name or IP address and a port.
+    into endpoints (ValueError for what is none), ``host`` a host name or IP address and a port. ``own_addresses()``
+    are those that packets of ours leave from.
     """
 
     clock: Any
@@ -43,6 +45,7 @@ class World:
     server: Callable[[str], IStreamServerEndpoint]
     client: Callable[[str], IStreamClientEndpoint]
     host: Callable[[str, int], IStreamClientEndpoint]
+    own_addresses: Callable[[], tuple[str, ...]] = tuple
 
     @property
     def wall_offset_seconds(self) -> float:
@@ -65,6 +68,7 @@ def real_world(reactor: Any = None) -> World:
         server=lambda text: serverFromString(reactor, text),  # type: ignore[no-untyped-call]
         client=lambda text: clientFromString(reactor, text),  # type: ignore[no-untyped-call]
         host=lambda host, port: _host_endpoint(reactor, host, port),
+        own_addresses=own_addresses,
     )
 
 

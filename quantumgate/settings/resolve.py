@@ -41,14 +41,15 @@ class Preset:
     noise: str = "idle"
     padding: str = "padme"
     identity_kind: str = PLAIN_KIND
+    middle_guards: bool = False
 
 
 LEVEL_PRESETS: Mapping[str, Preset] = {
     "one": Preset(30, 0, (300, 1200), REKEY_VOLUME_BYTES[0], 240, noise="off"),
     "two": Preset(20, 3, (300, 1200), REKEY_VOLUME_BYTES[1], 240),
     "three": Preset(20, 4.5, (300, 600), REKEY_VOLUME_BYTES[2], 120),
-    "four": Preset(20, 6, (300, 600), REKEY_VOLUME_BYTES[3], 120, identity_kind=HYBRID_KIND),
-    "five": Preset(20, 8, (300, 600), REKEY_VOLUME_BYTES[4], 120, identity_kind=HYBRID_KIND),
+    "four": Preset(20, 6, (300, 600), REKEY_VOLUME_BYTES[3], 120, identity_kind=HYBRID_KIND, middle_guards=True),
+    "five": Preset(20, 8, (300, 600), REKEY_VOLUME_BYTES[4], 120, identity_kind=HYBRID_KIND, middle_guards=True),
 }
 LEVEL_LIMITS = ("handshake_seconds", "rekey_seconds", "rekey_volume_bytes", "rekey_stop_seconds")
 """Numbers of a level that are limits too; a file may give each in one of the two tables."""
@@ -68,6 +69,7 @@ class Resolved:
     minimum_aeads: frozenset[int]
     compression: bool
     padding: str
+    middle_guards: bool
     identity_kind: str
     listen: tuple[Listen, ...]
     rules: tuple[PeerRule, ...]
@@ -93,9 +95,10 @@ def _installed(ids: Iterable[int]) -> tuple[int, ...]:
 def _resolve(settings: Settings, offerable: Offerable) -> Resolved:
     _refuse_unbuilt(settings)
     _check_secrets(settings)
+    _check_anchors(settings)
     for number, address in enumerate(settings.node.connect):
         _check_target(("node", "connect", number), address, settings.privacy.hops)
-    preset = _preset(settings)
+    preset, privacy = _preset(settings), settings.privacy
     rules = (*_rules("allow", settings), *_rules("deny", settings))
     _check_rules(rules)
     primaries, secondaries, aeads = _algorithms(settings, offerable)
@@ -109,7 +112,8 @@ def _resolve(settings: Settings, offerable: Offerable) -> Resolved:
         minimum_secondaries=_minimum(settings, "secondary", secondaries),
         minimum_aeads=_minimum(settings, "symmetric", aeads),
         compression=bool(settings.algorithms.compression),
-        padding=settings.privacy.padding or preset.padding,
+        padding=privacy.padding or preset.padding,
+        middle_guards=preset.middle_guards if privacy.middle_guards is None else privacy.middle_guards,
         identity_kind=preset.identity_kind,
         listen=tuple(Listen(endpoint=one) if isinstance(one, str) else one for one in settings.node.listen),
         rules=rules,
@@ -304,6 +308,13 @@ def _check_target(path: Path, text: str, hops: int) -> None:
         kind, colon, rest = text.partition(":")
         if not (colon and rest and kind.isascii() and kind.isidentifier()):
             raise Problem(path, "a qg address or a Twisted endpoint string", found_text(text)) from None
+
+
+def _check_anchors(settings: Settings) -> None:
+    """Anchors bring links; who takes none is not reached through them. A relay takes links in any case."""
+    relay = settings.relay
+    if relay.anchors and not relay.accept_relayed and not settings.node.relay:
+        raise Problem(("relay", "accept_relayed"), "true where relay.anchors names any", found_text(False))
 
 
 def _check_secrets(settings: Settings) -> None:

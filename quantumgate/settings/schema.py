@@ -232,6 +232,10 @@ class PrivacyTable(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True
         int,
         key("a number from 0 to 8", "relays between this node and the peers it dials; 0 = none", "relays", ge=0, le=8),
     ] = 0
+    middle_guards: Annotated[
+        bool | None,
+        key("true or false", "keep second hops for days, too; a node with anchors or services always does"),
+    ] = None
 
 
 class LogTable(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):

@@ -234,6 +234,9 @@ class Limits:
     circuit_lifetime_seconds: float = 3600
     circuit_end_seconds: float = 86_400
     circuit_ping_after_seconds: tuple[float, float] = (60, 120)
+    relay_deaths: int = 3
+    relay_deaths_seconds: float = 3600
+    relay_dropped_seconds: float = 604_800
     redial_min_seconds: float = 1
     redial_max_seconds: float = 60
     # re-key

@@ -37,21 +37,22 @@ class GuardTests(CircuitCase):
         self.assertEqual(self.guards(), guards)
 
     def test_they_are_written_down_when_they_are_drawn(self) -> None:
-        guards = self.client._parts.circuits._guards()  # type: ignore[union-attr]
-        self.settle()
+        self.connect(2)
+        guards = self.guards()
+        self.assertEqual(len(guards), 2)
         file = (Path(self.client._directory.path) / STATE_FILE).read_text()
         self.assertTrue(all(str(uuid) in file for uuid in guards), file)
 
     def test_one_that_fails_leaves_it_to_the_other_and_both_to_anybody(self) -> None:
         self.connect(1)
         guards = list(self.guards())
-        circuits = self.client._parts.circuits  # type: ignore[union-attr]
-        circuits._bad_until[guards[0]] = self.clock.seconds() + 1000
+        blame = self.client._parts.circuits.blame  # type: ignore[union-attr]
+        blame._bad_until[guards[0]] = self.clock.seconds() + 1000
         self.assertEqual(self.connect(1).path[0], guards[1])
-        circuits._bad_until[guards[1]] = self.clock.seconds() + 1000
+        blame._bad_until[guards[1]] = self.clock.seconds() + 1000
         self.assertNotIn(self.connect(1).path[0], guards)
         self.assertEqual(self.guards(), set(guards))
-        circuits._bad_until.clear()
+        blame._bad_until.clear()
         self.assertIn(self.connect(1).path[0], guards)
 
     def test_a_named_path_needs_no_guard(self) -> None:
@@ -65,8 +66,8 @@ class ForgivenessTests(CircuitCase):
 
     def taken(self, failed: list[Any], count: int = 1) -> set[Any]:
         """The relays of ``count`` circuits of three, while these have failed, the first one first."""
-        circuits = self.client._parts.circuits  # type: ignore[union-attr]
-        circuits._bad_until = {uuid: self.clock.seconds() + 1000 + at for at, uuid in enumerate(failed)}
+        blame = self.client._parts.circuits.blame  # type: ignore[union-attr]
+        blame._bad_until = {uuid: self.clock.seconds() + 1000 + at for at, uuid in enumerate(failed)}
         found = set()
         for _ in range(count):
             peer = self.connect(3)

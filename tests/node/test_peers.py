@@ -25,8 +25,15 @@ class FakeContact:
         self.outbound = outbound
         block = SimpleNamespace(instance=instance, replaces=replaces)
         self.session = SimpleNamespace(sid=bytes(str(id(self)), "ascii"), peer_block=block)
+        self.session.peer = SimpleNamespace(uuid=uuid) if uuid is not None else None
+        self.path: tuple[PeerUUID, ...] | None = None
+        self.succeeds: FakeContact | None = None
+        self.stands = True
         self.closed: list[int] = []
         self.pinged = 0
+
+    def take_over(self, peer: Any) -> None:
+        self.peer = peer
 
     def close(self, code: int, text: str = "", *, graceful: bool = True) -> None:
         self.closed.append(code)
@@ -44,6 +51,7 @@ class TableCase(SynchronousTestCase):
             own,
             announce=lambda contact: self.told.append(("arrived", contact)),
             withdraw=lambda contact, reason: self.told.append(("left", contact)),
+            succeed=lambda former, contact: self.told.append(("succeeded", contact)),
             sessions_per_identity=per_identity,
         )
 

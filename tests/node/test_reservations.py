@@ -132,7 +132,7 @@ class AlikeTests(AnchoredCase):
 
     def entry(self) -> Contact:
         circuits = self.client._parts.circuits  # type: ignore[union-attr]
-        return circuits._entries[self.anchor.uuid]
+        return circuits._builder.entries[self.anchor.uuid]
 
     def target(self, **changes: Any) -> LinkTarget:
         address = QgAddress.parse(self.hidden.anchored_address)
@@ -222,7 +222,7 @@ class AnchorageTests(AnchoredCase):
 
     def test_what_is_not_between_peers_with_names_is_a_violation(self) -> None:
         self.reach(self.address(self.end, "45.33.32.1"), via=self.gates[0].uuid)
-        entry = self.client._parts.circuits._entries[self.gates[0].uuid]  # type: ignore[union-attr]
+        entry = self.client._parts.circuits._builder.entries[self.gates[0].uuid]  # type: ignore[union-attr]
         entry.say(frames.RESERVE, b"k" * 32)
         self.pass_time(2)
         self.assertTrue(entry.over)

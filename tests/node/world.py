@@ -44,6 +44,7 @@ def memory_world(network: MemoryNetwork, place: str, drift: Drift) -> World:
         server=lambda text: network.server_endpoint(place, int(_parts(text)[1])),
         client=lambda text: network.client_endpoint(place, _parts(text)[1], int(_parts(text)[2])),
         host=lambda host, port: network.client_endpoint(place, host, port),
+        own_addresses=lambda: (place,),
     )
 
 

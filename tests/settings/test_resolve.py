@@ -66,6 +66,13 @@ class LevelTests(SynchronousTestCase):
         self.assertEqual([at_level(level).identity_kind for level in ("three", "four", "five")],
                          ["ed25519", "ed25519+mldsa65", "ed25519+mldsa65"])
 
+    def test_private_levels_keep_second_hops_unless_told_otherwise(self) -> None:
+        self.assertEqual([at_level(level).middle_guards for level in ("three", "four", "five")], [False, True, True])
+        for wanted in (True, False):
+            self.assertEqual(resolved(privacy={"middle_guards": wanted}).middle_guards, wanted)
+            self.assertEqual(resolved(security={"level": "five", "handshake_delay_seconds": 0},
+                                      privacy={"noise": "off", "middle_guards": wanted}).middle_guards, wanted)
+
     def test_a_number_below_the_level_wins(self) -> None:
         limits = resolved(security={"level": "five", "handshake_delay_seconds": 0, "rekey_stop_seconds": 60},
                           privacy={"noise": "off", "padding": "off"})
@@ -113,6 +120,17 @@ class AlgorithmTests(SynchronousTestCase):
     def test_defaults_hold_what_is_installed_only(self) -> None:
         found = resolve(Settings(), "F", lambda ids: tuple(id_ for id_ in ids if id_ < 16))
         self.assertEqual(found.secondaries, (1, 2))
+
+
+class RelayTests(SynchronousTestCase):
+    def test_anchors_bring_links(self) -> None:
+        """Who takes none would hand out an address that leads nowhere; a relay takes them in any case."""
+        relay = {"anchors": [f"qg://{UUID_A}@192.0.2.1:9999"], "accept_relayed": False}
+        error = self.assertRaises(ConfigurationError, resolved, relay=relay)
+        self.assertEqual(str(error),
+                         "F: relay.accept_relayed: expected true where relay.anchors names any, found false")
+        self.assertFalse(resolved(relay=relay, node={"relay": True}).settings.relay.accept_relayed)
+        self.assertFalse(resolved(relay={"accept_relayed": False}).settings.relay.accept_relayed)
 
 
 class PeerTests(SynchronousTestCase):

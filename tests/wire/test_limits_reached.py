@@ -19,7 +19,6 @@ from tests.wire.test_messages import INIT
 
 UNITS_OF_MEASURE = frozenset({"KIB", "MIB", "GIB", "DEFAULT_LIMITS"})
 NOT_BUILT = {
-    "circuit_lifetime_seconds": "circuits have no successors yet",
     "FUTURE_SALT_ENTRIES": "salts from too far ahead are refused and not remembered",
     "CONTROL_RATE_BYTES": "control is coalesced within its budgets: nothing to cap (ADR 0011)",
     "transport_sealed_bytes": "one record is sealed ahead, and the socket's own mark bounds the rest",
@@ -212,10 +211,14 @@ REACHED = {
     "carriers_per_pair": "node.test_relays.RefusalTests.test_carriers_to_one_target",
     "half_open_carrier": "node.test_relays.RefusalTests.test_handshakes_over_links",
     "half_open_links": "node.test_relays.RefusalTests.test_handshakes_over_links",
-    "link_connect_seconds": "node.test_circuits.LossTests.test_a_gateway_that_says_nothing",
+    "link_connect_seconds": "node.test_building.SilenceTests.test_a_gateway_that_says_nothing",
     "link_fail_seconds": "node.test_relays.RefusalTests.test_unreachable_and_wrong_look_alike_and_take_their_time",
-    "circuit_seconds": "node.test_circuits.LossTests.test_a_gateway_that_says_nothing",
-    "circuit_end_seconds": "node.test_circuits.ReachTests.test_a_relay_tells_its_terms",
+    "circuit_seconds": "node.test_building.SilenceTests.test_a_gateway_that_says_nothing",
+    "circuit_lifetime_seconds": "core.relay.test_lifetime.LifetimeTests.test_an_hour_more_or_less_drawn_anew_for_each",
+    "circuit_end_seconds": "node.test_lifetimes.StreamTests.test_for_a_day",
+    "relay_deaths": "core.relay.test_bias.DroppedTests.test_the_fourth_death_in_an_hour",
+    "relay_deaths_seconds": "core.relay.test_bias.DroppedTests.test_four_in_more_than_an_hour_are_none",
+    "relay_dropped_seconds": "node.test_blame.DaysTests.test_the_fourth_death_drops_it_for_a_week",
     "SCORE_RANGE": "core.access.test_reputation.FadingTests.test_never_outside_the_range",
     "SCORE_GREY": "core.access.test_reputation.RefusalTests.test_below_a_thousand_for_ten_minutes_at_least",
     "SCORE_RELAY_SERVICE": "core.access.test_judge.LinkTests.test_an_address_with_a_low_score_gets_no_links",

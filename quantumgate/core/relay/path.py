@@ -1,7 +1,7 @@
 """Which relays a circuit goes through. Spec: docs/spec/relays.md, 6. [A3] [A50]
 
 Random among those that are allowed together; never a silently shorter path. Not for: building it
-(``node/circuits.py``), or how gateways are found.
+(``node/building.py``), or how gateways are found (``node/paths.py``).
 """
 
 from __future__ import annotations
@@ -53,14 +53,17 @@ def network_of(host: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class PathWish:
-    """``hops`` relays to ``target``; ``via`` names the hops itself. ``avoid``: networks of both ends; ``bad``: relays
-    that failed lately; ``guards``: the only first hops, where there are any. ``diverse`` False for one machine."""
+    """``hops`` relays to ``target``. ``avoid``: networks of both ends, ``kin``: their families; ``bad``: relays that
+    are not wanted; ``firsts``, ``middles``: the only first and second hops, where there are any. ``diverse`` False for
+    one machine."""
 
     hops: int
     target: PeerUUID
     avoid: frozenset[str] = frozenset()
+    kin: frozenset[str] = frozenset()
     bad: frozenset[PeerUUID] = frozenset()
-    guards: tuple[PeerUUID, ...] = ()
+    firsts: tuple[PeerUUID, ...] = ()
+    middles: tuple[PeerUUID, ...] = ()
     diverse: bool = True
 
 
@@ -69,8 +72,7 @@ def choose(wish: PathWish, gateways: Sequence[Gateway], luck: Luck) -> tuple[Gat
     if not 0 < wish.hops <= CIRCUIT_HOPS_MAX:
         raise ConnectFailed("bad-path", f"a circuit has 1 to {CIRCUIT_HOPS_MAX} relays, not {wish.hops}")
     usable = [one for one in gateways if one.uuid != wish.target and one.uuid not in wish.bad]
-    firsts = [one for one in usable if one.uuid in wish.guards] if wish.guards else usable
-    for first in _shuffled(firsts, luck):
+    for first in _shuffled(_among(usable, wish.firsts), luck):
         if _fits(first, (), wish) and (rest := _extend((first,), _shuffled(usable, luck), wish)):
             return rest
     raise ConnectFailed(
@@ -81,16 +83,23 @@ def choose(wish: PathWish, gateways: Sequence[Gateway], luck: Luck) -> tuple[Gat
     )
 
 
+def _among(gateways: Sequence[Gateway], only: tuple[PeerUUID, ...]) -> list[Gateway]:
+    return [one for one in gateways if one.uuid in only] if only else list(gateways)
+
+
 def _extend(path: tuple[Gateway, ...], candidates: Sequence[Gateway], wish: PathWish) -> tuple[Gateway, ...] | None:
     if len(path) == wish.hops:
         return path
     left = [one for one in candidates if _fits(one, path, wish)]
     if len(path) + len(left) < wish.hops:
         return None
-    return next((whole for one in left if (whole := _extend((*path, one), left, wish))), None)
+    following = _among(left, wish.middles) if len(path) == 1 else left
+    return next((whole for one in following if (whole := _extend((*path, one), left, wish))), None)
 
 
 def _fits(one: Gateway, path: Collection[Gateway], wish: PathWish) -> bool:
+    if one.family in wish.kin - {""}:
+        return False
     if any(one.uuid == other.uuid or (one.family and one.family == other.family) for other in path):
         return False
     if not wish.diverse:

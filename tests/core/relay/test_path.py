@@ -67,7 +67,7 @@ class ChoiceTests(SynchronousTestCase):
         self.assertEqual(taken, {one.uuid for one in MANY} - {MANY[0].uuid, MANY[1].uuid, MANY[2].uuid})
 
     def test_guards_are_the_only_first_hops(self) -> None:
-        wish = PathWish(3, END, guards=(MANY[3].uuid, MANY[4].uuid))
+        wish = PathWish(3, END, firsts=(MANY[3].uuid, MANY[4].uuid))
         self.assertEqual({choose(wish, MANY, LUCK)[0].uuid for _ in range(60)}, {MANY[3].uuid, MANY[4].uuid})
 
     def test_too_few(self) -> None:
