@@ -12,7 +12,7 @@ from tests.acceptance.report import Figure, keep
 POINTS = ("make_run", "two_nodes", "echo", "uniform", "rekey_soak", "fuzz", "bench", "flake", "wheel", "newcomer")
 POINTS += ("gateway_loss",)
 POINTS += ("models", "mceliece", "weakenings", "socks5", "web_service", "bench_relays")
-POINTS += ("knowledge", "tamper", "nat")
+POINTS += ("knowledge", "tamper", "nat", "ban")
 POINTS += ("tunnel", "tunnel_clients")
 
 

@@ -131,6 +131,12 @@ class AcceptTests(NodeCase):
         for place in [intake.accept(_At(AWAY), lan=True) for _ in range(40)]:
             place.left()
         self.assertEqual(self.scores(node), {})
+        node.reputation.set(AWAY, -2000)
+        node.reputation.set("127.0.0.1", -2000)
+        self.done(node.access.set_limit("ipv4/8", connections=1, attempts=1))
+        for place in [intake.accept(_At(host), lan=True) for host in (AWAY, "127.0.0.1") for _ in range(3)]:
+            place.left()
+        self.assertIsNone(intake.accept(_At(AWAY)))
         self.done(node.access.add_filter("127.0.0.0/8", block=True))
         self.done(node.access.add_filter(AWAY, block=True))
         self.assertIsNone(intake.accept(_At("127.0.0.1")))

@@ -84,9 +84,11 @@ class ConnectionTests(SynchronousTestCase):
         self.assertIsNone(limits.full(at("10.0.0.3")))
 
     def test_families_are_apart(self) -> None:
-        limits = limits_of(PrefixLimit(4, 0, 1))
-        limits.came(at("10.0.0.1"))
-        self.assertIsNone(limits.full(at("2001:db8::1")))
+        limits = limits_of(PrefixLimit(4, 24, 1))
+        for text in ("10.0.0.1", "2001:db8::1", "2001:db8::2"):
+            limits.came(at(text))
+        self.assertIsNone(limits.full(at("2001:db8::3")))
+        self.assertIsNotNone(limits.full(at("10.0.0.2")))
 
 
 class AttemptTests(SynchronousTestCase):

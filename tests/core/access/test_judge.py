@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import Any
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -86,6 +86,7 @@ def verdict(case: Case) -> Decision:
 
 
 class PeerTests(SynchronousTestCase):
+    @settings(max_examples=500, deadline=None)
     @given(cases)
     def test_every_verdict_is_the_pages(self, case: Case) -> None:
         decision = verdict(case)
@@ -116,6 +117,19 @@ class PeerTests(SynchronousTestCase):
         self.assertEqual((decision.why, decision.made_by, decision.advice),
                          (f"the score of {ONE} is -1500", CONDUCT, f"qgate access reputation reset {ONE}"))
         self.assertAlmostEqual(decision.until or 0, WALL + 3600 * 0.58496, places=1)
+
+    def test_each_row_before_the_next(self) -> None:
+        ban, deny, allow = (PeerRule(ONE, word) for word in ("ban", "deny", "allow"))  # type: ignore[arg-type]
+        bare = {"about": RELAY, "dialled": False}
+        for rules, more, rule in (
+            ((allow, deny, ban), {"score": -3000}, "ban"), ((allow, deny), {"score": -3000}, "deny"),
+            ((allow,), {"score": -3000}, "score"), ((allow,), {"dialled": True}, "allow"),
+            ((), {"dialled": True, "score": -3000}, "dialled"), ((), {**bare, "default": "deny"}, "relaying"),
+            ((), {**bare, "score": -201}, "score"), ((), {"about": RESERVE, "score": -201}, "score"),
+            ((), {"score": -201, "default": "allow"}, "default"), ((), {}, "default"),
+        ):
+            rows = {one.word: replace(one, made_by=BY_HAND if one.word == "allow" else CONFIGURATION) for one in rules}
+            self.assertEqual(str(self.told(*rows.values(), **more).rule), rule, (rules, more))
 
     def test_a_default_by_hand_says_so(self) -> None:
         judge = Judge(DEFAULT_LIMITS, "deny")
@@ -221,6 +235,7 @@ def judge_for(knock: Knock) -> Judge:
 
 
 class AddressTests(SynchronousTestCase):
+    @settings(max_examples=500, deadline=None)
     @given(knocks)
     def test_every_verdict_is_the_pages(self, knock: Knock) -> None:
         decision = judge_for(knock).knock(address_of(knock.spelled), 0.0, WALL, local=knock.local)

@@ -198,6 +198,13 @@ class NetworkTests(SynchronousTestCase):
             if len(members) == 1:
                 self.assertIsNone(reputation.networks.standing(network, now).refused_until)
 
+    def test_an_address_that_goes_on_and_on_costs_its_network_no_more(self) -> None:
+        reputation, here = Reputation(DEFAULT_LIMITS), at("192.0.2.7")
+        for _ in range(1000):
+            reputation.count(Deed.VIOLATION, Doer(here), 0.0)
+        self.assertEqual(reputation.networks.score(wide(here), 0.0), -750)
+        self.assertIsNone(reputation.of_address(at("192.0.2.8"), 0.0).refused_until)
+
     def test_many_addresses_of_one_ipv6_customer_do(self) -> None:
         reputation = Reputation(DEFAULT_LIMITS)
         for number in range(300):
@@ -236,6 +243,13 @@ class MemoryTests(SynchronousTestCase):
         self.assertLessEqual(len(reputation.peers), 64)
         self.assertIsNotNone(reputation.of_address(bad, 1.0).refused_until)
         self.assertIsNotNone(reputation.of_peer(peer(0), 1.0).refused_until)
+
+    def test_who_did_worse_outlives_who_came_later(self) -> None:
+        table = scores(8)
+        table.change("worse", -400, 0.0)
+        for number in range(50):
+            table.change(f"{number}", -5, 60.0 + number)
+        self.assertIn("worse", table)
 
     def test_who_is_refused_outlives_who_is_only_lower(self) -> None:
         table = scores(8)
