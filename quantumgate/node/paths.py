@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from quantumgate.core.relay.guards import FIRST, MIDDLE, Layer, refreshed
-from quantumgate.core.relay.path import Gateway, PathWish, choose, network_of
+from quantumgate.core.relay.path import Gateway, PathWish, choose, network_of, require_length
 from quantumgate.errors import ConnectFailed
 from quantumgate.ids import PeerUUID
 from quantumgate.node.blame import Blame
@@ -76,6 +76,7 @@ class Paths:
         return self._drawn(target, shun)
 
     def _via(self, target: Target) -> tuple[Gateway, ...]:
+        require_length(target.route.hops)
         anchors = {one.uuid: one for one in target.anchors}
         if anchors and target.route.via[-1] not in anchors:
             raise ConnectFailed("bad-path", "the last relay must be an anchor that the address names")

@@ -67,10 +67,15 @@ class PathWish:
     diverse: bool = True
 
 
+def require_length(hops: int) -> None:
+    """Raises ConnectFailed for more relays, or fewer, than a circuit of ours may have."""
+    if not 0 < hops <= CIRCUIT_HOPS_MAX:
+        raise ConnectFailed("bad-path", f"a circuit has 1 to {CIRCUIT_HOPS_MAX} relays, not {hops}")
+
+
 def choose(wish: PathWish, gateways: Sequence[Gateway], luck: Luck) -> tuple[Gateway, ...]:
     """Hops, first one first. Raises ConnectFailed where no such path exists: never a shorter one instead."""
-    if not 0 < wish.hops <= CIRCUIT_HOPS_MAX:
-        raise ConnectFailed("bad-path", f"a circuit has 1 to {CIRCUIT_HOPS_MAX} relays, not {wish.hops}")
+    require_length(wish.hops)
     usable = [one for one in gateways if one.uuid != wish.target and one.uuid not in wish.bad]
     for first in _shuffled(_among(usable, wish.firsts), luck):
         if _fits(first, (), wish) and (rest := _extend((first,), _shuffled(usable, luck), wish)):
