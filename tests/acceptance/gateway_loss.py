@@ -17,7 +17,7 @@ from contextlib import ExitStack
 from typing import Any
 
 from tests.acceptance.processes import TwistdNode, scratch, until
-from tests.acceptance.relaynetwork import Near, RelayNetwork
+from tests.acceptance.relaynetwork import HOLDS, Near, RelayNetwork
 from tests.acceptance.report import Figure, at_most, exactly, noted
 from tests.acceptance.socks5 import written
 
@@ -40,7 +40,7 @@ def figures() -> Iterator[Figure]:
             written(place / "big", BIG_BYTES)
             written(place / "small", 20_000)
             network = RelayNetwork(place, stack, GATEWAYS)
-            near = network.near("near")
+            near = network.near("near", rest=HOLDS)
             fetched(near)
             yield from killed(near, network)
             yield from exit_killed(near, network)

@@ -46,14 +46,16 @@ hops = 3
 [relay]
 allow_private = true
 gateways = GATEWAYS
-[extenders.held]
-dial = "EXIT"
-[limits]
-queue_pause_bytes = 262144
 [extenders.socks5]
 listen = "tcp:PORT:interface=127.0.0.1"
 exits = ["EXIT"]
 line_idle_seconds = 2
+"""
+HOLDS = """
+[extenders.held]
+dial = "EXIT"
+[limits]
+queue_pause_bytes = 262144
 """
 
 
@@ -77,13 +79,15 @@ class RelayNetwork:
         log = place / "server"
         server = start([sys.executable, "-m", "tests.acceptance.fileserver", str(place)], log)
         stack.callback(end, server)
+        self.server = server.pid
         self.web = int(until("the web server's port", lambda: log.read_text().strip()))
 
-    def near(self, name: str) -> Near:
-        """A node with a proxy of its own, three hops from the exit."""
+    def near(self, name: str, more: str = "", rest: str = "") -> Near:
+        """A node with a proxy of its own, three hops from the exit. ``more`` lines of the proxy's table, ``rest``."""
         port = free_port()
         named = "[" + ", ".join(f'"{one}"' for one in self._addresses) + "]"
-        text = NEAR.replace("PORT", str(port)).replace("GATEWAYS", named).replace("EXIT", self.exit.address())
+        text = (NEAR + more + rest).replace("PORT", str(port)).replace("GATEWAYS", named)
+        text = text.replace("EXIT", self.exit.address())
         return Near(self._stack.enter_context(self._node(name, text)), self.web, port)
 
     def _node(self, name: str, text: str) -> TwistdNode:
