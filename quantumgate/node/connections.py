@@ -13,6 +13,7 @@ from typing import Any
 from uuid import UUID
 
 from quantumgate.core.access.addresses import Address
+from quantumgate.core.budget import Buckets
 from quantumgate.core.connection import Connection
 from quantumgate.core.handshake.initiator import Initiator
 from quantumgate.core.handshake.responder import Responder
@@ -30,9 +31,11 @@ from quantumgate.net.prefix import ip_of, is_loopback
 from quantumgate.net.protocol import PeerProtocol
 from quantumgate.node.contact import ROLE_PEER, Contact, Desk
 from quantumgate.node.world import World
-from quantumgate.wire.limits import Limits
+from quantumgate.wire.limits import NETWORKS_MET_MAX, Limits
 
 OWN_HOSTS_KEPT = 64
+QUIET_RATE = (0.2, 3.0)
+"""(a second, burst): a network that asks for no more answers than this while they are short is a quiet one."""
 
 
 def address_text(address: Any) -> str:
@@ -74,6 +77,7 @@ class Connections:
         self._world, self._handshakes, self._sessions = world, handshakes, sessions
         self._tokens, self._ladder = tokens, ladder
         self.standing: Callable[[Address], float] = _stranger
+        self._askers: Buckets[str] = Buckets(*QUIET_RATE, NETWORKS_MET_MAX)
         self._patterns: dict[tuple[bool, int | None, bool], SessionSettings] = {}
         self._replay, self._desk, self._extenders = replay, desk, extenders
         self._own_hosts: dict[str, None] = {}
@@ -104,7 +108,11 @@ class Connections:
         self._note_own_host(transport)
         unaddressed = self.shared_secret or lan or _both_local(transport)
         favoured = partial(self._favoured, contact.address if contact.counted else None)
-        return self._pump(self._answering(self._pattern(), unaddressed, favoured), contact)
+        quiet = partial(self._is_quiet, place.prefix if contact.counted else str(contact.address))
+        return self._pump(self._answering(self._pattern(), unaddressed, favoured, quiet), contact)
+
+    def _is_quiet(self, network: str) -> bool:
+        return self._askers.take(network, self._desk.now())
 
     def _favoured(self, address: Address | None) -> bool:
         return address is not None and self.standing(address) > 0
@@ -128,7 +136,7 @@ class Connections:
     def arrive_over(self, contact: Contact, link: Link) -> None:
         """For a link that a relay brought."""
         settings = self._pattern(relayed=True)
-        self._link_pump(self._answering(settings, self.shared_secret, _nobodys), contact, link)
+        self._link_pump(self._answering(settings, self.shared_secret, _nobodys, _nobodys), contact, link)
 
     def depart_over(
         self, contact: Contact, target: PeerUUID, pin: bytes | None, link: Link, depth: int
@@ -143,7 +151,8 @@ class Connections:
     # -- both ----------------------------------------------------------------------------------------------------
 
     def _answering(
-        self, settings: SessionSettings, allow_unaddressed: bool, favoured: Callable[[], bool]
+        self, settings: SessionSettings, allow_unaddressed: bool, favoured: Callable[[], bool],
+        quiet: Callable[[], bool],
     ) -> Connection:
         world, now = self._world, self._desk.now()
         responder = Responder(
@@ -157,6 +166,7 @@ class Connections:
             mint=self._tokens.mint,
             ladder=self._ladder,
             favoured=favoured,
+            quiet=quiet,
         )
         block = settings.block(clock_ms=int(world.wall_seconds() * 1000))
         return Connection(responder, settings, block, world.random, now)

@@ -305,6 +305,16 @@ class Row13LadderTests(PuzzleCase):
         friend = self.knock(ladder, replay, "friend", token=token)
         self.assertIs(friend.responder.state, ResponderState.AWAIT_FIN)
 
+    def test_a_quiet_network_has_answers_where_busy_ones_have_none(self) -> None:
+        """Of eight answers busy networks get four, a quiet one the two after them."""
+        ladder, replay, states = busy(0.9), window(answers_per_second=8), []
+        for seed, quiet in enumerate((False,) * 6 + (True,) * 3):
+            options = {"ladder": ladder, "mint": self.mint, "quiet": lambda quiet=quiet: quiet}
+            duel = Duel(seed=seed, replay=replay, r_options=options)
+            duel.responder.receive(duel.flight("i"), START)
+            states.append(duel.responder.state is ResponderState.AWAIT_SECOND_INIT)
+        self.assertEqual(states, [True] * 4 + [False] * 2 + [True] * 2 + [False])
+
     def test_who_solved_has_an_answer_where_strangers_have_none(self) -> None:
         ladder, replay = busy(0.9), window(answers_per_second=8)
         solver = self.knock(ladder, replay, "solver")

@@ -176,3 +176,22 @@ class ReserveTests(BusyCase):
         self.assertEqual(error.reason, "unreachable")
         self.done(friend.connect(self.address(home, "203.0.113.1"), keep=False), 1)
         self.assertEqual([peer.uuid for peer in home.peers], [friend.uuid])
+
+    def test_a_network_that_asks_for_little_is_heard_among_many_that_ask_for_much(self) -> None:
+        """Three at once and one in five seconds, while answers are short; loopback addresses are networks each."""
+        connections = self.right._parts.connections  # type: ignore[union-attr]
+        asked = [connections._is_quiet("4:c00002/24") for _ in range(5)]
+        self.assertEqual(asked, [True] * 3 + [False] * 2)
+        self.assertTrue(connections._is_quiet("4:c63364/24"))
+        self.pass_time(5)
+        self.assertEqual([connections._is_quiet("4:c00002/24") for _ in range(2)], [True, False])
+        replay = self.right._parts.replay  # type: ignore[union-attr]
+        for place, heard in ((self.left, False), (self.node("203.0.113.50", listen=()), True)):
+            replay.may_answer(self.clock.seconds())
+            replay._answers = 0.4 * replay._rate
+            dial = place.connect(self.address(self.right, AWAY), keep=False)
+            self.settle()
+            self.assertEqual(len(place.peers), int(heard))
+            dial.addErrback(lambda _: None)
+            self.pass_time(15)
+        self.assertEqual(len(connections._askers), 3)

@@ -112,8 +112,9 @@ class Responder(Party):
     """``replay`` is the node's own window, shared by all its responders.
 
     So are ``mint``, which knows the node's tokens again, and ``ladder``; without them nobody is known and everybody is
-    answered. ``favoured()``: whether this address did us good before. ``allow_unaddressed`` is for this connection
-    (None = as in the settings). ``now``, ``wall_offset_seconds``: see Initiator; construction is the moment of accept.
+    answered. ``favoured()``: whether this address did us good before; ``quiet()``: whether its network has asked for
+    little lately. ``allow_unaddressed`` is for this connection (None = as in the settings). ``now``,
+    ``wall_offset_seconds``: see Initiator; construction is the moment of accept.
     """
 
     state: ResponderState
@@ -131,9 +132,11 @@ class Responder(Party):
         mint: TokenMint | None = None,
         ladder: Ladder | None = None,
         favoured: Callable[[], bool] = lambda: False,
+        quiet: Callable[[], bool] = lambda: True,
     ) -> None:
         super().__init__(settings, random, wall_offset_seconds, limits, ResponderState.AWAIT_INIT)
         self._replay, self._mint, self._ladder, self._favoured = replay, mint, ladder, favoured
+        self._quiet = quiet
         self._allow_unaddressed = settings.allow_unaddressed if allow_unaddressed is None else allow_unaddressed
         self._drain_at = now + random.uniform(*self._limits.drain_seconds)
         self._over_at = now + self._limits.handshake_seconds
@@ -246,7 +249,7 @@ class Responder(Party):
         if held > self._settings.first_flight_bytes:
             raise MalformedError("a first flight over the cap")
         if opening.parsed.version != VERSION and self._retried is None:
-            self._refuse(RefuseCode.VERSION, now)
+            self._refuse_at_once(RefuseCode.VERSION, now)
             return
         init = Init.parse(body)
         if self._retried is not None:
@@ -261,7 +264,14 @@ class Responder(Party):
         if isinstance(choice, Select):
             self._seek_turn(init, body, choice, now)
         else:
-            self._refuse(choice, now)
+            self._refuse_at_once(choice, now)
+
+    def _refuse_at_once(self, code: RefuseCode, now: float) -> None:
+        """What no ladder has a say in."""
+        if self._may_answer(now):
+            self._refuse(code, now)
+        else:
+            self._stay_silent()
 
     def _seek_turn(self, init: Init, body: bytes, select: Select, now: float) -> None:
         """Step 6: the ladder. A RETRY for other groups needs no public-key work, but may be due with a puzzle."""
@@ -302,13 +312,19 @@ class Responder(Party):
         self._drain(Step.BAD, Failed("busy", GENERIC, silent=True))
 
     def _may_answer(self, now: float) -> bool:
-        """The last of a second's answers are for those who are known, and of the rest the last for solvers."""
-        kept_share = self._limits.cpu_reserve_share
+        """The last of a second's answers are for the known, before that for solvers, before that for quiet networks."""
+        kept_share = self._kept_share
+        if self._ladder is None or self._holder is not None or self._effort:
+            return self._replay.may_answer(now, kept_share)
+        if self._replay.may_answer(now, kept_share + (1 - kept_share) / 3):
+            return True
+        return self._quiet() and self._replay.may_answer(now, kept_share)
+
+    @property
+    def _kept_share(self) -> float:
         if self._ladder is None or self._holder is not None:
-            kept_share = 0.0
-        elif self._effort:
-            kept_share /= 2
-        return self._replay.may_answer(now, kept_share)
+            return 0.0
+        return self._limits.cpu_reserve_share / (2 if self._effort else 1)
 
     def _check_second(self, init: Init, retried: _Retried) -> None:
         if present(self._opening).parsed.version != VERSION:
@@ -333,9 +349,6 @@ class Responder(Party):
             self._mint.spend(self._holder)
 
     def _refuse(self, code: RefuseCode, now: float) -> None:
-        if not self._may_answer(now):
-            self._stay_silent()
-            return
         body_bytes = draw(self._random, MSG2_TOTAL_BYTES) - OPENING_BYTES - TAG_BYTES
         body = Refuse(code, 0, self._wall_ms(now) // 1000).encode(body_bytes)
         self._answer_plainly(MessageType.REFUSE, body, now)
@@ -485,7 +498,7 @@ class Responder(Party):
             self._establish(Step.ADMIT, value)
             return
         queued, self._queued = present(self._queued), None
-        if value is Turn.GO and self._may_answer(now):
+        if value is Turn.GO and self._replay.may_answer(now, self._kept_share):
             self._respond(queued.init, queued.body, queued.select, now)
         else:
             self._stay_silent()
