@@ -98,7 +98,7 @@ class Builder:
         """What the last relay is asked for, where that is not an address: a peer that reserved there, or its record."""
         if target.uuid is None or not (target.anchors or target.record):
             return None
-        if target.record:
+        if not target.anchors:
             return LinkTarget(target.uuid, record=target.record)
         check_voucher(target, anchor)
         return LinkTarget(target.uuid, proof=proof(target.rendezvous_key, anchor.uuid, self._world.wall_seconds()))

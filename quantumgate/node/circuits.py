@@ -78,7 +78,10 @@ class Circuits:
         """The contact with ``target`` by its route: the direct one, or one through relays. Fails with ConnectFailed."""
         if len(target.anchors) > 1 and not target.route.via:
             return self.reach(self._anchor_by_anchor(target), keep=keep).addCallback(self._remember, target)
-        known = replace(target, hosts=target.hosts or self._known_hosts(target.uuid))
+        known = target
+        if not target.hosts:
+            record = b"" if target.anchors else self._whereabouts.record(target.uuid)
+            known = replace(target, hosts=self._known_hosts(target.uuid), record=record)
         reached = self._dial(target, keep=keep) if target.route.direct else self._connect(known, keep)
         reached.addCallback(self._remember, known)
         if target.otherwise is not None:

@@ -34,6 +34,11 @@ class Whereabouts:
         known = self._reached.get(uuid) if uuid is not None else None
         return () if known is None else known.hosts
 
+    def record(self, uuid: PeerUUID | None) -> bytes:
+        """By which relays dial these hosts, where they need one; else empty."""
+        known = self._reached.get(uuid) if uuid is not None else None
+        return b"" if known is None else known.record
+
     def completed(self, target: Target) -> Target:
         """A bare UUID with the anchors through which it was reached; anything else as it is."""
         known = self._reached.get(target.uuid) if target.uuid is not None else None

@@ -54,6 +54,9 @@ class EndpointTests(CircuitCase):
         failed = self.failed(self.client.connect(self.address(low, "45.33.32.9", 443), hops=1), ConnectFailed, 2)
         self.assertEqual(failed.reason, "policy")
         self.assertEqual(self.done(self.client.connect(low.own_record().record, hops=2), 2).uuid, low.uuid)
+        self.done(self.client.disconnect(low.uuid), 2)
+        self.pass_time(1000)  # no carrier stands any more
+        self.assertEqual(self.done(self.client.connect(str(low.uuid), hops=1), 2).uuid, low.uuid)
 
     def test_a_relay_gets_no_record_that_it_does_not_need(self) -> None:
         asked: list[Any] = []
@@ -165,6 +168,14 @@ class AnchoredRecordTests(AnchoredCase):
         failed = self.failed(self.client.connect(rude.own_record().record), ConnectFailed, 5)
         self.assertEqual(failed.reason, "access-denied")
         self.assertEqual(self.client._parts.circuits.failures, {})  # type: ignore[union-attr]
+
+    def test_an_address_with_anchors_counts_before_what_is_remembered(self) -> None:
+        low = rewritten(self.hidden, endpoints=(LinkEndpoint("46.4.0.9", 443),))
+        parts = self.client._running_parts()
+        remembered = self.client._target(parts, low, self.client._route())
+        self.assertTrue(remembered.record)
+        parts.circuits._whereabouts.remember(remembered)
+        self.assertEqual(self.reach(self.hidden.anchored_address).uuid, self.hidden.uuid)
 
     def test_via_ends_at_an_anchor(self) -> None:
         wanted = [self.gates[3].uuid, self.gates[1].uuid]
