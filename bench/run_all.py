@@ -30,7 +30,7 @@ GROUPS = (
     ("none", RELAYED, ("f1", "f3", "h"), 1),
     ("none", "ssh-D", ("g",), 3),
 )
-"""Pin, peers, metrics, and how many times the rounds: a fetch of g takes half a second, and varies by a factor of two."""
+"""Pin, peers, metrics, how many times the rounds: a fetch of g takes half a second and varies by a factor of two."""
 
 METRICS = tuple(metric for _, _, metrics, _ in GROUPS for metric in metrics)
 ADDED = (
