@@ -80,7 +80,7 @@ class Circuits:
             return self.reach(self._anchor_by_anchor(target), keep=keep).addCallback(self._remember, target)
         known = target
         if not target.hosts:
-            record = b"" if target.anchors else self._whereabouts.record(target.uuid)
+            record = self._whereabouts.record(target.uuid)
             known = replace(target, hosts=self._known_hosts(target.uuid), record=record)
         reached = self._dial(target, keep=keep) if target.route.direct else self._connect(known, keep)
         reached.addCallback(self._remember, known)
