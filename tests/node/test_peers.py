@@ -167,3 +167,95 @@ class WaitingTests(TableCase):
             self.peers.arrived(contact)
         self.assertEqual(self.peers.sessions, 3)
         self.assertEqual(self.second.closed, [CloseCode.TOO_MANY_SESSIONS])
+
+
+class CircuitTests(TableCase):
+    """A circuit's successor takes over the peer, at the end that built it and at the other."""
+
+    def circuit(self, uuid: PeerUUID = LARGE, *, outbound: bool = True, **more: Any) -> FakeContact:
+        made = FakeContact(uuid, outbound=outbound, **more)
+        made.path = (SMALL,)
+        made.peer.relayed = True
+        return made
+
+    def pair(self, outbound: bool) -> tuple[PeerTable, FakeContact, FakeContact]:
+        table, old = self.table(), self.circuit(outbound=outbound)
+        table.arrived(old)
+        new = self.circuit(outbound=outbound, replaces=b"" if outbound else old.session.sid)
+        new.succeeds = old if outbound else None
+        return table, old, new
+
+    def test_the_peer_is_the_same_and_the_old_one_stands_beside_it(self) -> None:
+        for outbound in (True, False):
+            self.told.clear()
+            table, old, new = self.pair(outbound)
+            peer = old.peer
+            self.assertIs(table.arrived(new), new)
+            self.assertEqual(self.told, [("arrived", old), ("succeeded", new)])
+            self.assertIs(table.contact_of(peer), new)
+            self.assertEqual((list(table), table.sessions, table.former_of(new)), ([new], 2, [old]))
+            self.assertEqual((old.closed, set(table.all_of(LARGE))), ([], {old, new}))
+            self.assertTrue(table.used(old), "what the peer opens there a moment too late is taken")
+
+    def test_the_old_one_ends_without_a_word(self) -> None:
+        table, old, new = self.pair(True)
+        table.arrived(new)
+        table.gone(old, "replaced")
+        self.assertEqual(self.told[2:], [])
+        self.assertEqual((table.sessions, table.former_of(new)), (1, []))
+        table.gone(new, "bye")
+        self.assertEqual((self.told[2:], len(table)), ([("left", new)], 0))
+
+    def test_the_old_one_comes_back_where_the_new_one_is_lost(self) -> None:
+        table, old, new = self.pair(False)
+        table.arrived(new)
+        table.gone(new, "lost")
+        self.assertEqual(self.told[2:], [("succeeded", old)])
+        self.assertIs(table.contact_of(old.peer), old)
+        self.assertEqual((table.sessions, table.former_of(old)), (1, []))
+
+    def test_of_several_the_newest_comes_back(self) -> None:
+        table, oldest, old = self.pair(True)
+        table.arrived(old)
+        new = self.circuit()
+        new.succeeds = old
+        table.arrived(new)
+        self.assertEqual((table.sessions, table.former_of(new)), (3, [oldest, old]))
+        table.gone(new, "lost")
+        self.assertIs(table.contact_of(old.peer), old)
+        self.assertEqual(table.former_of(old), [oldest])
+
+    def test_one_that_does_not_stand_any_more_does_not(self) -> None:
+        table, old, new = self.pair(True)
+        table.arrived(new)
+        old.stands = False
+        table.gone(new, "lost")
+        self.assertEqual((self.told[2:], len(table)), ([("left", new)], 0))
+
+    def test_who_names_somebody_elses_circuit_has_one_of_its_own(self) -> None:
+        """Nor a direct session, one dialled by this side, or one that is over; then there are two peers."""
+        other = parse_peer_uuid("cccccccc-1234-8abc-9def-0123456789ab")
+        for what in ("somebody else's", "direct", "ours", "over", "nobody's"):
+            table, old = self.table(), self.circuit(outbound=what == "ours")
+            if what == "direct":
+                old = FakeContact(LARGE, outbound=False)
+            table.arrived(old)
+            old.stands = what != "over"
+            new = self.circuit(other if what == "somebody else's" else LARGE, outbound=False,
+                               replaces=b"x" * 32 if what == "nobody's" else old.session.sid)
+            table.arrived(new)
+            self.assertEqual((len(table), table.contact_of(old.peer), table.contact_of(new.peer)), (2, old, new), what)
+
+    def test_a_direct_session_succeeds_no_circuit(self) -> None:
+        table, old, _ = self.pair(False)
+        direct = FakeContact(LARGE, outbound=False, replaces=old.session.sid)
+        table.arrived(direct)
+        self.assertEqual((len(table), table.former_of(old)), (2, []))
+
+    def test_one_that_comes_when_the_old_one_is_gone_is_new(self) -> None:
+        for outbound in (True, False):
+            self.told.clear()
+            table, old, new = self.pair(outbound)
+            table.gone(old, "lost")
+            table.arrived(new)
+            self.assertEqual(self.told, [("arrived", old), ("left", old), ("arrived", new)])
