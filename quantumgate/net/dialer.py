@@ -31,8 +31,14 @@ def dial(
 
     Fails with what Twisted says of the endpoint; ``unreachable`` words it. Cancelling gives up.
     """
-    factory = DoorwayFactory(lambda _: Doorway(meet))
-    return maybeDeferred(endpoint.connect, factory).addTimeout(seconds, clock)
+    meets = [meet]  # a client transport, its connector and the factory are a circle of Twisted's: nothing hangs on it
+    factory = DoorwayFactory(lambda _: Doorway(meets.pop()) if meets else None)
+
+    def settled(result: Any) -> Any:
+        meets.clear()
+        return result
+
+    return maybeDeferred(endpoint.connect, factory).addTimeout(seconds, clock).addBoth(settled)
 
 
 def unreachable(failure: Failure, host: str, silence: str) -> ConnectFailed:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from typing import Any
+from weakref import ref
 
 from twisted.internet import error
-from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import CancelledError, Deferred, fail, succeed
 from twisted.internet.defer import TimeoutError as TooLate
 from twisted.internet.interfaces import IStreamClientEndpoint
 from twisted.internet.protocol import Protocol
 from twisted.internet.task import Clock
+from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
@@ -34,6 +36,31 @@ class Silent:
 
     def _give_up(self, _: object) -> None:
         self.given_up += 1
+
+
+@implementer(IStreamClientEndpoint)
+class Keeping:
+    """One that connects at once, or fails, and keeps the factory."""
+
+    def __init__(self, problem: Exception | None) -> None:
+        self.problem = problem
+        self.factory: Any = None
+
+    def connect(self, factory: Any) -> Deferred[Any]:
+        self.factory = factory
+        if self.problem is not None:
+            return fail(self.problem)
+        protocol = factory.buildProtocol(None)
+        protocol.makeConnection(StringTransport())
+        protocol.connectionLost(Failure(error.ConnectionDone()))
+        return succeed(None)
+
+
+class Meeting:
+    """Whoever waits for a transport."""
+
+    def __call__(self, transport: Any) -> Any:
+        return Pump(), lambda: None
 
 
 class Pump(Protocol):
@@ -65,6 +92,18 @@ class DialTests(SynchronousTestCase):
         self.clock.advance(0.2)
         self.failureResultOf(dialled, TooLate)
         self.assertEqual((endpoint.given_up, self.met), (1, []))
+
+    def test_the_factory_keeps_nobody(self) -> None:
+        """Twisted keeps it in a circle with the transport, so what it holds would wait for a collection."""
+        for problem in (None, error.ConnectError()):
+            endpoint = Keeping(problem)
+            meet = Meeting()
+            gone = ref(meet)
+            dialled = dial(endpoint, meet, clock=self.clock, seconds=5)
+            dialled.addErrback(lambda _: None)
+            del meet
+            self.assertIsNone(gone())
+            self.assertIsNone(endpoint.factory.buildProtocol(None))
 
     def test_cancelling_gives_up_and_leaves_no_timer(self) -> None:
         endpoint = Silent()
