@@ -213,6 +213,11 @@ class Connection:
         return self._dead_until is not None
 
     @property
+    def brought_token(self) -> bool:
+        """Whether a handshake is under way whose dialler brought a token of ours."""
+        return self._handshake is not None and self._handshake.token_holder is not None
+
+    @property
     def buffered_bytes(self) -> int:
         """Of the buffers with a record that is under way, in and out."""
         return (0 if self._storage is None else len(self._storage)) + (0 if self._out is None else len(self._out))

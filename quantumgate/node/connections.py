@@ -34,7 +34,7 @@ from quantumgate.node.world import World
 from quantumgate.wire.limits import NETWORKS_MET_MAX, Limits
 
 OWN_HOSTS_KEPT = 64
-QUIET_RATE = (0.2, 3.0)
+QUIET_RATE = (0.2, 2.0)
 """(a second, burst): a network that asks for no more answers than this while they are short is a quiet one."""
 
 

@@ -38,6 +38,8 @@ Dial = Callable[..., Deferred[Contact]]
 _log = logs.named("relay")
 
 ROUND_SECONDS = 15.0
+TOKENLESS_SECONDS = 1.0
+"""What a handshake over a link has before it may have to give way to a newer one, unless it brought a token."""
 """How often a relay looks for links that are over without a word."""
 
 LOOK_UPS_MAX = 4
@@ -125,6 +127,8 @@ class Relays:
         self._look_ups = 0
         self._half_open = 0
         self._half_open_by: Counter[int] = Counter()
+        self.handshakes: dict[_Handshake, None] = {}
+        """Over links and under way, the oldest first."""
 
     # -- links that others want ----------------------------------------------------------------------------------
 
@@ -331,14 +335,28 @@ class Relays:
             link.close(LinkCode.POLICY)
             return
         limits = self._limits
-        if self._half_open >= limits.half_open_links or self._half_open_by[id(contact)] >= limits.half_open_carrier:
+        over_all = self._half_open >= limits.half_open_links
+        over_carrier = self._half_open_by[id(contact)] >= limits.half_open_carrier
+        if (over_all or over_carrier) and not self._make_room(id(contact) if over_carrier else None):
             link.close(LinkCode.LIMIT)
             return
         relay = contact.session.peer
         where = f"through {relay.uuid}" if relay is not None else "through a relay"
         path = (relay.uuid,) if relay is not None else ()
-        inner = Contact(self._desk, where, outbound=False, place=_Handshake(self, id(contact)), path=path)
+        place = _Handshake(self, id(contact), self._world.now())
+        inner = place.contact = Contact(self._desk, where, outbound=False, place=place, path=path)
         self._connections.arrive_over(inner, link)
+
+    def _make_room(self, carrier: int | None) -> bool:
+        """The oldest handshake (of this carrier) that has had its time and shows no token gives way. [A31]"""
+        before = self._world.now() - TOKENLESS_SECONDS
+        for one in self.handshakes:
+            if one.since > before:
+                return False
+            if carrier in (None, one.carrier) and not one.known:
+                one.give_way()
+                return True
+        return False
 
     def half_open(self, carrier: int, change: int) -> None:
         """Handshakes over links have a budget of their own. [A31]"""
@@ -358,16 +376,31 @@ class NowhereError(ConnectFailed):
 class _Handshake:
     """Counts one handshake over a link while it is half open; see ``contact.Counted``."""
 
-    __slots__ = ("_carrier", "_open", "_relays")
+    __slots__ = ("_open", "_relays", "carrier", "contact", "since")
 
-    def __init__(self, relays: Relays, carrier: int) -> None:
-        self._relays, self._carrier, self._open = relays, carrier, True
+    def __init__(self, relays: Relays, carrier: int, now: float) -> None:
+        self._relays, self.carrier, self.since, self._open = relays, carrier, now, True
+        self.contact: Contact | None = None
+        relays.handshakes[self] = None
         relays.half_open(carrier, 1)
+
+    @property
+    def known(self) -> bool:
+        """Whether it brought a token."""
+        protocol = None if self.contact is None else self.contact.protocol
+        return protocol is not None and protocol.connection.brought_token
+
+    def give_way(self) -> None:
+        """Its place is somebody else's."""
+        self._over()
+        if self.contact is not None:
+            self.contact.drop()
 
     def _over(self) -> None:
         if self._open:
             self._open = False
-            self._relays.half_open(self._carrier, -1)
+            del self._relays.handshakes[self]
+            self._relays.half_open(self.carrier, -1)
 
     def settled(self, *, named: bool = False) -> None:
         self._over()
@@ -390,5 +423,3 @@ def _look_up(names: list[LinkEndpoint]) -> tuple[LinkEndpoint, ...]:
         except OSError:
             continue
     return tuple(found)[:8]
-
-

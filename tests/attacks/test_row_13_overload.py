@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from quantumgate.core import schedule
+from quantumgate.core.connection import Connection
 from quantumgate.core.handshake import Failed, HandshakeSettings
 from quantumgate.core.overload import Ladder, Turn
 from quantumgate.core.puzzle import effort_of
@@ -21,6 +22,7 @@ from quantumgate.wire.messages import Header, MessageType, Puzzle, Retry, Select
 from tests.attacks.mallory import Listener, open_init, seal_init
 from tests.attacks.test_rows_01_13_first_flight import SilenceTestCase
 from tests.core.handshake.duel import START, Duel, SeededRandom, busy, identity, settings, solution_of, window
+from tests.core.sessions import PLAIN
 
 BOB = settings("bob")
 WEEK_SECONDS = DEFAULT_LIMITS.token_seconds
@@ -66,6 +68,16 @@ class Row13TokenTests(SilenceTestCase):
             self.setUp()
             token = self.mint.issue(identity("alice").public.uuid, START)
             self.assertEqual(self.known(self.dial(token, now=START + age_seconds)), fresh)
+
+    def test_who_brought_one_is_known_before_there_is_a_name(self) -> None:
+        """So that who only fills places makes room for it."""
+        token = self.mint.issue(identity("alice").public.uuid, START)
+        for sent, known in ((token, True), (b"", False)):
+            duel = Duel(token=sent, r_options={"mint": self.mint})
+            connection = Connection(duel.responder, PLAIN, PLAIN.block(), SeededRandom(0), START)
+            self.assertFalse(connection.brought_token)
+            connection.receive(duel.flight("i"), START)
+            self.assertEqual(connection.brought_token, known)
 
     def test_a_nameless_dialler_sends_none_and_is_nobody(self) -> None:
         token = self.mint.issue(identity("alice").public.uuid, START)

@@ -10,7 +10,7 @@ from twisted.internet.defer import Deferred
 from quantumgate.core.relay.link import Link
 from quantumgate.core.relay.path import Gateway
 from quantumgate.errors import ConfigurationError, ConnectFailed
-from quantumgate.node.relays import LOOK_UPS_MAX
+from quantumgate.node.relays import LOOK_UPS_MAX, _Handshake
 from quantumgate.testing.seeded import SeededRandom
 from quantumgate.wire.link_frames import LinkEndpoint, LinkTarget
 from tests.node.asking import AskingCase
@@ -142,6 +142,28 @@ class RefusalTests(CircuitCase):
             self.assertIn("has too many handshakes over links under way", str(error))
             relays.half_open(where, -already)
         self.connect(via=via)
+
+
+    def test_who_shows_no_token_gives_way_when_it_has_had_its_time(self) -> None:
+        relays, via = self.end._parts.relays, self.gates[1].uuid  # type: ignore[union-attr]
+        self.connect(via=via)
+        contacts = self.end._parts.desk.contacts  # type: ignore[union-attr]
+        carrier = next(id(one) for one in contacts if one.session.role == 3)
+        silent = [_Handshake(relays, carrier, self.clock.seconds()) for _ in range(16)]
+        other = _Handshake(relays, 0, self.clock.seconds())
+        error = self.failed(self.client.connect(self.address(self.end, AWAY), via=via), ConnectFailed, 0.5)
+        self.assertEqual(error.reason, "busy")
+        self.pass_time(1)
+        self.patch(_Handshake, "known", property(lambda one: one is silent[0]))
+        self.connect(via=via)
+        self.assertEqual(set(relays.handshakes), {*silent, other} - {silent[1]})
+        silent.append(_Handshake(relays, carrier, self.clock.seconds() - 60))
+        self.patch(_Handshake, "known", property(lambda one: True))
+        error = self.failed(self.client.connect(self.address(self.end, AWAY), via=via), ConnectFailed, 0.5)
+        self.assertEqual(error.reason, "busy")
+        for one in (*silent, other):
+            one.left()
+        self.assertEqual((relays._half_open, dict(relays._half_open_by)), (0, {}))
 
 
 class CarryingTests(AskingCase):

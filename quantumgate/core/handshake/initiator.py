@@ -142,6 +142,11 @@ class Initiator(Party):
         else:
             self._prepare(now, Step.KEY)
 
+    @property
+    def token_holder(self) -> None:
+        """Who dials is brought none."""
+        return None
+
     # -- the door --------------------------------------------------------------------------------------------------
 
     def expire(self, now: float) -> None:

@@ -42,6 +42,7 @@ from quantumgate.crypto.secret import Secret
 from quantumgate.crypto.signatures import KINDS, verify
 from quantumgate.crypto.suites import Suite
 from quantumgate.errors import AuthenticationError, MalformedError
+from quantumgate.ids import PeerUUID
 from quantumgate.wire.codes import CloseCode, RefuseCode, describe
 from quantumgate.wire.limits import EARLY_RECORDS_BYTES, FIRST_FLIGHT_BYTES, MSG2_TOTAL_BYTES, TAG_BYTES, Limits
 from quantumgate.wire.messages import (
@@ -154,6 +155,11 @@ class Responder(Party):
         self._effort = 0
         self._queued: _Queued | None = None
         self._proved: _Proved | None = None
+
+    @property
+    def token_holder(self) -> PeerUUID | None:
+        """To whom the token was given that came in INIT."""
+        return None if self._holder is None else self._holder.uuid
 
     # -- the door --------------------------------------------------------------------------------------------------
 
