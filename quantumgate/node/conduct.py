@@ -80,6 +80,7 @@ class Conduct:
 
     def closed(self, contact: Connected, event: Closed) -> None:
         """A connection is over: what it ended with. A dial of ours that fails is nobody's offence."""
+        self._moved_bytes.pop(contact, None)  # or an ended session would be held until the next round
         if event.by == "handshake":
             if not contact.outbound and event.reason in _BAD_HANDSHAKES:
                 self.count(Deed.HANDSHAKE, contact)
@@ -194,10 +195,10 @@ class Conduct:
         self._state.save_in_background()
 
     def _store(self) -> None:
-        now, reputation = self._world.now(), self._reputation
-        rows = (row for table in (reputation.addresses, reputation.networks, reputation.peers)
-                for row in table.kept(now))
-        worst = nlargest(self._limits.scores_saved, rows, key=lambda row: (row.refused_seconds, abs(row.score)))
+        now, reputation, most = self._world.now(), self._reputation, self._limits.scores_saved
+        tables: tuple[Scores[Any], ...] = (reputation.addresses, reputation.networks, reputation.peers)
+        rows = (row for table in tables for row in table.kept(now, most))
+        worst = nlargest(most, rows, key=lambda row: (row.refused_seconds > 0, abs(row.score)))
         self._state.scores = ScoresBlock(at=self._world.wall_seconds(), rows=tuple(map(ScoreRow.of_kept, worst)))
 
     def _restore(self) -> None:

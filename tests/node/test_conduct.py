@@ -165,6 +165,15 @@ class EarningTests(ConductCase):
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
 
+    def test_who_has_left_is_not_held(self) -> None:
+        here, gone = self.contact(1), self.contact(2)
+        self.conduct.start(lambda: [here, gone])
+        self.clock.advance(USEFUL_SECONDS)
+        self.conduct.closed(gone, ended("bye", CloseCode.BYE, "remote"))
+        self.assertEqual(list(self.conduct._moved_bytes), [here])
+        self.conduct.stop()
+
+
 class KeepingTests(ConductCase):
     def test_a_restart_forgets_nothing_and_time_goes_on(self) -> None:
         for _ in range(6):

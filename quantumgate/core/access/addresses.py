@@ -92,7 +92,9 @@ def _no_network(text: str) -> LocalError:
 @lru_cache(ADDRESSES_REMEMBERED)
 def within(address: Address, bits: int) -> Network:
     """The network of that length around a canonical address."""
-    return ip_network((address, bits), strict=False)
+    beyond = address.max_prefixlen - bits
+    start = int(address) >> beyond << beyond
+    return IPv4Network((start, bits)) if isinstance(address, IPv4Address) else IPv6Network((start, bits))
 
 
 def narrow(address: Address) -> Network:

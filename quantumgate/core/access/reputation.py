@@ -8,10 +8,11 @@ are never believed. Spec: docs/spec/access.md section 5. [A31]
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from math import log2
+from heapq import nlargest, nsmallest
+from math import inf, log2
 from typing import Generic, TypeVar
 
 from quantumgate.core.access.addresses import Address, Network, narrow, wide
@@ -97,11 +98,12 @@ class Standing:
 class _Row:
     """One score and when it was that."""
 
-    __slots__ = ("at", "refused_until", "score", "times")
+    __slots__ = ("at", "refused_until", "score", "times", "weight")
 
     def __init__(self, now: float) -> None:
         self.score, self.at = 0.0, now
         self.refused_until, self.times = 0.0, 0
+        self.weight = -inf
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +157,7 @@ class Scores(Generic[K]):
             row.times = 0
         score = self._faded(row, now)
         low = min(score, floor) if delta < 0 else SCORE_RANGE[0]
-        row.score, row.at = max(low, min(SCORE_RANGE[1], score + delta)), now
+        self._set(row, max(low, min(SCORE_RANGE[1], score + delta)), now)
         if row.score < SCORE_GREY and delta < 0 and now >= row.refused_until:
             row.times = min(row.times + 1, TIMES_MAX)
             row.refused_until = now + self._span_seconds(row.times)
@@ -168,7 +170,8 @@ class Scores(Generic[K]):
     def put(self, key: K, score: float, now: float) -> None:
         """By hand: a new score, and what was refused is refused no more unless the new score does."""
         row = self._rows[key] = self._row(key, now)
-        row.score, row.at, row.refused_until, row.times = score, now, 0.0, 0
+        self._set(row, score, now)
+        row.refused_until, row.times = 0.0, 0
 
     def forget(self, key: K) -> bool:
         """Whether there was anything to forget."""
@@ -178,17 +181,21 @@ class Scores(Generic[K]):
         """Forgets all."""
         self._rows.clear()
 
-    def kept(self, now: float) -> Iterator[Kept[K]]:
-        """Every row that says anything."""
-        for key, row in self._rows.items():
-            score = self._faded(row, now)
+    def kept(self, now: float, most: int | None = None) -> Iterator[Kept[K]]:
+        """Rows that say anything; those that say most where there are more than ``most``."""
+        rows: Iterable[tuple[K, _Row]] = self._rows.items()
+        if most is not None and len(self._rows) > most:
+            rows = nlargest(most, rows, key=lambda item: (now < item[1].refused_until, item[1].weight))
+        for key, row in rows:
             if not self._idle(row, now):
-                yield Kept(key, score, row.refused_until - now if row.times else 0.0, row.times)
+                refused_seconds = row.refused_until - now if row.times else 0.0
+                yield Kept(key, self._faded(row, now), refused_seconds, row.times)
 
     def restore(self, kept: Kept[K], age_seconds: float, now: float) -> None:
         """A row that was saved ``age_seconds`` ago."""
         row = self._row(kept.key, now)
-        row.score, row.at, row.times = kept.score, now - age_seconds, kept.times
+        self._set(row, kept.score, now - age_seconds)
+        row.times = kept.times
         row.refused_until = now + kept.refused_seconds - age_seconds if kept.times else 0.0
 
     def _row(self, key: K, now: float) -> _Row:
@@ -200,12 +207,15 @@ class Scores(Generic[K]):
         return row
 
     def _make_room(self, now: float) -> None:
-        rows = sorted(self._rows, key=lambda key: self._weight(self._rows[key], now))
-        for key in rows[: max(1, self._most // MAKE_ROOM_SHARE)]:
+        gone = nsmallest(max(1, self._most // MAKE_ROOM_SHARE), self._rows.items(),
+                         key=lambda item: (now < item[1].refused_until, item[1].weight))
+        for key, _ in gone:
             del self._rows[key]
 
-    def _weight(self, row: _Row, now: float) -> tuple[bool, float]:
-        return now < row.refused_until, abs(self._faded(row, now))
+    def _set(self, row: _Row, score: float, at: float) -> None:
+        """``weight`` grows with what is left of the score, whenever it is asked: it orders rows without fading them."""
+        row.score, row.at = score, at
+        row.weight = log2(abs(score)) + at / self._limits.score_half_life_seconds if score else -inf
 
     def _faded(self, row: _Row, now: float) -> float:
         age_seconds = max(0.0, now - row.at)
