@@ -68,7 +68,7 @@ class Channel:
         "_fin_queued",
         "_fin_received",
         "_fin_sent",
-        "_grown",
+        "_grown_bytes",
         "_heads",
         "_held_bytes",
         "_held_raw_bytes",
@@ -141,7 +141,8 @@ class Channel:
         self.allow_compressed = session.block.compression != ()
         self.received_bytes = self.consumed_bytes = 0
         self.window_bytes = self.receive_limit = session.block.initial_window
-        self._grown = self._busy = self._fin_received = self._part_compressed = False
+        self._busy = self._fin_received = self._part_compressed = False
+        self._grown_bytes = 0
         self._lent_bytes = self._loan_ends = self._held_bytes = self._held_raw_bytes = self._part_left = 0
         self._parts: bytearray | None = None
         self._inbox: deque[bytes | bytearray | None] = deque()
@@ -207,8 +208,7 @@ class Channel:
         session = self._session
         session.outgoing.forget(self)
         self._mute = True
-        if self._grown:
-            session.pool.shrink(session.limits.window_max_bytes)
+        session.pool.shrink(self._grown_bytes)
         self._repay()
         held, self._held_raw_bytes = self._held_raw_bytes, 0
         session.hands.held_bytes -= held
@@ -572,16 +572,15 @@ class Channel:
             self._session.loans.repay(lent)
 
     def renew(self) -> None:
-        """Half of the window is consumed: give credit again, from a larger window where the reader is fast."""
+        """Half of the window is consumed: give credit again, from a window that follows the reader."""
         if self.closed:
             return
         session = self._session
-        most = session.limits.window_max_bytes
-        if self.window_bytes < most:
-            quick = max(GROW_WITHIN_SECONDS, 2 * (session.rtt_seconds or 0))
-            if session.now - self._renewed_at <= quick and session.pool.grow(most):
-                self._grown, self.window_bytes = True, most
-            self._renewed_at = session.now
+        quick = max(GROW_WITHIN_SECONDS, 2 * (session.rtt_seconds or 0))
+        pace, self._renewed_at = (session.now - self._renewed_at) / quick, session.now
+        change = session.pool.resize(self.window_bytes, self._grown_bytes, session.limits.window_max_bytes, pace)
+        self._grown_bytes += change
+        self.window_bytes += change
         limit = self.consumed_bytes + self.window_bytes
         if limit > self.receive_limit:
             self.receive_limit = limit

@@ -16,7 +16,10 @@ if TYPE_CHECKING:
     from quantumgate.core.channel import Channel
 
 GROW_WITHIN_SECONDS = 0.1
-"""Half a window consumed within this time (or two round trips, if those are longer) earns the large window."""
+"""Half a window consumed within this time (or two round trips, if those are longer) earns one of twice the size."""
+
+SHRINK_AFTER = 10
+"""So many times that time for half a window, and it is halved: others may need what it lends. (ADR 0121)"""
 
 
 class CreditPool:
@@ -55,6 +58,18 @@ class CreditPool:
         while pool is not None:
             pool.grown_bytes -= size_bytes
             pool = pool._parent
+
+    def resize(self, window_bytes: int, grown_bytes: int, most_bytes: int, pace: float) -> int:
+        """How much a window grows, or shrinks, that has lent ``grown_bytes`` of this; lent, or given back, already.
+
+        ``pace``: how long its half took, in GROW_WITHIN_SECONDS or in pairs of round trips.
+        """
+        if pace <= 1:
+            more = min(window_bytes, most_bytes - window_bytes)
+            return more if more > 0 and self.grow(more) else 0
+        less = min(window_bytes >> 1, grown_bytes) if pace > SHRINK_AFTER else 0
+        self.shrink(less)
+        return -less
 
     def _can_lend(self, size_bytes: int) -> bool:
         room = self.size_bytes * (1 - self._growth_share) - self.lent_bytes >= size_bytes

@@ -5,7 +5,7 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from quantumgate.core.channel import Channel
-from quantumgate.core.credit import GROW_WITHIN_SECONDS, CreditPool
+from quantumgate.core.credit import GROW_WITHIN_SECONDS, SHRINK_AFTER, CreditPool
 from quantumgate.wire import frames
 from quantumgate.wire.limits import KIB, MESSAGE_CREDIT_BYTES, MIB, WINDOW_FREE_RAISE_BYTES
 from tests.core.sessions import PLAIN, Mallory, Owner, Pair, replace, tuned
@@ -64,21 +64,61 @@ class GrowthTests(SynchronousTestCase):
     """A reader that is fast earns the large window, as long as there are any."""
 
     def reading(self, pair: Pair, channel: Channel, times: int = 3) -> None:
+        """Half of its window each time."""
         for _ in range(times):
-            channel.write(bytes(WINDOW // 2))
-            pair.pump()
+            window = next((each.window_bytes for each in pair.bob.offered if each.id == channel.id), WINDOW)
+            missing = window // 2
+            while missing:
+                size = min(missing, WINDOW // 2)
+                channel.write(bytes(size))
+                pair.pump()
+                missing -= size
 
     def test_a_fast_reader(self) -> None:
+        """Twice as much with every half, up to the most, which counts in the pool without what every channel has."""
         pair = Pair()
+        most = PLAIN.limits.window_max_bytes
         channel = pair.alice.open(stream=True)
-        self.reading(pair, channel)
-        (theirs,) = pair.bob.offered
-        self.assertEqual(theirs.window_bytes, PLAIN.limits.window_max_bytes)
-        self.assertEqual(pair.bob.session.pool.grown_bytes, PLAIN.limits.window_max_bytes)
-        self.assertGreaterEqual(channel.send_limit - channel.sent_bytes, PLAIN.limits.window_max_bytes // 2)
+        sizes = []
+        for _ in range(8):
+            self.reading(pair, channel, 1)
+            (theirs,) = pair.bob.offered
+            sizes.append(theirs.window_bytes)
+        self.assertEqual(sizes, [min(WINDOW << times, most) for times in range(1, 9)])
+        self.assertEqual(pair.bob.session.pool.grown_bytes, most - WINDOW)
+        self.assertGreaterEqual(channel.send_limit - channel.sent_bytes, most // 2)
         channel.reset()
         pair.pump()
         self.assertEqual(pair.bob.session.pool.grown_bytes, 0)
+
+    def test_a_reader_that_was_fast(self) -> None:
+        """Half as much with every half that takes long, down to what every channel has; the others can have it."""
+        pair = Pair()
+        channel = pair.alice.open(stream=True)
+        self.reading(pair, channel, 3)
+        (theirs,) = pair.bob.offered
+        sizes, held = [theirs.window_bytes], []
+        for _ in range(5):
+            pair.advance(SHRINK_AFTER * GROW_WITHIN_SECONDS + 0.01)
+            self.reading(pair, channel, 1)
+            sizes.append(theirs.window_bytes)
+            held.append(pair.bob.session.pool.grown_bytes)
+        self.assertEqual(sizes, [8 * WINDOW, 4 * WINDOW, 2 * WINDOW, WINDOW, WINDOW, WINDOW])
+        self.assertEqual(held, [3 * WINDOW, WINDOW, 0, 0, 0])
+        self.assertEqual(theirs.received_bytes, channel.sent_bytes)
+        pair.advance(SHRINK_AFTER * GROW_WITHIN_SECONDS / 2)
+        self.reading(pair, channel, 1)
+        self.assertEqual(theirs.window_bytes, WINDOW)
+
+    def test_a_reader_that_is_neither(self) -> None:
+        """Between the two times a window stays."""
+        pair = Pair()
+        channel = pair.alice.open(stream=True)
+        self.reading(pair, channel, 2)
+        for _ in range(3):
+            pair.advance(SHRINK_AFTER * GROW_WITHIN_SECONDS - 0.01)
+            self.reading(pair, channel, 1)
+        self.assertEqual(pair.bob.offered[0].window_bytes, 4 * WINDOW)
 
     def test_a_slow_reader(self) -> None:
         pair = Pair()
@@ -105,16 +145,19 @@ class GrowthTests(SynchronousTestCase):
         self.reading(pair, channel)
         self.assertEqual((pair.bob.session.pool.grown_bytes, pair.bob.offered[0].window_bytes), (0, WINDOW))
 
-    def test_the_third_has_to_do_with_what_there_is(self) -> None:
+    def test_many_share_what_there_is(self) -> None:
+        """Those that grow together have about the same. Found by use: two idle ones had all, and a download crept."""
         pair = Pair()
-        channels = [pair.alice.open(stream=True) for _ in range(3)]
-        for channel in channels:
-            self.reading(pair, channel)
-        grown = [offered.window_bytes > WINDOW for offered in pair.bob.offered]
-        self.assertEqual(grown, [True, True, False])
+        channels = [pair.alice.open(stream=True) for _ in range(12)]
+        for _ in range(8):
+            for channel in channels:
+                self.reading(pair, channel, 1)
+        sizes = sorted(offered.window_bytes for offered in pair.bob.offered)
+        self.assertGreaterEqual(sizes[0], PLAIN.limits.window_max_bytes // 8)
+        self.assertEqual(pair.bob.session.pool.grown_bytes, sum(sizes) - 12 * WINDOW)
         channels[0].reset()
-        self.reading(pair, channels[2])
-        self.assertGreater(pair.bob.offered[2].window_bytes, WINDOW)
+        self.reading(pair, channels[1], 2)
+        self.assertGreater(sum(offered.window_bytes for offered in pair.bob.offered[1:]), sum(sizes) - sizes[-1])
 
     def test_a_channel_that_ends_in_its_own_callback_grows_no_more(self) -> None:
         pair = Pair(bob=PLAIN)

@@ -403,7 +403,7 @@ class TwoCores:
             "channels": session.peer_channels <= limits.max_channels,
         }
         lent = sum(channel._lent_bytes for channel in session.channels.values())
-        grown = limits.window_max_bytes * sum(channel._grown for channel in session.channels.values())
+        grown = sum(channel._grown_bytes for channel in session.channels.values())
         bounds["loans"] = (session.pool.lent_bytes, session.pool.grown_bytes) == (lent, grown)
         for channel in session.channels.values():
             credit = channel.consumed_bytes <= channel.received_bytes <= channel.receive_limit

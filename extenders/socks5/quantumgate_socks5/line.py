@@ -78,6 +78,7 @@ class Line(Protocol):
         self.party: Party | None = None
         self.over = False
         self.said_end = self.heard_end = True
+        self.moved_bytes = 0
 
     @property
     def idle(self) -> bool:
@@ -88,6 +89,7 @@ class Line(Protocol):
         """Frames, in any pieces."""
         if self.over:
             return
+        self.moved_bytes += len(data)
         try:
             for kind, body in self._reader.feed(data):
                 self.frame_received(kind, body)
@@ -122,6 +124,7 @@ class Line(Protocol):
         """Bytes of the call, in frames."""
         if self.over or self.said_end or self.transport is None:
             return
+        self.moved_bytes += len(data)
         write = self.transport.write
         if len(data) <= DATA_BYTES:
             write(header(Kind.DATA, len(data)))

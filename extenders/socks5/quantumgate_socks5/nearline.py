@@ -21,6 +21,10 @@ from .line import Line, Party
 from .replies import Code
 from .wire import FROM_FAR, LABEL, Kind, MalformedLine, parse_answer
 
+KEPT_BYTES = 524_288
+"""A line that moved more than this is not kept for the next call: the large windows that it may have earned by that are
+few, and a stream gives them back at its end alone (ADR 0121)."""
+
 
 class Asker(Party, Shape):
     """A party that waits for an answer."""
@@ -191,7 +195,7 @@ class PeerLines:
         line.idle_since = self._clock.seconds()
         if self._waiting:
             self._waiting.popleft().take_line(line)
-        elif len(self._idle) >= self._limits.idle:
+        elif len(self._idle) >= self._limits.idle or line.moved_bytes > KEPT_BYTES:
             line.over = True
             line.transport.loseConnection()
         else:

@@ -59,7 +59,7 @@ class CurlTests(LoopbackCase):
     async def test_every_kind_of_proxy(self) -> None:
         """Names arrive as names; nothing is looked up here."""
         await self.start()
-        port, checksum = await self.site()
+        port, checksum = await self.site(50_000)
         for proxy, host in (
             ("socks5h://127.0.0.1:PORT", "here.example"),
             ("socks5h://alice:secret@127.0.0.1:PORT", "here.example"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from quantumgate_socks5.destination import NOWHERE
+from quantumgate_socks5.nearline import KEPT_BYTES
 from quantumgate_socks5.paths import Paths
 from quantumgate_socks5.wire import Kind
 from twisted.internet.error import ConnectError
@@ -132,6 +133,28 @@ class LimitsTests(NearCase):
                 program.transport.loseConnection()
                 near.nodes.settle()
             self.assertEqual((self.status()["exits"], self.status()["lines"]), ([], 0))
+
+    def test_a_line_that_moved_much(self) -> None:
+        """Either way: it goes with its call, unless somebody waits for it. One that moved little stays."""
+        near = self.stage(lines_per_exit=1)
+        for sent, received, kept in ((0, 0, 1), (KEPT_BYTES - 65_536, 0, 1), (KEPT_BYTES, 0, 0), (0, KEPT_BYTES, 0)):
+            program, line = self.joined()
+            program.transport.write(bytes(sent))
+            for _ in range(received // 65_536):
+                line.says(Kind.DATA, bytes(65_536))
+            line.says(Kind.END)
+            program.transport.loseWriteConnection()
+            near.nodes.settle()
+            self.assertEqual((self.status()["lines"], len(program.data)), (kept, received), (sent, received))
+        program, line = self.joined()
+        waiting = near.program()
+        near.asks(waiting, NAME)
+        program.transport.write(bytes(KEPT_BYTES))
+        line.says(Kind.END)
+        program.transport.loseConnection()
+        near.nodes.settle()
+        self.grants(near.line())
+        self.assertEqual((near.line() is line, bytes(waiting.data)), (True, GRANTED))
 
     def test_a_session_is_in_use_for_a_while(self) -> None:
         """As long as a line is open, and a line is kept for the next call; then circuits that are too many can go."""
