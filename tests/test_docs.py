@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from importlib import import_module
 from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -140,6 +141,19 @@ class ParityTests(SynchronousTestCase):
     def test_every_line_has_a_verdict(self) -> None:
         verdicts = re.compile(r"built|differs|later|not built|not needed")
         self.assertEqual([line[1] for line in self.lines if not verdicts.search(line[3])], [])
+
+    def test_tests_that_are_named_are_there(self) -> None:
+        """Access and admission name theirs in every row."""
+        for line in self.lines:
+            named = re.findall(r"`((?:\w+\.)*test_\w+(?:\.\w+)*)`", line[3])
+            for path in named:
+                parts = path.split(".")
+                at = next(place for place, part in enumerate(parts) if part.startswith("test_")) + 1
+                found: object = import_module(".".join(["tests", *parts[:at]]))
+                for part in parts[at:]:
+                    found = getattr(found, part)
+            if re.fullmatch(r" (A\d+|N[123]) ", line[1]):
+                self.assertTrue(named, line[1])
 
     def test_later_names_its_milestone(self) -> None:
         names = "relays|access|finding|people|privacy|speed|any byte stream"
