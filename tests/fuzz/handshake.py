@@ -289,6 +289,8 @@ class HandshakeRun:
         wrong, self.next = self.next, Next()
         self.last = data
         early = self.connection.session is None and not self.pending
+        if any(isinstance(request, TurnNeeded) for request in self.pending):
+            self.unheard = True  # it says another INIT while the one before is still to be answered
         if wrong.flip is not None:
             changed = bytearray(data)
             changed[wrong.flip // 8 % len(data)] ^= 1 << wrong.flip % 8

@@ -95,6 +95,7 @@ def handshake_seeds() -> list[Script]:
         [Step(Act.SETUP, Setup.QUEUE), Step(Act.HOLD, 1), init, Step(Act.RAW, 0, 0, bytes(70_000)), Step(Act.HOLD)],
         [Step(Act.SETUP, Setup.QUEUE), Step(Act.HOLD, 1), init, pause(6), Step(Act.HOLD)],
         [Step(Act.SETUP, Setup.QUEUE), Step(Act.ANSWER), init],
+        [Step(Act.SETUP, Setup.QUEUE), Step(Act.HOLD, 1), init, Step(Act.INIT, EXTRA, 0, b"x"), Step(Act.HOLD)],
         [Step(Act.SETUP, Setup.PUZZLES | Setup.TOKENS), init, fin],
         [Step(Act.SETUP, Setup.PUZZLES | Setup.TOKENS), Step(Act.INIT, 1 << 20), init, fin],
         [dialler, Step(Act.RETRY, 0, 0, tlv(0x11, bytes((1, 0, 2, 0, 1, 0, 1, 0))))],
