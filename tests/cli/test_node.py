@@ -9,6 +9,7 @@ import msgspec
 from twisted.trial.unittest import SynchronousTestCase
 
 from quantumgate.control import api
+from quantumgate.control.api import OverloadReport
 from quantumgate.control.paths import SOCKET_NAME
 from tests.cli.tool import ServedCase, Terminal, qgate_beside
 from tests.control.fakenode import FRIEND, FRIEND_ADDRESS, ME, STRANGER
@@ -34,6 +35,12 @@ class NodeTests(ServedCase):
         for part in (str(ME), "no (carries nothing for others)", "1 h 2 min", "tcp:9999", "echo (running)",
                      "is it running?", "in 4.0 s"):
             self.assertIn(part, text)
+
+    async def test_status_says_on_which_step_of_the_ladder_a_node_is(self) -> None:
+        self.assertNotIn("overload", (await self.qgate("status")).out)
+        self.node.overload = OverloadReport(step=2, does="strangers must solve a puzzle", puzzle_bits=9)
+        self.assertIn("note: overload, step 2 of 3: strangers must solve a puzzle\n", (await self.qgate("status")).out)
+        self.assertEqual((await self.qgate("status", "--json")).json["overload"]["puzzle_bits"], 9)
 
     async def test_status_of_a_broken_node(self) -> None:
         self.node.broken = True

@@ -20,6 +20,7 @@ from quantumgate.control.api import (
     DialReport,
     ExtenderBrief,
     ExtenderReport,
+    OverloadReport,
     PeerReport,
     PingReport,
     RecordReport,
@@ -89,6 +90,7 @@ class FakeNode:
     pings: int = 0
     streams_socket: str = ""
     anchors: Sequence[str] = ()
+    overload: OverloadReport = field(default_factory=OverloadReport)
     relaying: RelaysReport = field(default_factory=RelaysReport)
     asked: list[tuple[str, int | None, list[str], bool | None]] = field(default_factory=list)
 
@@ -110,7 +112,7 @@ class FakeNode:
             uuid=str(ME), version="0.1.0", protocol=1, phase="up", reason="listening", advice="", uptime_seconds=3723.5,
             listening=("tcp:9999",), peers=len(self.connected), relay=RelayReport(),
             extenders=(ExtenderBrief(name="echo", uuid=str(ME), state="running"),), store="memory",
-            public_endpoints=(), connecting=() if self.connected else (waiting,),
+            public_endpoints=(), connecting=() if self.connected else (waiting,), overload=self.overload,
         )
 
     def peers_snapshot(self) -> Sequence[PeerReport]:
