@@ -17,6 +17,7 @@ from twisted.python.failure import Failure
 
 from quantumgate.core.access.addresses import address_of
 from quantumgate.core.access.decision import Decision
+from quantumgate.core.access.rules import CONNECT, RELAY
 from quantumgate.core.relay.path import Gateway
 from quantumgate.crypto.identity import parse_fingerprint
 from quantumgate.errors import ConnectFailed, LimitError, LocalError
@@ -189,7 +190,7 @@ class Dialling:
         if present is not None:
             return succeed(present)
         try:
-            self._check(target)
+            self._check(target, CONNECT if role == ROLE_PEER else RELAY)
         except (LocalError, ConnectFailed) as error:
             return fail(error)
         key = target.key if role == ROLE_PEER else _key_of_carrier(target, role)
@@ -205,16 +206,16 @@ class Dialling:
         result.addBoth(self._over, target, key)
         return waiter
 
-    def _check(self, target: Target) -> None:
+    def _check(self, target: Target, about: str) -> None:
         if target.uuid == self._own:
             raise ConnectFailed("self", "this is me", advice="the address names this node itself")
         if not target.ways:
             raise ConnectFailed("no-address", f"no address is known for {target.uuid}", advice=ADDRESS_ADVICE)
         if target.uuid is not None:
-            decision = self._access.decide(target.uuid, dialled=True)
+            decision = self._access.decide(target.uuid, about, dialled=True)
             if not decision.admitted:
                 raise ConnectFailed("denied", f"our own rules do not admit {target.uuid}: {decision.why}",
-                                    advice=f"qgate access allow {target.uuid}")
+                                    advice=decision.advice)
             pinned = self._pins.of(target.uuid)
             if pinned is not None and target.fingerprint not in (None, pinned):
                 raise ConnectFailed("pin", "the address names another key than the one that is pinned for this UUID",

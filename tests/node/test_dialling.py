@@ -114,5 +114,5 @@ class CheckTests(NodeCase):
         left, right = self.node(HOME, listen=()), self.node(AWAY, default_access="allow")
         left.access.deny(right.uuid)
         error = self.failed(left.connect(self.address(right, AWAY)), ConnectFailed)
-        self.assertEqual((error.reason, error.advice), ("denied", f"qgate access allow {right.uuid}"))
+        self.assertEqual((error.reason, error.advice), ("denied", f"qgate access remove {right.uuid}"))
         self.assertEqual(self.network.connections, [])

@@ -236,7 +236,7 @@ class BanTests(NodeCase):
         error = self.failed(again.connect(self.address(self.node_, HOME), keep=False), ConnectFailed, 5)
         self.assertEqual(error.reason, "access-denied")
         error = self.failed(self.node_.connect(self.address(again, ELSEWHERE), keep=False), ConnectFailed, 5)
-        self.assertEqual((error.reason, error.advice), ("denied", f"qgate access allow {again.uuid}"))
+        self.assertEqual((error.reason, error.advice), ("denied", f"qgate access unban {again.uuid}"))
 
     def test_of_its_network(self) -> None:
         self.done(self.node_.access.ban("198.51.100.0/24"))
@@ -386,6 +386,16 @@ class RelayedTests(CircuitCase):
         error = self.failed(self.client.connect(self.address(self.end, END), via=self.gates[1].uuid, keep=False),
                             ConnectFailed, 70)
         self.assertIn(error.reason, ("unreachable", "no-answer", "relay"))
+
+    def test_a_gateway_that_may_only_relay_relays(self) -> None:
+        gate = self.gates[0]
+        self.done(self.client.access.deny(gate.uuid, ["connect"]))
+        self.connect(via=gate.uuid, keep=False)
+        error = self.failed(self.client.connect(self.address(gate, GATES[0]), hops=0, keep=False), ConnectFailed, 5)
+        self.assertEqual(error.reason, "denied")
+        self.done(self.client.access.deny(self.gates[1].uuid, ["relay"]))
+        dial = self.client.connect(self.address(self.end, END), via=self.gates[1].uuid, keep=False)
+        self.failed(dial, ConnectFailed, 70)
 
     def test_a_client_whose_address_has_a_low_score_gets_no_link(self) -> None:
         gate = self.gates[0]
