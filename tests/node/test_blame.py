@@ -127,6 +127,7 @@ class NodeTests(CircuitCase):
 
     def charges(self) -> dict[int, float]:
         self.pass_time(SETTLED_SECONDS)
+        self.assertEqual(self.client._parts.state.dropped, {})  # type: ignore[union-attr]
         return {number: one.deaths for number, one in enumerate(self.client.relays_snapshot().gateways) if one.deaths}
 
     def cut(self, gate: Any) -> None:
@@ -177,7 +178,7 @@ class NodeTests(CircuitCase):
         self.assertTrue(one not in state.guards and other in state.guards and len(state.guards) == 2)
 
     def test_what_has_an_explanation(self) -> None:
-        """Ours, the target's, a first hop that is gone, a target that admits nobody, a relay that is full."""
+        """Ours, the target's, a first hop that is gone, a target that admits nobody."""
         for _ in range(5):
             self.through(0, 1, 2)
         for _ in range(5):
@@ -192,11 +193,18 @@ class NodeTests(CircuitCase):
         self.end.access.deny(self.client.uuid)
         for _ in range(5):
             self.failed_through(0, 1)
+        self.assertEqual(self.charges(), {})
+
+    def test_a_relay_that_says_that_it_is_full(self) -> None:
+        """It may be lying, but an honest one says so as often as we ask too much of it."""
+        self.connect(via=self.gates[1].uuid, keep=True)
         limits = self.gates[1]._parts.relays.quota._limits  # type: ignore[union-attr]
         self.patch(self.gates[1]._parts.relays.quota, "_limits", _without_room(limits))  # type: ignore[union-attr]
-        for _ in range(5):
-            self.failed_through(0, 1)
-        self.assertEqual(self.charges(), {})
+        for number in range(8):
+            self.failed_through(number % 2 * 3, 1)
+            self.through(2, 3)
+            self.through(2, 4)
+        self.assertEqual((self.client.relays_snapshot().failed, self.charges()), ({"limit": 8}, {}))
 
     def failed_through(self, *gates: int) -> None:
         connecting = self.client.connect(self.address(self.end, AWAY), via=[self.gates[one].uuid for one in gates])

@@ -45,9 +45,9 @@ class PathsCase(SynchronousTestCase):
         self.middles, self.sources = False, ()
         self.path = Path(self.mktemp())
 
-    def paths(self, gateways: Any = MANY, **more: Any) -> Paths:
+    def paths(self, gateways: Any = MANY, *, seed: int = 0, **more: Any) -> Paths:
         world: Any = SimpleNamespace(
-            clock=self.clock, now=self.clock.seconds, random=SeededRandom(self.id()),
+            clock=self.clock, now=self.clock.seconds, random=SeededRandom((self.id(), seed)),
             wall_seconds=lambda: 1_800_000_000.0 + self.clock.seconds(), own_addresses=lambda: self.sources,
         )
         self.state = State.load(self.path, execute)
@@ -74,13 +74,15 @@ class MiddleTests(PathsCase):
 
     def test_none_of_them_is_a_guard(self) -> None:
         self.middles = True
-        paths = self.paths()
-        for _ in range(30):
-            first, second, third = paths.choose(target(3))
-            self.assertIn(first.uuid, self.state.guards)
-            self.assertIn(second.uuid, self.state.middles)
-            self.assertNotIn(third.uuid, (first.uuid, second.uuid))
-        self.assertEqual(set(self.state.middles) & set(self.state.guards), set())
+        for seed in range(10):
+            self.path = Path(self.mktemp())
+            paths = self.paths(seed=seed)
+            for _ in range(10):
+                first, second, third = paths.choose(target(3))
+                self.assertIn(first.uuid, self.state.guards)
+                self.assertIn(second.uuid, self.state.middles)
+                self.assertNotIn(third.uuid, (first.uuid, second.uuid))
+            self.assertEqual(set(self.state.middles) & set(self.state.guards), set())
 
     def test_over_a_restart(self) -> None:
         self.middles = True
