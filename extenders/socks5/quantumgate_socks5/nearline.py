@@ -46,6 +46,11 @@ class NearLine(Line):
         self._asker: Asker | None = None
         self.idle_since = 0.0
 
+    @property
+    def superseded(self) -> bool:
+        """Whether its circuit has a successor: the next call goes over a line of that one."""
+        return bool(getattr(self.transport, "superseded", False))
+
     def ask(self, asker: Asker, kind: Kind, body: bytes) -> None:
         """Begins a call on an idle line."""
         self.party = self._asker = asker
@@ -156,6 +161,8 @@ class PeerLines:
 
     def take(self, taker: Taker) -> None:
         """Gives it a line: at once, or as soon as one is free."""
+        while self._idle and self._idle[-1].superseded:
+            self._close(self._idle.pop())
         if self._idle:
             taker.take_line(self._idle.pop())
         elif len(self._all) < self._limits.lines:
@@ -193,11 +200,12 @@ class PeerLines:
     def freed(self, line: NearLine) -> None:
         """It is idle: whoever waits takes it, or it is kept for a while."""
         line.idle_since = self._clock.seconds()
-        if self._waiting:
+        if line.superseded:
+            self._close(line)
+        elif self._waiting:
             self._waiting.popleft().take_line(line)
         elif len(self._idle) >= self._limits.idle or line.moved_bytes > KEPT_BYTES:
-            line.over = True
-            line.transport.loseConnection()
+            self._close(line)
         else:
             self._idle.append(line)
             if self._sweep is None:
@@ -224,10 +232,13 @@ class PeerLines:
         oldest = self._clock.seconds() - self._limits.idle_seconds
         for line in [line for line in self._idle if line.idle_since <= oldest]:
             self._idle.remove(line)
-            line.over = True
-            line.transport.loseConnection()
+            self._close(line)
         if self._idle:
             self._sweep = self._clock.callLater(self._limits.idle_seconds, self._close_stale)
+
+    def _close(self, line: NearLine) -> None:
+        line.over = True
+        line.transport.loseConnection()
 
     def offended(self, offence: str) -> None:
         """The exit broke the format."""
