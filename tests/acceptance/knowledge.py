@@ -8,7 +8,6 @@ be there (each gateway's neighbours; the text at the client) is the control. Spe
 from __future__ import annotations
 
 import os
-import shutil
 import struct
 import time
 from collections.abc import Iterable, Iterator
@@ -22,7 +21,7 @@ from uuid import UUID
 
 from quantumgate.crypto.identity import parse_fingerprint
 from tests.acceptance.netns import PORT, EchoServer, Internet, NodeAt, Talk, exposed, listed
-from tests.acceptance.processes import scratch
+from tests.acceptance.processes import staged
 from tests.acceptance.report import Figure, at_least, exactly, noted
 from tests.acceptance.web_service import forward
 from tests.acceptance.wiretap import Flow, Wiretap, flows
@@ -41,12 +40,7 @@ Found = set[tuple[str, str]]
 
 
 def figures() -> Iterator[Figure]:
-    directory = scratch()
-    try:
-        with ExitStack() as stack:
-            yield from scene(directory, stack)
-    finally:
-        shutil.rmtree(directory, ignore_errors=True)
+    yield from staged(scene)
 
 
 # -- what is looked for ----------------------------------------------------------------------------------------------

@@ -7,7 +7,6 @@ which lets nothing in unasked. The address is the one that ``qgate`` shows. Spec
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import time
 from collections.abc import Iterator
@@ -20,7 +19,7 @@ from uuid import UUID
 from quantumgate.control.client import NodeRefused
 from tests.acceptance.knowledge import Party, Search, known, shown
 from tests.acceptance.netns import PORT, EchoServer, Internet, NodeAt, Place, Talk, exposed, listed, run
-from tests.acceptance.processes import QgateFailed, scratch, until
+from tests.acceptance.processes import QgateFailed, staged, until
 from tests.acceptance.report import Figure, at_least, at_most, exactly, noted
 from tests.acceptance.web_service import forward
 
@@ -34,12 +33,7 @@ TEXT = b"Who Is There Behind The Router? " * 30
 
 
 def figures() -> Iterator[Figure]:
-    directory = scratch()
-    try:
-        with ExitStack() as stack:
-            yield from scene(directory, stack)
-    finally:
-        shutil.rmtree(directory, ignore_errors=True)
+    yield from staged(scene)
 
 
 @dataclass

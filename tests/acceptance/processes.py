@@ -8,6 +8,7 @@ from __future__ import annotations
 import ctypes
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -15,11 +16,12 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
-from tests.acceptance.report import ROOT
+from tests.acceptance.report import ROOT, Figure
 
 _LIBC = ctypes.CDLL(None)
 _PR_SET_PDEATHSIG = 1
@@ -33,6 +35,16 @@ def _die_with_parent() -> None:
 def scratch() -> Path:
     """A fresh directory; short, since unix socket paths hold 107 bytes."""
     return Path(tempfile.mkdtemp(prefix="qga-"))
+
+
+def staged(scene: Callable[[Path, ExitStack], Iterator[Figure]]) -> Iterator[Figure]:
+    """The figures of a scene with a directory of its own; what it enters or gives to the stack is over afterwards."""
+    directory = scratch()
+    try:
+        with ExitStack() as stack:
+            yield from scene(directory, stack)
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
 
 
 def start(words: list[str], log: Path, errors: Path | None = None, **environment: str) -> subprocess.Popen[bytes]:

@@ -8,7 +8,6 @@ while the same client talks to the other destination through the honest three. S
 from __future__ import annotations
 
 import re
-import shutil
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -17,7 +16,7 @@ from pathlib import Path
 
 from tests.acceptance.hostile import DEEDS, WAYS
 from tests.acceptance.netns import EchoServer, Internet, NodeAt, Talk, exposed, listed
-from tests.acceptance.processes import scratch, until
+from tests.acceptance.processes import staged, until
 from tests.acceptance.report import Figure, at_most, exactly, noted
 from tests.acceptance.web_service import forward
 
@@ -31,12 +30,7 @@ TEXT = b"Not A Word Of This Is Changed " * 100
 
 
 def figures() -> Iterator[Figure]:
-    directory = scratch()
-    try:
-        with ExitStack() as stack:
-            yield from scene(directory, stack)
-    finally:
-        shutil.rmtree(directory, ignore_errors=True)
+    yield from staged(scene)
 
 
 class HostileNode(NodeAt):
