@@ -315,7 +315,6 @@ class TroubleTests(LifetimeCase):
         mute: list[Any] = []
         for gate in self.gates:
             gate._parts.relays.asked = lambda *_, gate=gate: mute.append(gate)  # type: ignore[union-attr, method-assign]
-        self.pass_time(LATEST_SECONDS - 60)
         while not mute:
             self.pass_time(1)
         for gate in self.gates:
@@ -324,6 +323,8 @@ class TroubleTests(LifetimeCase):
             contact.drop()
         self.pass_time(10)
         self.assertEqual((len(self.paths()), len(self.client.peers), len(self.end.peers)), (1, 1, 1))
+        entries = self.circuits._builder.entries.values()
+        self.assertEqual(sum(len(one.session.links.by_id) for one in entries), 1, "no link waits for an answer")
 
     def test_to_disconnect_is_to_end_both(self) -> None:
         for by in ("peer", "uuid"):
