@@ -392,13 +392,14 @@ class _Handshake:
 
     def give_way(self) -> None:
         """Its place is somebody else's."""
+        contact = self.contact
         self._over()
-        if self.contact is not None:
-            self.contact.drop()
+        if contact is not None:
+            contact.drop()
 
     def _over(self) -> None:
         if self._open:
-            self._open = False
+            self._open, self.contact = False, None  # it has us as its place: no circle
             del self._relays.handshakes[self]
             self._relays.half_open(self.carrier, -1)
 
