@@ -71,6 +71,8 @@ class QgAddress:
 
     @classmethod
     def _behind_anchors(cls, text: str, name: str, rest: str) -> QgAddress:
+        if "?" in rest:  # an anchor behind anchors, and so on
+            raise LocalError("expected qg://UUID?key=KEY&anchor=UUID@host:port, found more than one ?")
         bare = cls.parse(name)
         words = [word.partition("=") for word in rest.split("&")]
         keys = [value for word, _, value in words if word == "key"]
@@ -110,8 +112,9 @@ def parse_host(text: str) -> tuple[str, int]:
         raise LocalError(f"expected host:port, [ipv6]:port or a host name, found {text!r}")
     if not port_text:
         return host, DEFAULT_PORT
-    if not port_text.isascii() or not port_text.isdigit() or not 1 <= int(port_text) <= 65535:
-        raise LocalError(f"a port is a number from 1 to 65535, found {port_text!r}")
+    digits = port_text.isascii() and port_text.isdigit() and len(port_text) <= 5
+    if not digits or not 1 <= int(port_text) <= 65535:
+        raise LocalError(f"a port is a number from 1 to 65535, found {port_text!r:.20}")
     return host, int(port_text)
 
 

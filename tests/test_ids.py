@@ -31,6 +31,15 @@ class UuidTests(SynchronousTestCase):
 
 
 class AddressTests(SynchronousTestCase):
+    def test_more_digits_than_a_number_may_have(self) -> None:
+        """Found by fuzzing: int() refuses thousands of digits with an error of its own."""
+        for digits in (6, 5000):
+            self.assertRaises(LocalError, QgAddress.parse, f"qg://{TEXT}@host:" + "1" * digits)
+
+    def test_anchors_behind_anchors(self) -> None:
+        """Found by fuzzing: each was read by the one before it, until Python had enough."""
+        self.assertRaises(LocalError, QgAddress.parse, "qg://" + f"{TEXT}?anchor=" * 2000)
+
     def test_come_back(self) -> None:
         for text in (
             f"qg://{TEXT}", f"qg://{TEXT}.{FINGERPRINT}", f"qg://{TEXT}@host:1", f"qg://{TEXT}@a.example:65535,[::1]:2",

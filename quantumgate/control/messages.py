@@ -52,6 +52,9 @@ class RequestError(LocalError):
         self.reason = reason
 
 
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What msgspec raises for bytes; ValidationError is a DecodeError, a text that is no UTF-8 is not."""
+
 _requests = msgspec.json.Decoder(Request)
 _answers = msgspec.json.Decoder(Answer)
 
@@ -65,7 +68,7 @@ def decode_request(line: bytes) -> Request:
     """Raises RequestError for anything that is not a request."""
     try:
         return _requests.decode(line)
-    except (msgspec.DecodeError, RecursionError) as error:  # ValidationError is a DecodeError
+    except UNREADABLE as error:
         raise RequestError("malformed", f"not a request: {error}") from None
 
 
@@ -73,5 +76,5 @@ def decode_answer(line: bytes) -> Answer:
     """Raises RequestError where the node's line is not an answer."""
     try:
         return _answers.decode(line)
-    except (msgspec.DecodeError, RecursionError) as error:
+    except UNREADABLE as error:
         raise RequestError("malformed", f"the node sent a line that is no answer: {error}") from None

@@ -18,7 +18,7 @@ import msgspec
 from quantumgate.errors import ConfigurationError
 from quantumgate.settings.resolve import Offerable, resolve
 from quantumgate.settings.schema import ENDPOINT, Listen, Settings
-from quantumgate.settings.wording import Problem, checked, found_text, unknown_key
+from quantumgate.settings.wording import Problem, checked, found_text, shortened, unknown_key
 
 MAX_FILE_BYTES = 1024 * 1024
 MIN_SECRET_BYTES = 32
@@ -123,6 +123,8 @@ def _parsed(text: str, file: str) -> dict[str, Any]:
         what = match[1] if match else str(error)
         line, column = (int(match[2]), int(match[3])) if match and match[2] else _position(text)
         raise ConfigurationError(f"{file}:{line}:{column}: expected TOML, found: {_parser_words(what)}") from None
+    except ValueError:  # of int(): tomllib lets it through
+        raise ConfigurationError(f"{file}: expected TOML, found: a number of thousands of digits") from None
     except RecursionError:
         raise ConfigurationError(f"{file}: expected tables and arrays a few levels deep, found hundreds") from None
 
@@ -134,7 +136,8 @@ def _position(before: str) -> tuple[int, int]:
 
 def _parser_words(text: str) -> str:
     """tomllib names a key as a Python tuple, ('node', 'listen'); people write node.listen."""
-    return _one_line(_KEY_TUPLE.sub(lambda match: ".".join(re.findall(r"'([^']*)'", match[0])), text)).lower()
+    named = _KEY_TUPLE.sub(lambda match: ".".join(re.findall(r"'([^']*)'", match[0])), text)
+    return shortened(_one_line(named)).lower()
 
 
 def _one_line(text: str) -> str:

@@ -49,8 +49,14 @@ def path_text(path: Path) -> str:
         if isinstance(step, int):
             text += f"[{step}]"
         else:
-            text += ("." if text else "") + (step if _BARE_KEY.fullmatch(step) else json.dumps(step))
+            shown = shortened(step)
+            text += ("." if text else "") + (shown if _BARE_KEY.fullmatch(step) else json.dumps(shown))
     return text
+
+
+def shortened(text: str) -> str:
+    """As much of it as a message shows."""
+    return text if len(text) <= SHOWN_CHARACTERS else text[:SHOWN_CHARACTERS] + "..."
 
 
 def found_text(value: object, path: Path = ()) -> str:
@@ -60,8 +66,8 @@ def found_text(value: object, path: Path = ()) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str):
-        shown = value if len(value) <= SHOWN_CHARACTERS else value[:SHOWN_CHARACTERS] + "..."
-        return json.dumps(shown, ensure_ascii=False)
+        shown = shortened(value)
+        return json.dumps(shown, ensure_ascii=not shown.isprintable())  # a terminal obeys what is not
     if isinstance(value, int | float):
         return number_text(value)
     if value is None:
@@ -73,6 +79,8 @@ def found_text(value: object, path: Path = ()) -> str:
 
 def number_text(value: float) -> str:
     """A number as a person writes it: 3, not 3.0."""
+    if isinstance(value, int) and abs(value) >= 1 << 64:
+        return "a larger number than any here"  # in digits it may be an error of its own
     whole = isinstance(value, float) and value.is_integer() and abs(value) < 1e15
     return repr(int(value) if whole else value)[:SHOWN_CHARACTERS]
 
@@ -91,7 +99,7 @@ def unknown_key(path: Path, known: Iterable[str], elsewhere: Iterable[str] = ())
         expected = f"a known key (did you mean {close[0]}?)"
     else:
         expected = f"one of {', '.join(names)}" if names else "no key here"
-    return Problem(path, expected, name if _BARE_KEY.fullmatch(name) else json.dumps(name[:SHOWN_CHARACTERS]))
+    return Problem(path, expected, shortened(name) if _BARE_KEY.fullmatch(name) else json.dumps(shortened(name)))
 
 
 def checked(data: object, kind: type[T], prefix: Path = (), elsewhere: Iterable[str] = ()) -> T:

@@ -28,6 +28,12 @@ class LineTests(SynchronousTestCase):
                      b"[" * 50_000, b'{"id":1,"command":"a"} x'):
             self.assertEqual(self.assertRaises(RequestError, decode_request, line).reason, "malformed")
 
+    def test_other_bytes_than_utf8(self) -> None:
+        """Found by fuzzing: the error of such a text was not caught, and ended the connection without an answer."""
+        for line in (b'{"id":1,"command":"\xff"}', b'{"id":1,"\x80":2}'):
+            self.assertRaises(RequestError, decode_request, line)
+        self.assertRaises(RequestError, decode_answer, b'{"id":1,"error":{"reason":"\xff"}}')
+
     def test_broken_answers(self) -> None:
         for line in (b"", b"{}", b'{"id":1,"error":5}', b'{"id":"x"}'):
             self.assertRaises(RequestError, decode_answer, line)

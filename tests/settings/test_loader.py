@@ -26,6 +26,13 @@ def parse(text: str) -> Settings:
     return loads(text, "FILE", extenders=("echo", "socks5"), offerable=mlkem_only)
 
 
+class NumberTests(SynchronousTestCase):
+    def test_thousands_of_digits(self) -> None:
+        """Found by fuzzing: tomllib lets the error of int() through."""
+        error = self.assertRaises(ConfigurationError, parse, "a = " + "1" * 5000)
+        self.assertEqual(str(error), "FILE: expected TOML, found: a number of thousands of digits")
+
+
 class BrokenFileTests(SynchronousTestCase):
     """Needs table row 9: about forty broken configurations, each with its exact message."""
 

@@ -33,6 +33,11 @@ class PathTests(SynchronousTestCase):
         self.assertEqual(path_text(("extenders", "a.b c")), 'extenders."a.b c"')
 
 
+    def test_long_keys_are_cut(self) -> None:
+        """Found by fuzzing: a key of a megabyte was a message of a megabyte."""
+        self.assertEqual(path_text(("node", "k" * 1000)), "node." + "k" * 60 + "...")
+
+
 class FoundTests(SynchronousTestCase):
     def test_as_toml_writes_it(self) -> None:
         cases = [(5, "5"), (2.0, "2"), (2.5, "2.5"), (True, "true"), ("x", '"x"'), ([1], "an array"), ((), "an array"),
@@ -40,6 +45,14 @@ class FoundTests(SynchronousTestCase):
                  (float("nan"), "nan")]
         for value, text in cases:
             self.assertEqual(found_text(value), text)
+
+    def test_a_number_of_thousands_of_digits(self) -> None:
+        """Found by fuzzing: to write it down was an error of its own."""
+        self.assertEqual(found_text(16**5000), "a larger number than any here")
+
+    def test_a_terminal_is_told_nothing(self) -> None:
+        """Found by fuzzing: U+009B begins a sequence that terminals obey, U+202E turns the line around."""
+        self.assertEqual(found_text("\x9boff\u202e\x7f"), '"\\u009boff\\u202e\\u007f"')
 
     def test_long_text_is_cut(self) -> None:
         self.assertEqual(found_text("x" * 100), '"' + "x" * 60 + '..."')
