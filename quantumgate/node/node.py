@@ -7,6 +7,7 @@ docs/guide/extender-host.md and docs/guide/operating.md.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -53,6 +54,8 @@ from quantumgate.settings.schema import Settings
 from quantumgate.wire.codes import CloseCode
 
 _log = logs.named("node")
+_text_of = lru_cache(256)(UUID.__str__)
+"""Rules name extenders by text, and each peer is judged for each of them."""
 
 
 class Node(Service):
@@ -457,7 +460,7 @@ class Node(Service):
         if peer.uuid is None or self._parts is None:
             return True
         dialled = peer.direction == "outbound"
-        return self._parts.access.decide(peer.uuid, str(extender), dialled=dialled, standing=True).admitted
+        return self._parts.access.decide(peer.uuid, _text_of(extender), dialled=dialled, standing=True).admitted
 
     def report(self, peer: Any, extender: str, offence: str) -> None:
         """A guest did not understand what this peer sent: it pays. One line a second for each peer and guest."""

@@ -17,6 +17,9 @@ from quantumgate.wire.limits import SCORE_RELAY_SERVICE, Limits
 
 _MAKERS = {CONFIGURATION: "the configuration", BY_HAND: "hand", BUILT_IN: "itself"}
 _PAST = {"allow": "allowed", "deny": "denied", "ban": "banned"}
+_WHERE = {CONFIGURATION: "node.default_access", BY_HAND: "the default by hand"}
+_DEFAULTS = {by: Decision(True, Rule.DEFAULT, f'{where} = "allow" and no rule names it', by)
+             for by, where in _WHERE.items()}
 _UNDO = {"allow": "remove", "deny": "remove", "ban": "unban"}
 
 
@@ -118,10 +121,10 @@ class Judge:
         return None if found.refused_until is None else _scored(found, wall + found.refused_until - now)
 
     def _default(self, peer: PeerUUID) -> Decision:
-        where = "node.default_access" if self.default_by == CONFIGURATION else "the default by hand"
-        why = f'{where} = "{self.default}" and no rule names it'
-        advice = "" if self.default == "allow" else f"qgate access allow {peer}"
-        return Decision(self.default == "allow", Rule.DEFAULT, why, self.default_by, advice=advice)
+        if self.default == "allow":
+            return _DEFAULTS[self.default_by]
+        why = f'{_WHERE[self.default_by]} = "{self.default}" and no rule names it'
+        return Decision(False, Rule.DEFAULT, why, self.default_by, advice=f"qgate access allow {peer}")
 
 
 def _blocked(found: Filter) -> Decision:

@@ -152,7 +152,10 @@ class PeerRules:
 
     def find(self, peer: PeerUUID, word: Word, about: str, wall: float) -> PeerRule | None:
         """A rule in force of this word that fits; the configuration's before one by hand, and everything before one."""
-        fitting = [rule for rule in self.of(peer)
+        rows = self._rows.get(peer)
+        if rows is None:
+            return None  # so it is for almost everybody, several times a handshake
+        fitting = [rule for rule in rows.values()
                    if rule.word == word and rule.fits(about) and in_force(rule.until, wall)]
         return min(fitting, key=lambda rule: (rule.made_by == BY_HAND, rule.about != EVERYTHING), default=None)
 
