@@ -22,6 +22,7 @@ from zope.interface import implementer
 
 from quantumgate.core.connection import Connection
 from quantumgate.net.pump import ConnectionOwner, Pump
+from quantumgate.wire.limits import FIRST_FLIGHT_MCELIECE_BYTES
 
 NOT_SENT_LOW_WATER_BYTES = 128 * 1024
 """TCP_NOTSENT_LOWAT: the kernel calls a socket writable only below this many unsent bytes; more would wait there."""
@@ -32,6 +33,13 @@ RECORDS_PER_TURN = 4
 HANG_UP_SECONDS = 10
 """A transport that has not closed so long after it was asked to (a peer that reads nothing, a TLS end that does not
 answer) is dropped."""
+
+UNSLOWED_BYTES = FIRST_FLIGHT_MCELIECE_BYTES
+"""Of what is only discarded so much is read as fast as it comes, as the longest first flight would be: the end behind
+it is seen at once whether it was discarded or awaited. [ADR 0170]"""
+
+EMPTIED_BYTES = 64 * 1024
+"""Taken from the kernel at a time, before a close."""
 
 _TCP_NOTSENT_LOWAT = getattr(socket, "TCP_NOTSENT_LOWAT", 25)
 _WOULD_BLOCK = (errno.EWOULDBLOCK, errno.EAGAIN, errno.ENOBUFS, errno.EINTR)
@@ -48,9 +56,11 @@ class PeerProtocol(Pump, Protocol):
         self._flush_call: Any = None
         self._pumping = False
         self._fast = self._producing = False
+        self._socket: Any = None
         self._paused = self._blocked = self._asks_to_write = False
         self._unconfirmed = 0
         self._slow_bytes = 0
+        self._unslowed_bytes = 0
         self._rest_call: Any = None
         self._drop_call: Any = None
         self._gone = False
@@ -102,8 +112,8 @@ class PeerProtocol(Pump, Protocol):
             self.transport.abortConnection()  # type: ignore[attr-defined]
 
     def read_slowly(self, bytes_per_second: int) -> None:
-        """A connection that only discards: what still comes is read no faster than this. [A33]"""
-        self._slow_bytes = bytes_per_second
+        """A connection that only discards: beyond UNSLOWED_BYTES nothing is read faster than this. [A33]"""
+        self._slow_bytes, self._unslowed_bytes = bytes_per_second, UNSLOWED_BYTES
         if self._fast:
             self.transport.doRead = self._read_and_discard  # type: ignore[union-attr]
 
@@ -118,7 +128,10 @@ class PeerProtocol(Pump, Protocol):
         return None
 
     def _rest(self, count: int) -> None:
-        """Read nothing for as long as ``count`` bytes may take."""
+        """Read nothing for as long as ``count`` bytes may take, once UNSLOWED_BYTES have come."""
+        self._unslowed_bytes -= count
+        if self._unslowed_bytes >= 0:
+            return
         if self._rest_call is None and self.transport is not None:
             self.transport.pauseProducing()  # type: ignore[attr-defined]
             self._rest_call = self._reactor.callLater(count / self._slow_bytes, self._rested)
@@ -269,11 +282,6 @@ class PeerProtocol(Pump, Protocol):
 
     def _finish(self) -> None:
         """All is said; what the kernel holds still goes out."""
-        if self._fast:
-            transport: Any = self.transport
-            transport.__dict__.pop("doRead", None)
-            transport.__dict__.pop("doWrite", None)
-            self._fast = False
         self.hang_up()
 
     def hang_up(self) -> None:
@@ -284,7 +292,27 @@ class PeerProtocol(Pump, Protocol):
             self._producing = False
             self.transport.unregisterProducer()  # type: ignore[attr-defined]
         self._drop_call = self._reactor.callLater(HANG_UP_SECONDS, self._waited_enough)
+        self._give_socket_back()
+        if self._slow_bytes and self._socket is not None:
+            self._empty_socket()
         self.transport.loseConnection()
+
+    def _give_socket_back(self) -> None:
+        """Only the transport's own ``doWrite`` knows that it is to close when nothing is left."""
+        if self._fast:
+            transport: Any = self.transport
+            transport.__dict__.pop("doRead", None)
+            transport.__dict__.pop("doWrite", None)
+            self._fast = False
+
+    def _empty_socket(self) -> None:
+        """The kernel resets what is closed with bytes unread, and that would tell how much was sent. [ADR 0170]"""
+        try:
+            left_bytes = self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)
+            while left_bytes > 0 and (count := len(self._socket.recv(EMPTIED_BYTES))):
+                left_bytes -= count
+        except OSError:
+            return  # nothing is left, or it is gone
 
     def _waited_enough(self) -> None:
         self._drop_call = None

@@ -187,6 +187,7 @@ class EndTests(MemoryCase):
         self.pump.wake()
         self.pass_time(1)
         self.pump.wake()
+        self.patch(pump, "UNSLOWED_BYTES", 0)
         self.pump.read_slowly(10)
         self.pump.dataReceived(b"123")
         self.network.cut()
@@ -228,6 +229,7 @@ class EndTests(MemoryCase):
 
 class SlowTests(MemoryCase):
     def test_reads_no_faster_than_told_and_keeps_nothing(self) -> None:
+        self.patch(pump, "UNSLOWED_BYTES", 0)
         self.pump.read_slowly(1000)
         self.network.weather.piece_bytes = 500
         self.far.transport.write(b"q" * 5000)
@@ -236,6 +238,15 @@ class SlowTests(MemoryCase):
         self.assertEqual((self.connection.came, self.owner.events), (b"", []))
         self.pass_time(4)
         self.assertEqual(self.transport.received_bytes, 5000)
+
+    def test_a_first_flight_more_is_read_as_fast_as_it_comes(self) -> None:
+        """So the end behind it is seen at once, whether what came before was awaited or discarded."""
+        self.patch(pump, "UNSLOWED_BYTES", 4000)
+        self.pump.read_slowly(1000)
+        self.network.weather.piece_bytes = 500
+        self.far.transport.write(b"q" * 5000)
+        self.pass_time(0.1)
+        self.assertEqual((self.transport.received_bytes, self.connection.came), (4500, b""))
 
 
 class SocketTests(TestCase):
@@ -309,6 +320,7 @@ class SocketTests(TestCase):
 
     async def test_slow_reading_of_a_socket(self) -> None:
         await self.when(lambda: self.pump.transport is not None)
+        self.patch(pump, "UNSLOWED_BYTES", 0)
         self.pump.read_slowly(1000)
         self.near.send(b"w" * 5000)
         await self.when(lambda: self.pump._rest_call is not None)
@@ -316,6 +328,18 @@ class SocketTests(TestCase):
         self.assertLessEqual(self.pump._rest_call.getTime() - reactor.seconds(), 1.0)  # type: ignore[attr-defined]
         self.pump.abort()
         await self.ended
+
+    async def test_what_was_sent_and_not_read_resets_nothing(self) -> None:
+        """The kernel resets a connection that is closed with bytes unread: who sent much could tell."""
+        self.patch(pump, "UNSLOWED_BYTES", 0)
+        await self.when(lambda: self.pump.transport is not None)
+        self.pump.read_slowly(1000)
+        self.near.send(b"w" * 50_000)
+        await self.when(lambda: self.pump._rest_call is not None)
+        self.pump.hang_up()
+        await self.ended
+        self.assertEqual(_read(self.near, at_end=b"the end"), b"the end")
+        self.assertEqual(self.near.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR), 0)
 
 
 def _read(near: socket.socket, at_end: bytes = b"") -> bytes:

@@ -11,6 +11,7 @@ from twisted.internet.task import Clock
 from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.trial.unittest import SynchronousTestCase
 
+from quantumgate.net import protocol
 from quantumgate.net.protocol import HANG_UP_SECONDS, PeerProtocol
 from quantumgate.testing.network import MemoryNetwork
 from quantumgate.testing.weather import Weather
@@ -63,6 +64,7 @@ class TlsTests(SynchronousTestCase):
 
     def test_our_own_pause_does_not_keep_it_open(self) -> None:
         """A connection that only discards rests most of the time; the answer to its end stays unread meanwhile."""
+        self.patch(protocol, "UNSLOWED_BYTES", 0)
         self.pump.read_slowly(1)
         self.far.transport.write(b"x" * 1000)
         self.pass_time(1)
