@@ -13,7 +13,7 @@ POINTS = ("make_run", "two_nodes", "echo", "uniform", "rekey_soak", "fuzz", "ben
 POINTS += ("gateway_loss", "stuck_reader")
 POINTS += ("models", "mceliece", "weakenings", "socks5", "web_service", "bench_relays")
 POINTS += ("knowledge", "tamper", "nat", "ban")
-POINTS += ("tunnel", "tunnel_clients")
+POINTS += ("tunnel", "tunnel_clients", "probes")
 
 
 def run_point(name: str) -> list[Figure]:
