@@ -10,7 +10,7 @@ import traceback
 from tests.acceptance.report import Figure, keep
 
 POINTS = ("make_run", "two_nodes", "echo", "uniform", "rekey_soak", "fuzz", "bench", "flake", "wheel", "newcomer")
-POINTS += ("gateway_loss", "stuck_reader")
+POINTS += ("gateway_loss", "stuck_reader", "fuzz_parsers")
 POINTS += ("models", "mceliece", "weakenings", "socks5", "web_service", "bench_relays")
 POINTS += ("knowledge", "tamper", "nat", "ban")
 POINTS += ("tunnel", "tunnel_clients", "probes")

@@ -22,7 +22,7 @@ from tests.fuzz import target as session
 from tests.fuzz.guide import from_line, load, smallest_cover, to_line
 from tests.fuzz.script import Script, Step
 from tests.fuzz.target import Broken
-from tests.fuzz.targets import TARGETS, Target
+from tests.fuzz.targets import KEYED, TARGETS, Target
 from tests.house import ROOT
 
 SHOWN_FINDINGS = 20
@@ -72,7 +72,7 @@ class Campaign:
         self.guide = target.guide(seed)
         self.findings: set[str] = set()
         self.began = time.monotonic()
-        self.code, self.commit = tally.code(), commit()
+        self.code, self.commit = tally.code(target.parts), commit()
         for script in target.seeds():
             self.learn(script)
         for path in (target.corpus, *sorted(work.glob(f"found-{target.name}-*.txt"))):
@@ -140,10 +140,16 @@ def merge(target: Target, work: Path) -> None:
     scripts = target.seeds() + load(target.corpus)
     for path in work.glob(f"found-{target.name}-*.txt"):
         scripts += [from_line(line) for line in path.read_text(encoding="ascii").split()]
-    kept = smallest_cover(scripts, target.run)
+    kept = smallest_cover(scripts, target.run, target.parts)
     target.corpus.parent.mkdir(exist_ok=True)
     target.corpus.write_text("\n".join(map(to_line, kept)) + "\n", encoding="ascii")
     print(f"{target.name}: {len(kept)} of {len(scripts)} scripts kept, {target.corpus.stat().st_size} bytes")
+
+
+def chosen(word: str) -> list[Target]:
+    """Targets by name, or all of them."""
+    groups = {"all": TARGETS, "keyed": KEYED}
+    return list(groups[word].values()) if word in groups else [TARGETS[word]]
 
 
 def main() -> int:
@@ -153,18 +159,20 @@ def main() -> int:
     parser.add_argument("--processes", type=int, default=1)
     parser.add_argument("--seed", type=int, default=int(time.time()), help="a run is its target and seed")
     parser.add_argument("--work", type=Path, default=Path("_fuzz"), help="where findings and new scripts are written")
-    parser.add_argument("--merge", action="store_true", help="put what was found in --work into the kept corpora")
+    parser.add_argument("--merge", nargs="?", const="all", choices=("all", *TARGETS),
+                        help="put what was found in --work into the kept corpora, or one")
     parser.add_argument("--tally", action="store_true", help="put the runs of --work into tally.json")
-    parser.add_argument("--replay", action="store_true", help="run the kept corpora once, to measure what they reach")
+    parser.add_argument("--replay", nargs="?", const="all", choices=("all", "keyed", *TARGETS),
+                        help="run the kept corpora, or one, to measure what they reach")
     wanted = parser.parse_args()
     wanted.work.mkdir(exist_ok=True)
     if wanted.merge:
-        for target in TARGETS.values():
+        for target in chosen(wanted.merge):
             merge(target, wanted.work)
     if wanted.tally:
         print(f"{sum(row['executions'] for row in tally.add(wanted.work)):,} executions in all")
     if wanted.replay:
-        for target in TARGETS.values():
+        for target in chosen(wanted.replay):
             for script in target.seeds() + load(target.corpus):
                 target.run(script)
     if wanted.merge or wanted.tally or wanted.replay:

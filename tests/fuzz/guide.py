@@ -22,7 +22,7 @@ TRACE_OLD_EVERY = 200
 """A young pool learns more often than an old one: up to so many executions every so manieth."""
 FRESH_SHARE = 0.1
 POOL_MOST = 4000
-_PARTS = ("quantumgate/core/", "quantumgate/wire/")
+KEYED_PARTS = ("quantumgate/core/", "quantumgate/wire/")
 
 Arc = tuple[str, int, int]
 
@@ -37,13 +37,13 @@ class Maker(Protocol):
         """``script`` with changes, now and then with a part of ``other``."""
 
 
-def traced(act: Callable[[], object]) -> set[Arc]:
-    """The arcs between lines of wire/ and core/ that ``act`` takes; exceptions pass through."""
+def traced(act: Callable[[], object], parts: Sequence[str] = KEYED_PARTS) -> set[Arc]:
+    """The arcs between lines of ``parts`` (wire/ and core/) that ``act`` takes; exceptions pass through."""
     arcs: set[Arc] = set()
 
     def on_call(frame: FrameType, event: str, argument: Any) -> Any:
         name = frame.f_code.co_filename
-        if not any(part in name for part in _PARTS):
+        if not any(part in name for part in parts):
             return None
         last = -frame.f_lineno
 
@@ -67,8 +67,11 @@ def traced(act: Callable[[], object]) -> set[Arc]:
 class Guide:
     """The pool of scripts of one process."""
 
-    def __init__(self, luck: random.Random, mutator: Maker, run: Callable[[Script], object]) -> None:
-        self.luck, self.mutator, self.run = luck, mutator, run
+    def __init__(
+        self, luck: random.Random, mutator: Maker, run: Callable[[Script], object],
+        parts: Sequence[str] = KEYED_PARTS,
+    ) -> None:
+        self.luck, self.mutator, self.run, self.parts = luck, mutator, run, parts
         self.pool: list[Script] = []
         self.seen: set[Arc] = set()
         self.found: list[Script] = []
@@ -76,7 +79,7 @@ class Guide:
 
     def learn(self, script: Script) -> bool:
         """Trace one script; keep it if it goes where none went."""
-        arcs = traced(lambda: self.run(script))
+        arcs = traced(lambda: self.run(script), self.parts)
         fresh = not arcs <= self.seen
         if fresh:
             self.seen |= arcs
@@ -127,12 +130,14 @@ def load(path: Path) -> list[Script]:
     return [from_line(line) for line in path.read_text(encoding="ascii").split()]
 
 
-def smallest_cover(scripts: Iterable[Script], run: Callable[[Script], object]) -> list[Script]:
+def smallest_cover(
+    scripts: Iterable[Script], run: Callable[[Script], object], parts: Sequence[str] = KEYED_PARTS
+) -> list[Script]:
     """Scripts that take all arcs which these take together, small ones first."""
     seen: set[Arc] = set()
     kept = []
     for script in sorted(scripts, key=lambda one: len(encode(one))):
-        arcs = traced(lambda one=script: run(one))  # type: ignore[misc]
+        arcs = traced(lambda one=script: run(one), parts)  # type: ignore[misc]
         if not arcs <= seen:
             seen |= arcs
             kept.append(script)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +18,12 @@ TALLY = Path(__file__).resolve().parent / "tally.json"
 PARTS = ("quantumgate/core", "quantumgate/wire")
 
 
-def code() -> str:
-    """12 hex digits that change with any byte of wire/ or core/."""
+def code(parts: Sequence[str] = PARTS) -> str:
+    """12 hex digits that change with any byte of wire/ or core/, or of other ``parts``: directories or files."""
     digest = hashlib.sha256()
-    for part in PARTS:
-        for path in sorted((ROOT / part).rglob("*.py")):
+    for part in parts:
+        place = ROOT / part
+        for path in (place,) if place.is_file() else sorted(place.rglob("*.py")):
             digest.update(path.relative_to(ROOT).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()[:12]
 

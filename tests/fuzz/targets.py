@@ -1,4 +1,4 @@
-"""What can be fuzzed: the session behind a handshake, the handshake, and peer records. One corpus each.
+"""What can be fuzzed: the session behind a handshake, the handshake, peer records; every other parser. A corpus each.
 
 Not for: how (``guide.py``), with which command (``__main__.py``).
 """
@@ -8,10 +8,12 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import IntEnum
+from importlib import import_module
 from pathlib import Path
 
 from tests.fuzz import handshake, peer_record, target
-from tests.fuzz.guide import Guide, Maker
+from tests.fuzz.guide import KEYED_PARTS, Guide, Maker
 from tests.fuzz.handshake_mutation import HandshakeMutator
 from tests.fuzz.mutation import Mutator
 from tests.fuzz.script import Kind, Script
@@ -27,8 +29,10 @@ class Target:
     name: str
     run: Callable[[Script], object]
     maker: Callable[[random.Random], Maker]
-    kinds: type[Kind] | type[handshake.Act] | type[peer_record.Say]
+    kinds: type[IntEnum]
     seeds: Callable[[], list[Script]]
+    parts: tuple[str, ...] = KEYED_PARTS
+    """Files that it is about: what guides it, and whose branches are counted."""
 
     @property
     def corpus(self) -> Path:
@@ -36,16 +40,41 @@ class Target:
 
     def guide(self, seed: int) -> Guide:
         luck = random.Random(seed)
-        return Guide(luck, self.maker(luck), self.run)
-
+        return Guide(luck, self.maker(luck), self.run, self.parts)
 
 
 def _session_maker(luck: random.Random) -> Maker:
     return Mutator(luck, target.THEIRS_BYTES)
 
 
-TARGETS = {
+KEYED = {
     "session": Target("session", target.run_script, _session_maker, Kind, session_seeds),
     "handshake": Target("handshake", handshake.run_script, HandshakeMutator, handshake.Act, handshake_seeds),
     "record": Target("record", peer_record.run_script, peer_record.RecordMutator, peer_record.Say, peer_record.seeds),
 }
+
+
+def _parser(name: str, *parts: str) -> Target:
+    module = import_module(f"tests.fuzz.parsers.{name}")
+    return Target(name, module.run_script, module.LORE.maker(), module.LORE.kinds, module.LORE.seeds, parts)
+
+
+_CONTROL = "quantumgate/control/"
+_ACCESS = "quantumgate/core/access/"
+_SOCKS5 = "extenders/socks5/quantumgate_socks5/"
+PARSERS = {
+    target.name: target
+    for target in (
+        _parser("configuration", *(f"quantumgate/settings/{name}.py" for name in (
+            "loader", "ranges", "resolve", "wording"))),
+        _parser("control", *(f"{_CONTROL}{name}.py" for name in ("messages", "commands", "server"))),
+        _parser("streams", *(f"{_CONTROL}{name}.py" for name in ("streamframes", "streamline", "streamsocket"))),
+        _parser("addresses", "quantumgate/ids.py", "quantumgate/wire/record_text.py"),
+        _parser("networks", f"{_ACCESS}addresses.py", f"{_ACCESS}attempts.py"),
+        _parser("messages", *(f"quantumgate/wire/{name}.py" for name in (
+            "messages", "session_tlvs", "link_frames", "reservation_frames", "peer_records"))),
+        _parser("socks5_program", *(f"{_SOCKS5}{name}.py" for name in ("negotiation", "destination", "datagrams"))),
+        _parser("socks5_line", *(f"{_SOCKS5}{name}.py" for name in ("wire", "line", "farline", "nearline"))),
+    )
+}
+TARGETS = {**KEYED, **PARSERS}

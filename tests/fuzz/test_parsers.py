@@ -1,0 +1,121 @@
+"""Parsers: the kept corpora still run clean, a short fuzz finds nothing, and what is broken on purpose is found."""
+
+from __future__ import annotations
+
+import random
+
+from twisted.trial import unittest
+
+from quantumgate import ids
+from quantumgate.control import messages as control_messages
+from quantumgate.core.access import addresses as access_addresses
+from quantumgate.settings import loader, wording
+from quantumgate.wire import link_frames
+from tests.fuzz.guide import load
+from tests.fuzz.parsers import (
+    addresses,
+    configuration,
+    control,
+    messages,
+    networks,
+    socks5_line,
+    socks5_program,
+    streams,
+)
+from tests.fuzz.script import Step, decode
+from tests.fuzz.target import Broken
+from tests.fuzz.targets import PARSERS
+
+EXECUTIONS = 150
+
+
+class ParserFuzzTests(unittest.SynchronousTestCase):
+    def test_corpora_break_nothing(self) -> None:
+        for target in PARSERS.values():
+            scripts = load(target.corpus)
+            self.assertGreater(len(scripts), 5, target.name)
+            for script in scripts:
+                target.run(script)
+
+    def test_short_runs_find_nothing(self) -> None:
+        for target in PARSERS.values():
+            guide = target.guide(20_261_121)
+            guide.pool = target.seeds() + load(target.corpus)
+            for _ in range(EXECUTIONS):
+                target.run(guide.next())
+
+    def test_any_bytes_are_a_script(self) -> None:
+        luck = random.Random(1)
+        for target in PARSERS.values():
+            for size in (0, 1, 13, 14, 100, 5000):
+                target.run(decode(luck.randbytes(size)))
+
+    def test_what_is_good_is_understood(self) -> None:
+        """A third of the seeds or more, or the fuzzers would see nothing but refusals."""
+        for target in PARSERS.values():
+            understood = [target.run(script) for script in target.seeds()]
+            self.assertGreater(3 * sum(map(bool, understood)), len(understood), target.name)
+
+
+class PlantedBugTests(unittest.SynchronousTestCase):
+    """A fuzzer that finds nothing proves nothing: each of these must be found by the script that reaches it."""
+
+    def test_configuration(self) -> None:
+        digits = [Step(0, data=b"[security]\nlevel = 0x" + b"f" * 5000)]
+        hostile = [Step(0, data=b'[security]\nlevel = "\\u009b"')]
+        unnamed = [Step(0, data=b"[node]\nhops = 1")]
+        for script in (digits, hostile, unnamed):
+            self.assertEqual(configuration.run_script(script), [])
+        self.patch(wording, "number_text", repr)
+        self.assertRaises(ValueError, configuration.run_script, digits)
+        self.patch(wording, "found_text", lambda value, path=(): str(value))
+        self.assertRaises(Broken, configuration.run_script, hostile)
+        self.patch(loader, "checked", lambda *_, **__: (_ for _ in ()).throw(wording.Problem(("what",), "x", "y")))
+        self.assertRaises(Broken, configuration.run_script, unnamed)
+
+    def test_control(self) -> None:
+        strange = [Step(control.Say.LINE, data=b'{"id":1,"command":"\xff"}')]
+        self.assertEqual(control.run_script(strange)[0]["error"]["reason"], "malformed")
+        self.patch(control_messages, "UNREADABLE", (RecursionError,))
+        self.assertRaises(UnicodeDecodeError, control.run_script, strange)
+
+    def test_control_without_an_answer(self) -> None:
+        asked = [Step(control.Say.LINE, data=control.good("peers"))]
+        self.patch(control.ControlConnection, "_send", lambda *_: None)
+        self.assertRaises(Broken, control.run_script, asked)
+
+    def test_streams(self) -> None:
+        torn = [Step(streams.Say.FRAMES, 1, data=streams.FRAMES)]
+        streams.run_script(torn)
+        self.patch(streams.Unread, "_control", lambda one, kind, size: (one._cut(4), (kind, one._cut(size)))[1])
+        self.assertRaises(Broken, streams.run_script, torn)
+
+    def test_addresses(self) -> None:
+        long = [Step(addresses.Paste.HOST, data=b"h:" + b"1" * 5000)]
+        self.assertEqual(addresses.run_script(long), [])
+        self.patch(addresses, "parse_host", lambda text: (text[:1], int(text[2:])))
+        self.assertRaises(ValueError, addresses.run_script, long)
+        self.patch(ids.QgAddress, "__str__", lambda one: f"qg://{one.uuid}")
+        self.assertRaises(Broken, addresses.run_script, [Step(0, data=addresses.ADDRESSES[2].encode())])
+
+    def test_networks(self) -> None:
+        mapped = [Step(networks.Rule.NETWORK, data=b"::ffff:192.0.2.1")]
+        self.assertEqual(len(networks.run_script(mapped)), 1)
+        self.patch(access_addresses, "canonical", lambda address: address)
+        self.assertRaises(Broken, networks.run_script, mapped)
+
+    def test_messages(self) -> None:
+        target = [Step(messages.Body.ENDPOINT, data=b"\x01\x05h")]
+        self.assertEqual(messages.run_script(target), [])
+        self.patch(link_frames, "MalformedError", ValueError)
+        self.assertRaises(ValueError, messages.run_script, target)
+
+    def test_socks5(self) -> None:
+        program = [Step(socks5_program.Told.TALK, 1, data=socks5_program.HELLOS[0] + b"\x05\x01\0\x02")]
+        self.assertEqual(len(socks5_program.run_script(program)), 2)
+        self.patch(socks5_program, "TALK_BYTES_MOST", 1)
+        self.assertRaises(Broken, socks5_program.run_script, program)
+        line = [Step(socks5_line.Wire.TO_FAR, data=b"\xff\0\0\0")]
+        self.assertEqual(socks5_line.run_script(line), [])
+        self.patch(socks5_line.Diary, "offended", lambda *_: None)
+        self.assertRaises(Broken, socks5_line.run_script, line)
