@@ -10,6 +10,7 @@ from twisted.internet.defer import CancelledError
 
 from quantumgate.errors import ConfigurationError, ConnectFailed, LocalError
 from quantumgate.extender.api import Extender, maker
+from quantumgate.net.protocol import UNSLOWED_BYTES
 from quantumgate.node.data_directory import STATE_FILE, DirectoryInUse
 from quantumgate.node.node import Node
 from quantumgate.node.state import StateFileError
@@ -372,7 +373,7 @@ class KeepTests(NodeCase):
 
 
 class DrainTests(NodeCase):
-    def test_garbage_is_drained_slowly_and_counted_until_the_drawn_time(self) -> None:
+    def test_garbage_beyond_a_first_flight_is_drained_slowly_and_counted_until_the_drawn_time(self) -> None:
         from twisted.internet.protocol import Protocol
 
         right = self.node(AWAY)
@@ -380,7 +381,7 @@ class DrainTests(NodeCase):
         dial = self.network.client_endpoint(HOME, AWAY, 9999).connect(_Once(knocker))
         self.done(dial)
         self.assertEqual(right._parts.intake.half_open, 1)
-        knocker.transport.write(bytes(200_000))
+        knocker.transport.write(bytes(UNSLOWED_BYTES + 200_000))
         self.settle()
         self.assertEqual((right._parts.intake.half_open, right._parts.intake.drained), (0, 1))
         self.pass_time(4)
