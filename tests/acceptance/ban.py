@@ -5,7 +5,6 @@ A node serves an endless source of bytes; another reads it directly and through 
 
 from __future__ import annotations
 
-import shutil
 import socket
 import subprocess
 import sys
@@ -19,7 +18,7 @@ from typing import Any
 from quantumgate.control.client import ControlClient
 from quantumgate.control.paths import find_control
 from tests.acceptance.installed import free_port
-from tests.acceptance.processes import QgateFailed, TwistdNode, end, scratch, start, until
+from tests.acceptance.processes import QgateFailed, TwistdNode, end, staged, start, until
 from tests.acceptance.report import Figure, at_least, at_most, exactly
 from tests.acceptance.web_service import gateway, user
 
@@ -28,12 +27,7 @@ READ_SECONDS = 2.0
 
 
 def figures() -> Iterator[Figure]:
-    place = scratch()
-    try:
-        with ExitStack() as stack:
-            yield from scene(place, stack)
-    finally:
-        shutil.rmtree(place, ignore_errors=True)
+    yield from staged(scene)
 
 
 class Source:

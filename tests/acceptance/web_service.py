@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -16,7 +15,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
-from tests.acceptance.processes import TwistdNode, end, rss_bytes, scratch, start, until
+from tests.acceptance.processes import TwistdNode, end, rss_bytes, staged, start, until
 from tests.acceptance.report import Figure, at_most, exactly, noted
 
 LOOPBACK = "tcp:0:interface=127.0.0.1"
@@ -26,12 +25,7 @@ SMALL_FETCHES = 200
 
 
 def figures() -> Iterator[Figure]:
-    place = scratch()
-    try:
-        with ExitStack() as stack:
-            yield from scene(place, stack)
-    finally:
-        shutil.rmtree(place, ignore_errors=True)
+    yield from staged(scene)
 
 
 def gateway(place: Path, number: int) -> TwistdNode:
