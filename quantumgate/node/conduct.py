@@ -17,6 +17,7 @@ from quantumgate.core.access.addresses import Address, Network, network_of_text
 from quantumgate.core.access.reputation import Deed, Doer, Reputation, Scores
 from quantumgate.core.budget import Buckets
 from quantumgate.core.events import Closed
+from quantumgate.core.session import DAMAGED
 from quantumgate.errors import LocalError
 from quantumgate.ids import PeerUUID, parse_peer_uuid
 from quantumgate.node import access_reports
@@ -84,7 +85,7 @@ class Conduct:
         if event.by == "handshake":
             if not contact.outbound and event.reason in _BAD_HANDSHAKES:
                 self.count(Deed.HANDSHAKE, contact)
-        elif event.reason == "damaged":
+        elif event.reason == DAMAGED:
             self.count(Deed.DAMAGE, contact)
         elif event.by == "local" and event.code == CloseCode.VIOLATION:
             self.count(Deed.VIOLATION, contact)
