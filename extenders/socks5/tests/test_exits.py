@@ -255,15 +255,20 @@ class PathTests(SynchronousTestCase):
         self.successResultOf(paths.reach(peer, b"new"))  # type: ignore[arg-type]
         self.assertEqual((self.gone, len(paths)), ([self.host.there[1]], CIRCUITS))
 
-    def test_one_in_use_gives_way_to_nobody(self) -> None:
-        """Thirty log-ins in turn had a circuit built for every request; there are more for a while instead."""
+    def one_is_slow(self, more: int) -> tuple[Paths, Peer, Deferred[Any], Deferred[Any]]:
+        """The first circuit is still being built, until the third of these fires; ``more`` stand and are in use."""
         slow: Deferred[Any] = Deferred()
         answers = [slow]
         self.host.answer = lambda: answers.pop(0) if answers else self.connected()
         paths, peer = self.paths(), Peer(1)
         waiting = paths.reach(peer, b"slow")  # type: ignore[arg-type]
-        for number in range(CIRCUITS + 10):
+        for number in range(more):
             self.used.append(self.successResultOf(paths.reach(peer, b"%d" % number)))  # type: ignore[arg-type]
+        return paths, peer, slow, waiting
+
+    def test_one_in_use_gives_way_to_nobody(self) -> None:
+        """Thirty log-ins in turn had a circuit built for every request; there are more for a while instead."""
+        paths, peer, _, waiting = self.one_is_slow(CIRCUITS + 10)
         self.assertEqual((self.gone, len(paths), len(self.host.dials)), ([], CIRCUITS + 11, CIRCUITS + 11))
         self.assertNoResult(waiting)
         first, second = self.used[:2]
@@ -276,13 +281,7 @@ class PathTests(SynchronousTestCase):
 
     def test_far_too_many_in_use(self) -> None:
         """The oldest gives way, and is closed when its calls are over; one that is being built, when it stands."""
-        slow: Deferred[Any] = Deferred()
-        answers = [slow]
-        self.host.answer = lambda: answers.pop(0) if answers else self.connected()
-        paths, peer = self.paths(), Peer(1)
-        waiting = paths.reach(peer, b"slow")  # type: ignore[arg-type]
-        for number in range(CIRCUITS_IN_USE + 1):
-            self.used.append(self.successResultOf(paths.reach(peer, b"%d" % number)))  # type: ignore[arg-type]
+        paths, _, slow, waiting = self.one_is_slow(CIRCUITS_IN_USE + 1)
         self.assertEqual((self.gone, len(paths)), (self.used[:1], CIRCUITS_IN_USE))
         late = Peer(77)
         slow.callback(late)
