@@ -38,9 +38,13 @@ Dial = Callable[..., Deferred[Contact]]
 _log = logs.named("relay")
 
 ROUND_SECONDS = 15.0
+"""How often a relay looks for links that are over without a word."""
+
+OUTLIVED_SECONDS = 600.0
+"""What a link has beyond the life that its client was told: the client, who counts from later on, ends it first."""
+
 TOKENLESS_SECONDS = 1.0
 """What a handshake over a link has before it may have to give way to a newer one, unless it brought a token."""
-"""How often a relay looks for links that are over without a word."""
 
 LOOK_UPS_MAX = 4
 """Names of others that are looked up at a time: each holds one of the process's threads."""
@@ -81,6 +85,10 @@ class Carried:
         halved = self.asked.closed or self.onward.closed
         still = now - max(self.asked.moved_at, self.onward.moved_at)
         return still >= (limits.link_grace_seconds if halved else limits.link_idle_seconds)
+
+    def outlived(self, now: float, life_seconds: float) -> bool:
+        """Whether it goes on after the life that was told when it began, and its client does not end it."""
+        return 0 < life_seconds <= now - self.began_at - OUTLIVED_SECONDS
 
     def close(self, code: int) -> None:
         """Both halves, at once."""
@@ -221,12 +229,14 @@ class Relays:
             self._round_call = self._world.clock.callLater(ROUND_SECONDS, self._round)
 
     def _round(self) -> None:
-        """Ends links that nobody uses or whose client has used up its day."""
+        """Ends links that nobody uses, that are too old, or whose client has used up its day."""
         now = self._world.now()
         for carried in list(self.carried):
             fresh = carried.moved_bytes - carried.counted_bytes
             carried.counted_bytes += fresh
             if self.quota.moved(carried.prefix, fresh, now) and carried.prefix != LOCAL:
+                carried.close(LinkCode.LIMIT)
+            elif carried.outlived(now, self.terms.lifetime_seconds):
                 carried.close(LinkCode.LIMIT)
             elif carried.quiet_too_long(now, self._limits):
                 carried.close(LinkCode.RESET)

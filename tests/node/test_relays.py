@@ -191,6 +191,15 @@ class CarryingTests(AskingCase):
         self.pass_time(30)
         self.assertTrue(link.closed)
 
+    def test_a_link_has_the_life_that_its_client_was_told(self) -> None:
+        """And ten minutes more, for the client is to end it itself, with everything on it handed over."""
+        link, _ = self.ask(LinkEndpoint(AWAY, 9999))
+        self.relays.terms = replace(self.relays.terms, lifetime_seconds=100)
+        self.pass_time(680)
+        self.assertFalse(link.closed)
+        self.pass_time(30)
+        self.assertTrue(link.closed)
+
     def test_half_a_link_is_counted_and_has_a_minute(self) -> None:
         """Found by reading: what waited for a target that does not read was held, uncounted, as long as its session."""
         link, codes = self.ask(LinkEndpoint(AWAY, 9999))
