@@ -234,9 +234,8 @@ class Relays:
         for carried in list(self.carried):
             fresh = carried.moved_bytes - carried.counted_bytes
             carried.counted_bytes += fresh
-            if self.quota.moved(carried.prefix, fresh, now) and carried.prefix != LOCAL:
-                carried.close(LinkCode.LIMIT)
-            elif carried.outlived(now, self.terms.lifetime_seconds):
+            used_up = self.quota.moved(carried.prefix, fresh, now) and carried.prefix != LOCAL
+            if used_up or carried.outlived(now, self.terms.lifetime_seconds):
                 carried.close(LinkCode.LIMIT)
             elif carried.quiet_too_long(now, self._limits):
                 carried.close(LinkCode.RESET)
