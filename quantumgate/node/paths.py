@@ -11,8 +11,9 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
+from quantumgate.core.places import network_of
 from quantumgate.core.relay.guards import FIRST, MIDDLE, Layer, refreshed
-from quantumgate.core.relay.path import Gateway, PathWish, choose, network_of, require_length
+from quantumgate.core.relay.path import Gateway, PathWish, choose, require_length
 from quantumgate.errors import ConnectFailed
 from quantumgate.ids import PeerUUID
 from quantumgate.node.blame import Blame

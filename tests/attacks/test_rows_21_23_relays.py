@@ -11,9 +11,10 @@ from typing import Any
 
 from twisted.internet.protocol import Factory, Protocol
 
+from quantumgate.core.places import network_of
 from quantumgate.core.relay.link import Link, Pipe
 from quantumgate.core.relay.links import RELAY_CLIENT
-from quantumgate.core.relay.path import Gateway, PathWish, choose, network_of
+from quantumgate.core.relay.path import Gateway, PathWish, choose
 from quantumgate.errors import ConnectFailed
 from quantumgate.wire import frames, link_frames
 from quantumgate.wire.codes import CloseCode, LinkCode

@@ -8,16 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from ipaddress import IPv4Address
 from typing import Protocol
 
-from quantumgate.core.relay.quota import bare_address
+from quantumgate.core.places import network_of
 from quantumgate.errors import ConnectFailed
 from quantumgate.ids import PeerUUID
 from quantumgate.wire.limits import CIRCUIT_HOPS_MAX
-
-DIVERSITY_BITS = (16, 32)
-"""No two hops, nor a hop and either end, in one IPv4 /16 or IPv6 /32."""
 
 
 class Luck(Protocol):
@@ -40,15 +36,6 @@ class Gateway:
     def networks(self) -> frozenset[str]:
         """Of its addresses; a name has none, and is taken to be alone."""
         return frozenset(network for host, _ in self.hosts if (network := network_of(host)))
-
-
-def network_of(host: str) -> str:
-    """The network that counts for diversity, "" for a name."""
-    address = bare_address(host.strip("[]"))
-    if address is None:
-        return ""
-    bits = DIVERSITY_BITS[0] if isinstance(address, IPv4Address) else DIVERSITY_BITS[1]
-    return f"{address.version}:{int(address) >> (address.max_prefixlen - bits):x}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,9 +6,10 @@ Numbers only; ``node/relays.py`` asks before it opens a socket. Not for: credit 
 from __future__ import annotations
 
 from collections import Counter
-from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+from ipaddress import IPv6Address, IPv6Network
 
 from quantumgate.core.budget import TokenBucket
+from quantumgate.core.places import bare_address
 from quantumgate.wire.codes import LinkCode
 from quantumgate.wire.limits import Limits
 
@@ -19,17 +20,6 @@ LOWEST_PORT = 1024
 
 _TRANSLATED = (IPv6Network("64:ff9b::/96"), IPv6Network("64:ff9b:1::/48"), IPv6Network("2002::/16"),
                IPv6Network("2001::/32"), IPv6Network("::/96"))
-
-
-def bare_address(host: str) -> IPv4Address | IPv6Address | None:
-    """The address behind a text, a mapped IPv4 one as what it is; None for a name or a scoped address."""
-    try:
-        found = ip_address(host)
-    except ValueError:
-        return None
-    if isinstance(found, IPv6Address):
-        return None if found.scope_id else found.ipv4_mapped or found
-    return found
 
 
 def may_lead_to(

@@ -7,7 +7,8 @@ from uuid import UUID
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from quantumgate.core.relay.path import Gateway, PathWish, choose, network_of
+from quantumgate.core.places import network_of
+from quantumgate.core.relay.path import Gateway, PathWish, choose
 from quantumgate.errors import ConnectFailed
 from quantumgate.ids import PeerUUID
 from tests.core.handshake.duel import SeededRandom

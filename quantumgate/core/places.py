@@ -1,0 +1,53 @@
+"""Where an address is, as far as it matters who is near whom: its group, and its quarter.
+
+A group is what one operator of networks gives out (an IPv4 /16, an IPv6 /32), a quarter what one customer has (a /24, a
+/56). Whoever wants to be many in one group has to pay for one customer after another. Not for: rules about addresses
+(``core/access/addresses.py``). Spec: docs/spec/relays.md section 6, docs/spec/discovery.md section 3.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from ipaddress import IPv4Address, IPv6Address, ip_address
+
+GROUP_BITS = (16, 32)
+"""Of IPv4 and IPv6. No two hops of a circuit, nor a hop and either end, are in one group."""
+
+QUARTER_BITS = (24, 56)
+PLACES_REMEMBERED = 4096
+
+
+def bare_address(host: str) -> IPv4Address | IPv6Address | None:
+    """The address behind a text, a mapped IPv4 one as what it is; None for a name or a scoped address."""
+    try:
+        found = ip_address(host)
+    except ValueError:
+        return None
+    if isinstance(found, IPv6Address):
+        return None if found.scope_id else found.ipv4_mapped or found
+    return found
+
+
+@lru_cache(PLACES_REMEMBERED)
+def network_of(host: str) -> str:
+    """The network that counts for diversity, "" for a name."""
+    return _prefix(host, GROUP_BITS)
+
+
+def group_of(host: str) -> str:
+    """The same, and a name is a group of its own: nobody knows where it leads."""
+    return network_of(host) or f"name:{host.lower()}"
+
+
+@lru_cache(PLACES_REMEMBERED)
+def quarter_of(host: str) -> str:
+    """The network of one customer; a name is one of its own."""
+    return _prefix(host, QUARTER_BITS) or f"name:{host.lower()}"
+
+
+def _prefix(host: str, lengths: tuple[int, int]) -> str:
+    address = bare_address(host.strip("[]"))
+    if address is None:
+        return ""
+    bits = lengths[0] if isinstance(address, IPv4Address) else lengths[1]
+    return f"{address.version}:{int(address) >> (address.max_prefixlen - bits):x}"
