@@ -5,12 +5,11 @@ Spec: docs/spec/channels.md. The parties are ``party.py``, what they do ``scenar
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.acceptance.processes import MemoryWatch, PartyProcess, scratch
+from tests.acceptance.processes import MemoryWatch, PartyProcess, discard, scratch
 from tests.acceptance.report import Figure, at_least, at_most, exactly, noted
 from tests.acceptance.two_nodes import LOOPBACK
 
@@ -38,7 +37,7 @@ def parties(scenario: str, *numbers: str, more: str = "") -> Iterator[tuple[Part
                 driving.get("address")
                 yield answering, driving
     finally:
-        shutil.rmtree(place, ignore_errors=True)
+        discard(place)
 
 
 def figures() -> Iterator[Figure]:

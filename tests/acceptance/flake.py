@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.acceptance.processes import scratch
+from tests.acceptance.processes import discard, scratch
 from tests.acceptance.report import ROOT, Figure, at_most, exactly, noted
 
 RUNS = int(os.environ.get("QG_FLAKE_RUNS", "5"))
@@ -29,7 +28,7 @@ def figures() -> Iterator[Figure]:
     try:
         yield from runs(place / "clone")
     finally:
-        shutil.rmtree(place, ignore_errors=True)
+        discard(place)
 
 
 def runs(clone: Path) -> Iterator[Figure]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 from collections import Counter
@@ -17,7 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from tests.acceptance.processes import scratch
+from tests.acceptance.processes import discard, scratch
 from tests.acceptance.report import ROOT, Figure, at_least, exactly, noted
 from tests.fuzz import tally
 from tests.fuzz.targets import KEYED
@@ -34,7 +33,7 @@ def figures() -> Iterator[Figure]:
         yield from replay(place)
         yield from fresh(place)
     finally:
-        shutil.rmtree(place, ignore_errors=True)
+        discard(place)
 
 
 def so_far() -> Iterator[Figure]:

@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.acceptance.processes import scratch
+from tests.acceptance.processes import discard, scratch
 from tests.acceptance.report import ROOT, Figure, at_least, exactly, noted
 from tests.fuzz import tally
 from tests.fuzz.targets import PARSERS, Target
@@ -32,7 +31,7 @@ def figures() -> Iterator[Figure]:
         yield exactly("findings that are open", 0, sum(row["findings"] for row in rows() if "note" not in row))
         yield noted("findings that are settled", "; ".join(row["note"] for row in rows() if "note" in row) or "none")
     finally:
-        shutil.rmtree(place, ignore_errors=True)
+        discard(place)
 
 
 def rows(*names: str) -> list[dict[str, object]]:

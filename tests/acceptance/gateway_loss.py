@@ -8,7 +8,6 @@ ping_after_seconds 30 to 60 and ping_seconds 20); over a whole circuit it would 
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import subprocess
 import time
@@ -16,7 +15,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import Any
 
-from tests.acceptance.processes import TwistdNode, scratch, until
+from tests.acceptance.processes import TwistdNode, discard, scratch, until
 from tests.acceptance.relaynetwork import HOLDS, Near, RelayNetwork
 from tests.acceptance.report import Figure, at_most, exactly, noted
 from tests.acceptance.socks5 import written
@@ -46,7 +45,7 @@ def figures() -> Iterator[Figure]:
             yield from exit_killed(near, network)
             yield from silent(near, network)
     finally:
-        shutil.rmtree(place, ignore_errors=True)
+        discard(place)
 
 
 class Transfer:

@@ -15,7 +15,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from tests.acceptance.processes import end, scratch, start, until
+from tests.acceptance.processes import discard, end, scratch, start, until
 from tests.acceptance.report import ROOT
 
 KEPT = ("PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_CONFIG_FILE", "LANG", "LC_ALL")
@@ -41,7 +41,7 @@ class Surroundings:
     def __exit__(self, *_: object) -> None:
         for process in self._running:
             end_group(process)
-        shutil.rmtree(self.place, ignore_errors=True)
+        discard(self.place)
 
     def words(self, script: str) -> list[str]:
         """For bash, with nothing of our own environment; ``exec`` so that a signal reaches the last command."""

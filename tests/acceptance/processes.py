@@ -37,6 +37,14 @@ def scratch() -> Path:
     return Path(tempfile.mkdtemp(prefix="qga-"))
 
 
+def discard(place: Path) -> None:
+    """What a point leaves behind goes, unless QUANTUMGATE_KEEP asks for the logs: then it says where they lie."""
+    if os.environ.get("QUANTUMGATE_KEEP"):
+        print(f"  kept: {place}", flush=True)
+    else:
+        shutil.rmtree(place, ignore_errors=True)
+
+
 def staged(scene: Callable[[Path, ExitStack], Iterator[Figure]]) -> Iterator[Figure]:
     """The figures of a scene with a directory of its own; what it enters or gives to the stack is over afterwards."""
     directory = scratch()
@@ -44,7 +52,7 @@ def staged(scene: Callable[[Path, ExitStack], Iterator[Figure]]) -> Iterator[Fig
         with ExitStack() as stack:
             yield from scene(directory, stack)
     finally:
-        shutil.rmtree(directory, ignore_errors=True)
+        discard(directory)
 
 
 def start(words: list[str], log: Path, errors: Path | None = None, **environment: str) -> subprocess.Popen[bytes]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -21,7 +20,7 @@ from typing import Any
 
 from tests.acceptance.cost import cpu_seconds
 from tests.acceptance.installed import free_port
-from tests.acceptance.processes import MemoryWatch, TwistdNode, end, scratch, start, until
+from tests.acceptance.processes import MemoryWatch, TwistdNode, discard, end, scratch, start, until
 from tests.acceptance.report import Figure, at_most, exactly, noted
 
 MIB = 1 << 20
@@ -86,7 +85,7 @@ def figures() -> Iterator[Figure]:
             for scene in (short_connections, parallel_curls, large_file, stuck_reader, exit_killed):
                 yield from scene(here)
     finally:
-        shutil.rmtree(place, ignore_errors=True)
+        discard(place)
 
 
 def short_connections(here: Place) -> Iterator[Figure]:

@@ -10,7 +10,6 @@ wire/limits.py: what a stuck circuit may add (below), and what all of them toget
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import socket
 import statistics
@@ -27,7 +26,7 @@ from quantumgate.core.connection import SHARED_BUFFERS
 from quantumgate.wire.limits import MIB, WINDOW_GROWTH_SHARE, Limits
 from tests.acceptance.busy import Downloads, login, request
 from tests.acceptance.cost import cpu_seconds
-from tests.acceptance.processes import MemoryWatch, rss_bytes, scratch, until
+from tests.acceptance.processes import MemoryWatch, discard, rss_bytes, scratch, until
 from tests.acceptance.relaynetwork import RelayNetwork
 from tests.acceptance.report import Figure, at_least, at_most, exactly, noted
 from tests.acceptance.socks5 import written
@@ -63,7 +62,7 @@ def figures() -> Iterator[Figure]:
         with ExitStack() as stack:
             yield from Scene(place, stack).figures()
     finally:
-        shutil.rmtree(place, ignore_errors=True)
+        discard(place)
 
 
 class Scene:

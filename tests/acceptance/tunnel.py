@@ -22,7 +22,7 @@ from tests.acceptance.cost import Cost
 from tests.acceptance.demonetwork import MakeRun
 from tests.acceptance.page import RESOURCES, write_page
 from tests.acceptance.private_servers import nginx
-from tests.acceptance.processes import scratch, until
+from tests.acceptance.processes import discard, scratch, until
 from tests.acceptance.report import Figure, at_least, at_most, exactly, noted
 from tests.acceptance.resolver import Resolver
 from tests.acceptance.socks5 import fetch_all, written
@@ -76,7 +76,7 @@ def figures() -> Iterator[Figure]:
             for part in (small_files, large_file, short_streams, log_ins, browser, looked_up):
                 yield from part(here)
     finally:
-        shutil.rmtree(place, ignore_errors=True)
+        discard(place)
 
 
 # -- files ---------------------------------------------------------------------------------------------------------

@@ -18,7 +18,7 @@ from pathlib import Path
 from tests.acceptance.cost import Cost
 from tests.acceptance.demonetwork import MakeRun
 from tests.acceptance.private_servers import ADDRESS, dnsmasq, sshd, vsftpd
-from tests.acceptance.processes import scratch
+from tests.acceptance.processes import discard, scratch
 from tests.acceptance.report import Figure, exactly, noted
 from tests.acceptance.resolver import Resolver
 from tests.acceptance.socks5 import written
@@ -85,7 +85,7 @@ def figures() -> Iterator[Figure]:
             yield exactly("failures that the proxy counts", {}, here.network.figures()["failures"])
             yield exactly("look-ups of the near side, the gateways and the programs", [], here.resolver.by_others()[:3])
     finally:
-        shutil.rmtree(place, ignore_errors=True)
+        discard(place)
 
 
 def _digest(data: bytes) -> str:

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import datetime
 import json
-import shutil
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from tests.acceptance.processes import CountingProxy, QgateFailed, TwistdNode, scratch, until
+from tests.acceptance.processes import CountingProxy, QgateFailed, TwistdNode, discard, scratch, until
 from tests.acceptance.report import Figure, exactly, noted
 
 LOOPBACK = "tcp:0:interface=127.0.0.1"
@@ -38,7 +37,7 @@ def figures() -> Iterator[Figure]:
         try:
             yield from scene(place)
         finally:
-            shutil.rmtree(place, ignore_errors=True)
+            discard(place)
 
 
 def pair(

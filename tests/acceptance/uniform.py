@@ -18,7 +18,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from tests.acceptance.echo import configuration
-from tests.acceptance.processes import PartyProcess, scratch
+from tests.acceptance.processes import PartyProcess, discard, scratch
 from tests.acceptance.report import ROOT, Figure, at_least, exactly, noted
 from tests.acceptance.uniformity import exempt_from_blocking, position_p_values
 from tests.acceptance.wiretap import Direction, Wiretap, flows, with_random_payload
@@ -41,7 +41,7 @@ def figures() -> Iterator[Figure]:
     try:
         yield from captured(place / "dials.pcap")
     finally:
-        shutil.rmtree(place, ignore_errors=True)
+        discard(place)
 
 
 def captured(path: Path) -> Iterator[Figure]:
