@@ -99,7 +99,7 @@ class SessionBlockTests(SynchronousTestCase):
         page = {row[1].strip("()"): int(row[0], 16) for row in self.table}
         constants = ("MAX_RECORD", "INITIAL_WINDOW", "MAX_CHANNELS", "MAX_MESSAGE", "COMPRESSION", "NOISE", "PADDING",
                      "VERSION", "FEATURES", "RESUME", "EXTENDERS", "ENDPOINTS", "RELAY", "CLOCK", "INSTANCE",
-                     "REPLACES", "TOKEN")
+                     "REPLACES", "TOKEN", "INVITATION")
         self.assertEqual(page, {name.lower(): getattr(session_tlvs, name) for name in constants})
 
     def test_lengths(self) -> None:

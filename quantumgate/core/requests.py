@@ -26,13 +26,15 @@ class PeerCheck:
 
     At the initiator it is asked before anything about ourselves is revealed; at the responder after the third message
     was verified. ``identity`` is None for a peer without one. ``known``: it brought a token that we gave to this very
-    identity.
+    identity. ``invitation``: a proof that it shows, over ``transcript``, the hash of all that came before.
     """
 
     identity: PeerIdentity | None
     role: int
     initiator: bool
     known: bool = False
+    invitation: bytes = b""
+    transcript: bytes = b""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -21,6 +21,9 @@ class CloseCode(IntEnum):
     IDENTITY_EXPIRED = 10
     UPGRADE = 11
     GOING_TO_SLEEP = 12
+    INVITATION_EXPIRED = 13
+    INVITATION_USED = 14
+    INVITATION_REVOKED = 15
 
 
 class ResetCode(IntEnum):

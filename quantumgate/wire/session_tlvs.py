@@ -32,6 +32,9 @@ CLOCK = 0x4E
 INSTANCE = 0x4F
 REPLACES = 0x50
 TOKEN = 0x51
+INVITATION = 0x52
+INVITATION_PROOF_BYTES = 80
+"""Name of an invitation (16) and a signature by its key (64)."""
 
 ENDPOINTS_MAX = 8
 ENDPOINT_BYTES = 255
@@ -42,8 +45,10 @@ CELLS = 2
 _TLV = struct.Struct(">I")
 _FOUR_NUMBERS = struct.Struct(">8I")
 _TWO_BYTES = struct.Struct(">IBIB")
+_INVITATION_HEAD = _TLV.pack(INVITATION << 24 | INVITATION_PROOF_BYTES)
 _U32 = (MAX_RECORD, INITIAL_WINDOW, MAX_CHANNELS, MAX_MESSAGE)
-_FIXED = {**dict.fromkeys(_U32, 4), PADDING: 1, VERSION: 1, RELAY: 1, CLOCK: 8, INSTANCE: 8, REPLACES: 32, TOKEN: 48}
+_FIXED = {**dict.fromkeys(_U32, 4), PADDING: 1, VERSION: 1, RELAY: 1, CLOCK: 8, INSTANCE: 8, REPLACES: 32, TOKEN: 48,
+          INVITATION: INVITATION_PROOF_BYTES}
 _NUMBERS = frozenset({*_U32, PADDING, VERSION, RELAY, CLOCK, INSTANCE})
 
 
@@ -158,8 +163,23 @@ def _tlv(kind: int, value: bytes) -> bytes:
     return _TLV.pack(kind << 24 | len(value)) + value
 
 
+def invitation_tlv(proof: bytes) -> bytes:
+    """INVITATION, which comes behind a dialler's whole block: it is made when the rest is settled."""
+    return _tlv(INVITATION, proof)
+
+
+def invitation_in(session: bytes) -> bytes:
+    """The value of INVITATION in an encoded block; b"" where there is none, or the block is torn."""
+    if _INVITATION_HEAD not in session:
+        return b""
+    try:
+        return _split(session).get(INVITATION, b"")
+    except MalformedError:
+        return b""
+
+
 def token_tlv(token: bytes) -> bytes:
-    """TOKEN, the last type of a block: so a block that is encoded already can be given one. b"" for no token."""
+    """TOKEN, the last type of a listener's block: so one that is encoded already can be given one. b"" for none."""
     return _tlv(TOKEN, token) if token else b""
 
 

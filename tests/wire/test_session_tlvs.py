@@ -42,9 +42,9 @@ class SessionBlockTests(SynchronousTestCase):
     def test_unknown_types_are_ignored_at_every_number(self) -> None:
         known = {
             value for name, value in vars(tlvs).items()
-            if name.isupper() and isinstance(value, int) and 0x41 <= value <= 0x51
+            if name.isupper() and isinstance(value, int) and 0x41 <= value <= 0x52
         }  # fmt: skip
-        self.assertEqual(len(known), 17)
+        self.assertEqual(len(known), 18)
         for kind in set(range(256)) - known | {tlvs.NOISE, tlvs.RESUME}:
             self.assertEqual(SessionBlock.decode(tlv(kind, b"whatever")), SessionBlock.decode(b""))
 
@@ -68,7 +68,7 @@ class SessionBlockTests(SynchronousTestCase):
     def test_fixed_lengths(self) -> None:
         sizes = dict.fromkeys(range(0x41, 0x45), 4) | {
             tlvs.PADDING: 1, tlvs.VERSION: 1, tlvs.RELAY: 1, tlvs.CLOCK: 8, tlvs.INSTANCE: 8, tlvs.REPLACES: 32,
-            tlvs.TOKEN: 48,
+            tlvs.TOKEN: 48, tlvs.INVITATION: 80,
         }  # fmt: skip
         for kind, size in sizes.items():
             for wrong in (0, size - 1, size + 1):
@@ -103,6 +103,19 @@ class SessionBlockTests(SynchronousTestCase):
         self.assertEqual(SessionBlock.decode(SessionBlock(endpoints=(longest,)).encode()).endpoints, (longest,))
         for torn in (b"\x02a", b"\x01", b"\x01\xff"):
             self.refused(tlv(tlvs.ENDPOINTS, torn))
+
+    def test_an_invitation_is_found_behind_a_whole_block(self) -> None:
+        proof = bytes(range(80))
+        block = FULL.encode() + tlvs.invitation_tlv(proof)
+        self.assertEqual(tlvs.invitation_in(block), proof)
+        self.assertEqual(SessionBlock.decode(block), FULL)
+        self.assertEqual(tlvs.invitation_in(block + tlv(0x90, b"of a later version")), proof)
+
+    def test_no_invitation_where_there_is_none_or_the_block_is_torn(self) -> None:
+        end = tlvs.invitation_tlv(bytes(80))
+        for block in (b"", FULL.encode(), FULL.encode() + end[:-1], end + end, end[:-80]):
+            self.assertEqual(tlvs.invitation_in(block), b"")
+        self.assertEqual(tlvs.invitation_in(tlv(tlvs.EXTENDERS, end)), b"", "inside another value")
 
     def test_a_relay_says_one(self) -> None:
         for value, relay in ((0, False), (1, True), (2, False)):

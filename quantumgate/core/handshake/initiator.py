@@ -6,6 +6,7 @@ Not for: which addresses are dialled, what a SESSION block holds. Spec: docs/spe
 from __future__ import annotations
 
 import hmac
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -97,8 +98,9 @@ class _Answer:
 class Initiator(Party):
     """``target`` None = unaddressed; ``pin`` = the fingerprint (32 bytes) that the target must have.
 
-    ``session_tlvs`` is the value of our SESSION; ``token`` what the target gave us, used once. ``now`` is monotonic
-    seconds; unix time = now + wall_offset_seconds.
+    ``session_tlvs`` is the value of our SESSION, ``session_end`` makes its last TLVs from the transcript before it;
+    ``token`` is what the target gave us, used once. ``now`` is monotonic seconds; unix time = now +
+    wall_offset_seconds.
     """
 
     state: InitiatorState
@@ -110,6 +112,7 @@ class Initiator(Party):
         target: PeerUUID | None = None,
         pin: bytes | None = None,
         session_tlvs: bytes = b"",
+        session_end: Callable[[bytes], bytes] | None = None,
         role: int = 1,
         anonymous: bool = False,
         token: bytes = b"",
@@ -120,6 +123,7 @@ class Initiator(Party):
     ) -> None:
         super().__init__(settings, random, wall_offset_seconds, limits, InitiatorState.AWAIT_KEY)
         self._target, self._pin, self._session = target, pin, session_tlvs
+        self._session_end = session_end
         self._role, self._anonymous = role, anonymous
         self._token = b"" if anonymous else token
         self._candidate = settings.dial_candidate(target)
@@ -406,6 +410,8 @@ class Initiator(Party):
             th.add(labels.TAG_SIGNATURE, signature)
         confirm = hmac_sha512(keys.fin_i, th.digest())
         th.add(labels.TAG_CONFIRM, confirm)
+        if self._session_end is not None:
+            self._session += self._session_end(th.digest())
         th.add(labels.TAG_SESSION, self._session)
         return bundle, signature, confirm
 

@@ -62,6 +62,7 @@ from quantumgate.wire.messages import (
     Retry,
     Select,
 )
+from quantumgate.wire.session_tlvs import invitation_in
 
 PEER, RELAY_CLIENT, CARRIER = 1, 2, 3
 """ROLE of an initiator."""
@@ -155,6 +156,7 @@ class Responder(Party):
         self._effort = 0
         self._queued: _Queued | None = None
         self._proved: _Proved | None = None
+        self._invitation = self._before_session = b""
 
     @property
     def token_holder(self) -> PeerUUID | None:
@@ -473,7 +475,7 @@ class Responder(Party):
             return
         self._move(Step.PROOF)
         known = peer is not None and self._holder is not None and self._holder.uuid == peer.uuid
-        self._ask(PeerCheck(peer, fin.role, initiator=False, known=known))
+        self._ask(PeerCheck(peer, fin.role, False, known, self._invitation, self._before_session))
 
     def _verify(self, fin: Fin, keys: HandshakeKeys) -> None:
         """CONFIRM and, of a peer with an identity, SIGNATURE; hashes up to SESSION."""
@@ -491,6 +493,8 @@ class Responder(Party):
         if not fin.anonymous:
             verify(fin.bundle, labels.SIGN_INITIATOR, signed, fin.signature)
         th.add(labels.TAG_CONFIRM, fin.confirm)
+        self._invitation = invitation_in(fin.session)
+        self._before_session = th.digest() if self._invitation else b""
         th.add(labels.TAG_SESSION, fin.session)
 
     def _policy(self, fin: Fin) -> Verdict | None:

@@ -23,9 +23,11 @@ from quantumgate.crypto.secret import Secret
 from quantumgate.crypto.suites import Suite
 from quantumgate.errors import BugError, LocalError
 from quantumgate.wire.codes import CloseCode
+from quantumgate.wire.session_tlvs import SessionBlock, invitation_tlv
 from tests.core.handshake.duel import START, Duel, SeededRandom, busy, identity, settings, window
 
 PSK = Secret(b"a shared secret of thirty-two bytes and more")
+BLOCK = SessionBlock().encode()
 
 
 def open_house(name: str = "bob", **changes: object) -> HandshakeSettings:
@@ -163,6 +165,26 @@ class VerdictTests(SynchronousTestCase):
             duel = Duel(r=settings("bob"), **dial).run()
             asked = [(who, request.role) for who, request in duel.asked if isinstance(request, PeerCheck)]
             self.assertEqual(asked, [("i", dial["role"]), ("r", dial["role"])])
+
+    def test_the_end_of_session_is_made_over_what_came_before(self) -> None:
+        """Both sides know the same transcript, which is another one in each handshake, and share keys afterwards."""
+        hashes: list[bytes] = []
+
+        def end(transcript: bytes) -> bytes:
+            hashes.append(transcript)
+            return invitation_tlv(transcript + bytes(16))
+
+        for seed, listener in ((1, settings("bob")), (2, settings("bob")), (3, settings("bob", primaries=(2,)))):
+            duel = Duel(r=listener, seed=seed, session_tlvs=BLOCK, session_end=end).run()
+            i, r = duel.established
+            check = duel.asked[-1][1]
+            self.assertEqual((check.transcript, check.invitation), (hashes[-1], hashes[-1] + bytes(16)))
+            self.assertEqual((i.sid, r.peer_session), (r.sid, BLOCK + invitation_tlv(check.invitation)))
+        self.assertEqual(len(set(hashes)), 3)
+
+    def test_who_shows_no_invitation(self) -> None:
+        check = Duel(session_tlvs=BLOCK).run().asked[-1][1]
+        self.assertEqual((check.invitation, check.transcript), (b"", b""))
 
     def test_answers_to_nothing(self) -> None:
         duel = Duel()
