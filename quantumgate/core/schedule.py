@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from quantumgate.crypto import labels
 from quantumgate.crypto.aead import AES_256_GCM, AeadKey, aead_from
-from quantumgate.crypto.kdf import expand, extract
+from quantumgate.crypto.kdf import Expansion, expand, extract
 from quantumgate.crypto.secret import Secret
 from quantumgate.wire.writer import lp
 
@@ -49,11 +49,7 @@ def answer_key(obf: Secret, salt_i: bytes, salt_r: bytes) -> AeadKey:
 
 
 def _keys_of_extract(obf: Secret, salt: bytes, name: str) -> AeadKey:
-    prk = extract(salt, obf)
-    try:
-        return aead_from(prk, name, AES_256_GCM)
-    finally:
-        prk.wipe()
+    return aead_from(Expansion.of_extract(salt, obf), name, AES_256_GCM)
 
 
 # -- from the key exchange to the session --------------------------------------------------------------------------
@@ -80,12 +76,13 @@ def handshake_keys(ke_salt: Secret, ss_secondary: Secret, ss_primary: Secret, th
     ikm = Secret.join((_length(ss_secondary), ss_secondary, _length(ss_primary), ss_primary, th2))
     prk1 = extract(ke_salt, ikm)
     ikm.wipe()
+    under = Expansion(prk1)
     return HandshakeKeys(
         prk1,
-        hr=aead_from(prk1, labels.HANDSHAKE_R2I, AES_256_GCM),
-        hi=aead_from(prk1, labels.HANDSHAKE_I2R, AES_256_GCM),
-        fin_r=expand(prk1, labels.FINISHED_R),
-        fin_i=expand(prk1, labels.FINISHED_I),
+        hr=aead_from(under, labels.HANDSHAKE_R2I, AES_256_GCM),
+        hi=aead_from(under, labels.HANDSHAKE_I2R, AES_256_GCM),
+        fin_r=under.secret(labels.FINISHED_R),
+        fin_i=under.secret(labels.FINISHED_I),
     )
 
 
@@ -101,12 +98,10 @@ class SessionSecrets:
 def session_secrets(prk1: Secret, th_session: bytes) -> SessionSecrets:
     """From PRK1 and the transcript up to I's SESSION (64 bytes). Section 5."""
     salt = expand(prk1, labels.DERIVED)
-    prk2 = extract(salt, th_session)
+    prk2 = Expansion.of_extract(salt, th_session)
     salt.wipe()
-    sid = expand(prk2, labels.SESSION_ID, SESSION_ID_BYTES)
-    secrets = SessionSecrets(expand(prk2, labels.ROOT), sid.reveal(), expand(prk2, labels.EXPORTER))
-    prk2.wipe()
-    return secrets
+    sid = prk2.short_lived(labels.SESSION_ID, SESSION_ID_BYTES)
+    return SessionSecrets(prk2.secret(labels.ROOT), sid, prk2.secret(labels.EXPORTER))
 
 
 # -- during the session --------------------------------------------------------------------------------------------
@@ -114,8 +109,8 @@ def session_secrets(prk1: Secret, th_session: bytes) -> SessionSecrets:
 
 def record_keys(root: Secret, aead_id: int) -> tuple[AeadKey, AeadKey]:
     """The keys of one epoch: (initiator to responder, responder to initiator). Section 6."""
-    i2r = aead_from(root, labels.APPLICATION_I2R, aead_id)
-    return i2r, aead_from(root, labels.APPLICATION_R2I, aead_id)
+    under = Expansion(root)
+    return aead_from(under, labels.APPLICATION_I2R, aead_id), aead_from(under, labels.APPLICATION_R2I, aead_id)
 
 
 def next_root(root: Secret, ss_secondary: Secret, ss_primary: Secret, request: bytes, response: bytes) -> Secret:

@@ -10,7 +10,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM, ChaCha20Poly1305
 
 from quantumgate.crypto import labels
-from quantumgate.crypto.kdf import expand_pair
+from quantumgate.crypto.kdf import Expansion
 from quantumgate.crypto.secret import Secret
 from quantumgate.errors import AuthenticationError, BugError, UnavailableError
 
@@ -37,7 +37,7 @@ class AeadKey:
         self.algorithm = algorithm
         self._take(key.borrow(), iv.borrow())
 
-    def _take(self, key: memoryview, iv: memoryview) -> None:
+    def _take(self, key: bytes | memoryview, iv: bytes | memoryview) -> None:
         self._cipher = _CIPHERS[self.algorithm](key)
         self._iv = int.from_bytes(iv, "big")
 
@@ -72,15 +72,12 @@ class AeadKey:
         return f"<AeadKey algorithm {self.algorithm}>"
 
 
-def aead_from(prk: Secret, label: str, algorithm: int) -> AeadKey:
+def aead_from(prk: Secret | Expansion, label: str, algorithm: int) -> AeadKey:
     """keys(P, name) of the specification: key and iv by ``qg1 NAME key`` and ``qg1 NAME iv``."""
     if algorithm not in _CIPHERS:
         raise UnavailableError(f"no AEAD has the id {algorithm}")
-    both = expand_pair(prk, (labels.key_info(label), KEY_BYTES), (labels.iv_info(label), IV_BYTES))
-    try:
-        made = AeadKey.__new__(AeadKey)
-        made.algorithm, view = algorithm, both.borrow()
-        made._take(view[:KEY_BYTES], view[KEY_BYTES:])
-        return made
-    finally:
-        both.wipe()
+    under = prk if isinstance(prk, Expansion) else Expansion(prk)
+    made = AeadKey.__new__(AeadKey)
+    made.algorithm = algorithm
+    made._take(under.short_lived(labels.key_info(label), KEY_BYTES), under.short_lived(labels.iv_info(label), IV_BYTES))
+    return made

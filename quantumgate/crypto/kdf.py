@@ -1,16 +1,16 @@
 """HKDF-SHA-512, HMAC-SHA-512 and the stretching of passphrases.
 
-Results stay in locked memory. Not for: the key schedule itself (``core/schedule.py``). Spec: docs/spec/crypto.md (key
-derivation); RFC 5869, RFC 7914.
+Results that are kept stay in locked memory. Not for: the key schedule itself (``core/schedule.py``). Spec:
+docs/spec/crypto.md (key derivation); RFC 5869, RFC 7914.
 """
 
 from __future__ import annotations
 
 import hashlib
-import hmac
 import unicodedata
 
 from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.hmac import HMAC
 from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 
@@ -31,8 +31,7 @@ def lp(data: bytes) -> bytes:
 
 def extract(salt: bytes | Secret, ikm: bytes | Secret) -> Secret:
     """HKDF-Extract: 64 bytes from input key material of any length."""
-    key = salt.borrow() if isinstance(salt, Secret) else salt  # the name ``salt`` keeps the secret itself alive
-    return Secret(hmac.digest(key, ikm.borrow() if isinstance(ikm, Secret) else ikm, "sha512"))
+    return Secret(_hmac(salt, ikm))
 
 
 def expand(prk: Secret, info: bytes, length: int = HASH_BYTES) -> Secret:
@@ -42,19 +41,48 @@ def expand(prk: Secret, info: bytes, length: int = HASH_BYTES) -> Secret:
     return made
 
 
-def expand_pair(prk: Secret, first: tuple[bytes, int], second: tuple[bytes, int]) -> Secret:
-    """Two expansions, each of (info, length), side by side in one secret: a key and its iv live and die together."""
-    cut = first[1]
-    made = Secret.blank(cut + second[1])
-    source, view = prk.borrow(), made.fill_view()
-    HKDFExpand(_SHA512, cut, first[0]).derive_into(source, view[:cut])
-    HKDFExpand(_SHA512, second[1], second[0]).derive_into(source, view[cut:])
-    return made
+class Expansion:
+    """HKDF-Expand to several results of at most 64 bytes: the key is set up once, and the library alone holds it.
+
+    It is cleared when nothing refers to this any more: not to be kept.
+    """
+
+    __slots__ = ("_keyed",)
+
+    def __init__(self, prk: Secret | bytes) -> None:
+        """prk has 64 bytes."""
+        self._keyed = HMAC(_view(prk), _SHA512)
+
+    @classmethod
+    def of_extract(cls, salt: bytes | Secret, ikm: bytes | Secret) -> Expansion:
+        """All that comes of Extract(salt, ikm), where that itself is of no further use."""
+        return cls(_hmac(salt, ikm))
+
+    def short_lived(self, info: bytes, length: int = HASH_BYTES) -> bytes:
+        """In ordinary memory: for the key of a cipher, which is copied into the library, and for what is no secret."""
+        keyed = self._keyed.copy()
+        keyed.update(info + b"\x01")
+        return keyed.finalize()[:length]
+
+    def secret(self, info: bytes) -> Secret:
+        """64 bytes to be kept."""
+        return Secret(self.short_lived(info))
 
 
 def hmac_sha512(key: Secret, data: bytes) -> bytes:
     """64 bytes that prove knowledge of key over data."""
-    return hmac.digest(key.borrow(), data, "sha512")
+    return _hmac(key, data)
+
+
+def _hmac(key: bytes | Secret, data: bytes | Secret) -> bytes:
+    keyed = HMAC(_view(key), _SHA512)
+    keyed.update(_view(data))
+    return keyed.finalize()
+
+
+def _view(data: bytes | Secret) -> bytes | memoryview:
+    """For one call: whoever passes ``data`` keeps it alive meanwhile."""
+    return data.borrow() if isinstance(data, Secret) else data
 
 
 def mix(*parts: bytes | Secret) -> Secret:

@@ -54,10 +54,16 @@ class HkdfTests(SynchronousTestCase):
             self.assertEqual(kdf.expand(prk, b"qg1 obf" + bytes(20), length).reveal(), expected)
         self.assertEqual(len(kdf.expand(prk, b"x")), 64)
 
-    def test_a_pair_is_two_expansions(self) -> None:
+    def test_expansion(self) -> None:
+        """One key, several results: each is what Expand alone gives; a key that is wiped meanwhile is kept inside."""
         prk = kdf.extract(b"salt", b"key")
-        pair = kdf.expand_pair(prk, (b"one", 32), (b"two", 12))
-        self.assertEqual(pair.reveal(), kdf.expand(prk, b"one", 32).reveal() + kdf.expand(prk, b"two", 12).reveal())
+        raw = prk.reveal()
+        from_secret, from_bytes = kdf.Expansion(prk), kdf.Expansion(raw)
+        prk.wipe()
+        for expansion in (from_secret, from_bytes, kdf.Expansion.of_extract(b"salt", Secret(b"key"))):
+            for info, length in ((b"one", 64), (b"two", 12), (b"one", 32), (b"", 1)):
+                self.assertEqual(expansion.short_lived(info, length), reference_expand(raw, info, length))
+            self.assertEqual(expansion.secret(b"one").reveal(), reference_expand(raw, b"one", 64))
 
     def test_hmac(self) -> None:
         """RFC 4231, test case 1."""
