@@ -1,0 +1,168 @@
+"""A store in a database that speaks SQL: opening, reading, writing rows in one transaction.
+
+What differs between SQLite and PostgreSQL is a ``Dialect`` (``sqlite.py``, ``postgresql.py``). Every call may block.
+Not for: when to write (``store.py``), or what rows mean. Spec: docs/guide/operating.md (the store).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import cache
+from typing import Any, Protocol
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+
+from quantumgate.store.codec import ID, decoded, encoded, id_of, wanted
+from quantumgate.store.interface import StoreError
+from quantumgate.store.migrations import NEWEST, migrate, schema_of
+from quantumgate.store.seal import Seal, Unsealed
+from quantumgate.store.tables import TABLES, Key, Kind, Row, Table
+
+_TYPES: dict[Kind, Any] = {
+    "text": sa.Text, "bytes": sa.LargeBinary, "whole": sa.BigInteger, "number": sa.Double, "flag": sa.Boolean,
+    "uuid": sa.LargeBinary,
+}
+_INSERT: dict[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
+
+
+class Dialect(Protocol):
+    """One kind of database at one place."""
+
+    described: str
+
+    def engine(self) -> sa.Engine:
+        """Connects when it is used. Raises StoreError where nothing can be there."""
+
+    def examine(self, connection: sa.Connection, *, wholly: bool) -> None:
+        """The database's own check of itself, quick or whole. Raises DamagedStore."""
+
+    def before_migration(self, schema: int) -> None:
+        """Called with nothing open, before an older schema is changed."""
+
+    def in_words(self, error: SQLAlchemyError) -> StoreError:
+        """What an error of the database means to its owner."""
+
+
+@cache
+def sql_table(table: Table) -> sa.Table:
+    """Our table as SQLAlchemy knows it."""
+    columns = [sa.Column(column.name, sa.LargeBinary if column.secret else _TYPES[column.kind],
+                         nullable=column.optional) for column in table.every]
+    return sa.Table(table.name, sa.MetaData(), sa.Column(ID, sa.LargeBinary, primary_key=True), *columns)
+
+
+@cache
+def _upsert(table: Table, dialect: str) -> Any:
+    statement = _INSERT[dialect](sql_table(table))
+    others = {column.name: statement.excluded[column.name] for column in table.every}
+    return statement.on_conflict_do_update(index_elements=[ID], set_=others)
+
+
+@cache
+def _removal(table: Table) -> Any:
+    target = sql_table(table)
+    return sa.delete(target).where(target.c[ID] == sa.bindparam("which"))
+
+
+class SqlDatabase:
+    """See ``interface.Database``. A connection that failed is given up; the next call makes another."""
+
+    def __init__(self, dialect: Dialect) -> None:
+        self._dialect = dialect
+        self._seal: Seal = Unsealed()
+        self._engine: sa.Engine | None = None
+        self._held: sa.Connection | None = None
+
+    @property
+    def described(self) -> str:
+        """See Database."""
+        return self._dialect.described
+
+    def open(self) -> None:
+        """See Database."""
+        with self._words():
+            with self._connection().begin() as _:
+                self._dialect.examine(self._connection(), wholly=False)
+                there = schema_of(self._connection())
+            if 0 < there < NEWEST:
+                self.close()
+                self._dialect.before_migration(there)
+            with self._connection().begin() as _:
+                migrate(self._connection())
+
+    def load(self, table: Table, where: Mapping[str, Any]) -> dict[Key, Row]:
+        """See Database."""
+        source = sql_table(table)
+        fitting = [source.c[name] == value for name, value in wanted(table, where).items()]
+        with self._words(), self._connection().begin() as _:
+            found = self._connection().execute(sa.select(source).where(*fitting)).mappings().all()
+        return dict(decoded(table, dict(kept), self._seal) for kept in found)
+
+    def write(self, changes: Mapping[tuple[Table, Key], Row | None]) -> None:
+        """See Database."""
+        kept: dict[Table, list[dict[str, Any]]] = {}
+        gone: dict[Table, list[dict[str, Any]]] = {}
+        for (table, key), row in changes.items():
+            if row is None:
+                gone.setdefault(table, []).append({"which": id_of(table, key, self._seal)})
+            else:
+                kept.setdefault(table, []).append(encoded(table, key, row, self._seal))
+        with self._words(), self._connection().begin() as _:
+            connection = self._connection()
+            for table, names in gone.items():
+                connection.execute(_removal(table), names)
+            for table, rows in kept.items():
+                connection.execute(_upsert(table, connection.dialect.name), rows)
+
+    def check(self) -> dict[str, int]:
+        """Everything that can be checked: the database itself, the schema, each row. Rows by table.
+
+        Raises StoreError.
+        """
+        with self._words(), self._connection().begin() as _:
+            self._dialect.examine(self._connection(), wholly=True)
+            there = schema_of(self._connection())
+        if there != NEWEST:
+            raise StoreError(f"the store has schema {there}, this version works with {NEWEST}",
+                             advice="qgate store migrate" if there < NEWEST else "install the version that wrote it")
+        return {table.name: len(self.load(table, {})) for table in TABLES}
+
+    def close(self) -> None:
+        """See Database."""
+        held, self._held = self._held, None
+        engine, self._engine = self._engine, None
+        try:
+            if held is not None:
+                held.close()
+        except SQLAlchemyError:
+            pass
+        if engine is not None:
+            engine.dispose()
+
+    def _connection(self) -> sa.Connection:
+        if self._held is None:
+            if self._engine is None:
+                self._engine = self._dialect.engine()
+            self._held = self._engine.connect()
+        return self._held
+
+    @contextmanager
+    def _words(self) -> Iterator[None]:
+        """Errors of the library as ours; a connection that had one is not used again."""
+        try:
+            yield
+        except SQLAlchemyError as error:
+            self.close()
+            raise self._dialect.in_words(error) from None
+        except StoreError:
+            self.close()
+            raise
+
+
+def cause_of(error: SQLAlchemyError) -> str:
+    """What the database itself said, in one line."""
+    said = str(error.orig if isinstance(error, DBAPIError) and error.orig is not None else error)
+    return " ".join(said.split())
