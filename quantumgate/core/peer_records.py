@@ -7,12 +7,16 @@ are kept. Spec: docs/spec/peer-records.md, sections 3 and 4. [A18] [A16]
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 
+from quantumgate.core import delegations
+from quantumgate.core.delegations import FOR_RECORD, Delegation
 from quantumgate.crypto import labels
 from quantumgate.crypto.identity import Identity, PeerIdentity
 from quantumgate.crypto.signatures import KINDS, verify
 from quantumgate.errors import BugError, MalformedError, ViolationError
+from quantumgate.ids import PeerUUID
 from quantumgate.wire import limits
 from quantumgate.wire.peer_records import NETWORK_BYTES, PeerRecord, SignedPeerRecord
 from quantumgate.wire.writer import lp
@@ -30,10 +34,11 @@ def life_seconds(record: PeerRecord) -> int:
 
 @dataclass(frozen=True, slots=True)
 class KnownRecord:
-    """A record that was verified, and whose it is."""
+    """A record that was verified, and whose it is. ``delegation``: whose online key signed it, None = the root did."""
 
     signed: SignedPeerRecord
     identity: PeerIdentity
+    delegation: Delegation | None = None
 
     @property
     def record(self) -> PeerRecord:
@@ -51,32 +56,42 @@ def sign(identity: Identity, record: PeerRecord) -> SignedPeerRecord:
         _check_life(record)
     except (MalformedError, ViolationError) as error:
         raise BugError(f"our own peer record: {error}") from error
-    if record.bundle != identity.public.bundle:
-        raise BugError("our own peer record names another bundle")
+    if record.bundle != identity.public.bundle or record.delegation != identity.delegation:
+        raise BugError("our own peer record names another bundle, or another delegation than ours")
     return signed
 
 
 def fits(identity: PeerIdentity, record: PeerRecord) -> bool:
     """Whether a record of this identity, signed, is no larger than one may be."""
     signature_tlv_bytes = 4 + KINDS[identity.kind].signature_bytes
-    return len(record.encode()) + signature_tlv_bytes <= _most_bytes(identity)
+    return len(record.encode()) + signature_tlv_bytes <= _most_bytes(identity, record)
 
 
-def judge(data: bytes, *, network: bytes, now_ms: int) -> KnownRecord:
+def judge(
+    data: bytes, *, network: bytes, now_ms: int, least_serial: Callable[[PeerUUID], int] = lambda uuid: 0
+) -> KnownRecord:
     """The record in ``data``, whole and verified. ``network``: ``network_of`` ours; ``now_ms``: unix time.
 
-    Raises MalformedError, BadKeyError (its bundle), ViolationError (its times or its network) and AuthenticationError
-    (its signature); the signature is looked at last, for it is what costs.
+    ``least_serial(uuid)``: of the newest delegation that was seen of this peer. Raises MalformedError, BadKeyError (a
+    bundle), ViolationError (times, network, whose delegation or what for) and AuthenticationError (a signature); those
+    are looked at last, for they are what costs.
     """
     signed = SignedPeerRecord.decode(data)
-    identity = PeerIdentity.from_bundle(signed.record.bundle)
+    record, identity = signed.record, PeerIdentity.from_bundle(signed.record.bundle)
     _check_size(signed, identity)
-    if signed.record.network != network:
+    if record.network != network:
         raise ViolationError("a peer record of another network")
-    _check_life(signed.record)
-    check_time(signed.record, now_ms)
-    verify(identity.bundle, labels.SIGN_PEER_RECORD, hashlib.sha512(signed.body).digest(), signed.signature)
-    return KnownRecord(signed, identity)
+    _check_life(record)
+    check_time(record, now_ms)
+    delegation, signer = None, identity.bundle
+    if record.delegation:
+        delegation = delegations.judge(record.delegation, identity, usage=FOR_RECORD, now_ms=now_ms,
+                                       least_serial=least_serial(identity.uuid))
+        signer = delegation.online_bundle
+        if record.not_after_seconds > delegation.not_after_seconds:
+            raise ViolationError("a peer record that outlives its delegation")
+    verify(signer, labels.SIGN_PEER_RECORD, hashlib.sha512(signed.body).digest(), signed.signature)
+    return KnownRecord(signed, identity, delegation)
 
 
 def check_time(record: PeerRecord, now_ms: int) -> None:
@@ -89,9 +104,16 @@ def check_time(record: PeerRecord, now_ms: int) -> None:
 
 
 def newer(known: KnownRecord, other: KnownRecord) -> KnownRecord:
-    """Which of two records of one peer counts: the newest seq; of equal ones the one that was known."""
+    """Which of two records of one peer counts: the newest seq; of equal ones the one that was known.
+
+    Of two by online keys the one of the newer delegation: the other key may have been stolen, and writes on.
+    """
     if known.identity.bundle != other.identity.bundle:
         raise BugError("records of two peers are not compared")
+    if known.delegation is not None and other.delegation is not None:
+        then, now = known.delegation.serial, other.delegation.serial
+        if then != now:
+            return other if now > then else known
     return other if other.record.seq_ms > known.record.seq_ms else known
 
 
@@ -104,14 +126,15 @@ def equivocates(one: KnownRecord, other: KnownRecord) -> bool:
     return same_peer and one.record.seq_ms == other.record.seq_ms and one.signed.body != other.signed.body
 
 
-def _most_bytes(identity: PeerIdentity) -> int:
-    hybrid = KINDS[identity.kind].mldsa is not None
-    return limits.PEER_RECORD_HYBRID_BYTES if hybrid else limits.PEER_RECORD_BYTES
+def _most_bytes(identity: PeerIdentity, record: PeerRecord) -> int:
+    if KINDS[identity.kind].mldsa is None:
+        return limits.PEER_RECORD_BYTES
+    return limits.PEER_RECORD_DELEGATED_BYTES if record.delegation else limits.PEER_RECORD_HYBRID_BYTES
 
 
 def _check_size(signed: SignedPeerRecord, identity: PeerIdentity) -> None:
     size = len(signed.encode())
-    if size > _most_bytes(identity):
+    if size > _most_bytes(identity, signed.record):
         raise MalformedError(f"a peer record of {size} bytes, kind {identity.kind_name}")
 
 

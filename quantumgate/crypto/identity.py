@@ -99,9 +99,13 @@ def parse_fingerprint(text: str) -> bytes:
 
 
 class Identity:
-    """Our own keys. ``public`` is what peers see; the seeds stay in locked memory, the library's key objects do not."""
+    """Our own keys. ``public`` is who we are; the seeds stay in locked memory, the library's key objects do not.
 
-    __slots__ = ("_edwards", "_mldsa", "_seeds", "kind", "public")
+    ``own`` is the public half of these very keys. It is ``public`` too, unless they act for a root: then ``delegation``
+    (b"" = none) is what the root signed for them, as it travels.
+    """
+
+    __slots__ = ("_edwards", "_mldsa", "_seeds", "delegation", "kind", "own", "public")
 
     def __init__(self, kind: int, seeds: Secret) -> None:
         """seeds: the Edwards seed, then the ML-DSA seed where the kind has one. They are kept, not copied."""
@@ -114,13 +118,19 @@ class Identity:
         bundle = bytes((kind,)) + self._edwards.public_key().public_bytes_raw()
         if self._mldsa is not None:
             bundle += self._mldsa.public_key().public_bytes_raw()
-        self.public = PeerIdentity.from_bundle(bundle)
+        self.public = self.own = PeerIdentity.from_bundle(bundle)
+        self.delegation = b""
 
     @classmethod
     def generate(cls, kind: int | str = 1, random: RandomSource | None = None) -> Identity:
         """A new identity of that kind (number or name), from ``random`` or the system's generator."""
         table = KINDS[kind] if isinstance(kind, int) else kind_named(kind)
         return cls(table.id, Secret((random or SystemRandom()).bytes(table.seed_bytes)))
+
+    def act_for(self, root: PeerIdentity, delegation: bytes) -> Identity:
+        """This identity, speaking for ``root`` from now on. That it may is for the caller to know."""
+        self.public, self.delegation = root, delegation
+        return self
 
     def sign(self, name: str, content_hash: bytes) -> bytes:
         """The signature called ``name`` (labels.SIGNATURE_NAMES) over a 64-byte hash; both halves of a hybrid."""
@@ -133,7 +143,7 @@ class Identity:
 
         Body: ``u8 kind || seeds || fingerprint(32)``; the fingerprint tells a damaged file from another identity.
         """
-        body = bytes((self.kind,)) + self._seeds.reveal() + self.public.fingerprint
+        body = bytes((self.kind,)) + self._seeds.reveal() + self.own.fingerprint
         if passphrase is None:
             return bytes((FILE_FORMAT, KDF_NONE)) + body
         source = random or SystemRandom()

@@ -7,17 +7,24 @@ from __future__ import annotations
 
 import fcntl
 import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
+from quantumgate.core.online_key import OnlineKeyFile
 from quantumgate.crypto.identity import Identity, needs_passphrase
 from quantumgate.errors import KeyFileError, LocalError
 
 IDENTITY_FILE = "identity.key"
+ONLINE_KEY_FILE = "online.key"
 STATE_FILE = "state.json"
 LOCK_FILE = "node.lock"
 CONTROL_SOCKET = "control.sock"
 
+ROTATE = "make a new one with the root key: qgate id rotate"
 SEALED_ADVICE = "write its passphrase into a file and name that file in node.identity_passphrase_file"
+
+T = TypeVar("T")
 
 PRIVATE_FILE = 0o600
 PRIVATE_DIRECTORY = 0o700
@@ -96,11 +103,14 @@ class DataDirectory:
     def identity(self, kind: str, passphrase: str | None = None) -> Identity:
         """The identity in the key file; the first time, a new one of that kind, sealed where there is a passphrase.
 
-        Raises KeyFileError, also for a sealed file without its passphrase.
+        Where there is an online key, it speaks for the identity: the root stays as it lies. Raises KeyFileError, also
+        for a sealed file without its passphrase.
 
         A data directory that was used before and has lost its key is an error: a new identity would be a stranger to
         every peer.
         """
+        if self.file(ONLINE_KEY_FILE).exists():
+            return self._online_identity(passphrase)
         path = self.file(IDENTITY_FILE)
         if path.exists():
             return _read_identity(path, passphrase)
@@ -114,17 +124,55 @@ class DataDirectory:
         self.made_identity = True
         return made
 
+    @property
+    def has_identity(self) -> bool:
+        """Whether there is one, with its root or without."""
+        return self.file(IDENTITY_FILE).exists() or self.file(ONLINE_KEY_FILE).exists()
+
+    def online_key(self) -> OnlineKeyFile | None:
+        """What the online key's file says openly; None = there is none. Raises KeyFileError."""
+        path = self.file(ONLINE_KEY_FILE)
+        return _read(path, OnlineKeyFile.decode) if path.exists() else None
+
+    def _online_identity(self, passphrase: str | None) -> Identity:
+        path, root = self.file(ONLINE_KEY_FILE), self.file(IDENTITY_FILE)
+        opened = _read(path, lambda data: _opened(OnlineKeyFile.decode(data), passphrase))
+        beside = _read(root, _plain_fingerprint) if root.exists() else None
+        if beside is not None and beside != opened.public.fingerprint:
+            raise KeyFileError(f"{path}: of another identity than {root}",
+                               advice=f"delete {path} to be the identity in {root.name}, or move {root.name} away")
+        return opened
+
 
 def _read_identity(path: Path, passphrase: str | None) -> Identity:
+    return _read(path, lambda data: _opened_root(data, passphrase))
+
+
+def _read(path: Path, parse: Callable[[bytes], T]) -> T:
+    """What is in a file that nobody else may read. Raises KeyFileError."""
     mode = path.stat().st_mode & 0o777
     if mode & 0o077:
         raise KeyFileError(f"{path}: others can read this key (mode {mode:04o})", advice=f"chmod 600 {path}")
     try:
-        data = path.read_bytes()
-        if passphrase is None and needs_passphrase(data):
-            raise KeyFileError("the key file is sealed", advice=SEALED_ADVICE)
-        return Identity.from_file_bytes(data, passphrase)
+        return parse(path.read_bytes())
     except KeyFileError as error:
         raise KeyFileError(f"{path}: {error}", advice=error.advice) from None
     except OSError as error:
         raise KeyFileError(f"{path}: {error.strerror}") from None
+
+
+def _opened_root(data: bytes, passphrase: str | None) -> Identity:
+    if passphrase is None and needs_passphrase(data):
+        raise KeyFileError("the key file is sealed", advice=SEALED_ADVICE)
+    return Identity.from_file_bytes(data, passphrase)
+
+
+def _opened(file: OnlineKeyFile, passphrase: str | None) -> Identity:
+    if passphrase is None and needs_passphrase(file.key_file):
+        raise KeyFileError("the key file is sealed", advice=SEALED_ADVICE)
+    return file.identity(passphrase)
+
+
+def _plain_fingerprint(data: bytes) -> bytes | None:
+    """Of a root that is not sealed."""
+    return None if needs_passphrase(data) else Identity.from_file_bytes(data).public.fingerprint

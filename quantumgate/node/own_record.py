@@ -10,17 +10,21 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from quantumgate.control.api import RecordReport
+from quantumgate.core.delegations import own_delegation
 from quantumgate.core.peer_records import fits, life_seconds, network_of, sign
 from quantumgate.crypto.identity import Identity
 from quantumgate.errors import LocalError
 from quantumgate.ids import PeerUUID, host_text, parse_host
 from quantumgate.node.anchors import Anchors
 from quantumgate.node.announced import own_endpoints
+from quantumgate.node.data_directory import ROTATE
 from quantumgate.node.world import World
 from quantumgate.wire.limits import PEER_RECORD_ENDPOINTS
 from quantumgate.wire.link_frames import LinkEndpoint
 from quantumgate.wire.peer_records import CAPABLE_OF_RELAY, PeerRecord, SignedPeerRecord
 from quantumgate.wire.record_text import as_text
+
+_NEVER_SECONDS = 1 << 62
 
 
 class RecordAuthor:
@@ -32,6 +36,8 @@ class RecordAuthor:
         self._identity, self._world, self._anchors = identity, world, anchors
         self._network, self._relay, self._allow_private = network_of(network_id), relay, allow_private
         self._last_seq_ms = 0
+        delegated = own_delegation(identity)
+        self._key_ends = _NEVER_SECONDS if delegated is None else delegated.not_after_seconds
 
     def write(self, listening: Iterable[str], more: Iterable[str] = ()) -> SignedPeerRecord:
         """A fresh one. ``listening``: bound endpoint strings; ``more``: ``host:port``, of which the operator knows.
@@ -51,8 +57,16 @@ class RecordAuthor:
             via=via,
             rendezvous=self._anchors.rendezvous_key if via else b"",
         )
-        record = replace(record, not_after_seconds=seq_ms // 1000 + life_seconds(record))
+        record = replace(record, not_after_seconds=self._end(record), delegation=self._identity.delegation)
         return sign(self._identity, self._fitting(record))
+
+    def _end(self, record: PeerRecord) -> int:
+        """No record outlives the online key that signs it."""
+        start = record.seq_ms // 1000
+        end = min(start + life_seconds(record), self._key_ends)
+        if end <= start:
+            raise LocalError("the online key of this identity has run out", advice=ROTATE)
+        return end
 
     def _endpoints(self, listening: Iterable[str], more: Iterable[str]) -> tuple[LinkEndpoint, ...]:
         """The operator's first: of too many of our own the last ones are left out."""

@@ -87,6 +87,8 @@ RESERVATION_HOURS_APART = 1
 # -- peer records ------------------------------------------------------------------------------------------------
 PEER_RECORD_BYTES = 2 * KIB
 PEER_RECORD_HYBRID_BYTES = 8 * KIB
+PEER_RECORD_DELEGATED_BYTES = 16 * KIB
+"""Of a hybrid identity that signs with an online key: three bundles' worth of ML-DSA more."""
 PEER_RECORD_ENDPOINTS = 8
 PEER_RECORD_VIA = 3
 PEER_RECORD_EXTENDERS = 16
@@ -94,6 +96,12 @@ PEER_RECORD_FAMILY_BYTES = 64
 PEER_RECORD_LIFE_SECONDS = 86_400
 PEER_RECORD_RELAY_LIFE_SECONDS = 21_600
 VALIDITY_SLACK_SECONDS = 600
+
+# -- identities --------------------------------------------------------------------------------------------------
+DELEGATION_SECONDS = 90 * 86_400
+SUCCESSION_SECONDS = 90 * 86_400
+ONLINE_KEY_FILE_BYTES = 32 * KIB
+"""Of a file that holds an online key; more is not read."""
 
 # -- compression -------------------------------------------------------------------------------------------------
 COMPRESS_MIN_BYTES = 128

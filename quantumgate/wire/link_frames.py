@@ -13,7 +13,7 @@ from uuid import UUID
 
 from quantumgate.errors import MalformedError
 from quantumgate.ids import PeerUUID
-from quantumgate.wire.limits import LINK_ENDPOINTS_MAX, LINK_NAME_BYTES, PEER_RECORD_HYBRID_BYTES
+from quantumgate.wire.limits import LINK_ENDPOINTS_MAX, LINK_NAME_BYTES, PEER_RECORD_DELEGATED_BYTES
 
 LINK_CREATE = 0x40
 LINK_STATUS = 0x41
@@ -103,7 +103,7 @@ class LinkTarget:
                 raise MalformedError(f"LINK_CREATE with a proof of {len(data) - 17} bytes")
             return cls(PeerUUID(uuid), proof=data[17:])
         if data[0] == BY_RECORD:
-            if not 17 < len(data) <= 17 + PEER_RECORD_HYBRID_BYTES:
+            if not 17 < len(data) <= 17 + PEER_RECORD_DELEGATED_BYTES:
                 raise MalformedError(f"LINK_CREATE with a record of {len(data) - 17} bytes")
             return cls(PeerUUID(uuid), record=data[17:])
         return cls(PeerUUID(uuid), cls._endpoints(data))

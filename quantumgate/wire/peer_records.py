@@ -23,7 +23,6 @@ FORMAT = 1
 NETWORK = 0x01
 BUNDLE = 0x02
 DELEGATION = 0x03
-"""Reserved: a record that is signed by an online key. Malformed until delegations are built."""
 SEQ = 0x04
 NOT_AFTER = 0x05
 CAPABILITIES = 0x06
@@ -39,7 +38,7 @@ CAPABLE_OF_RELAY = 0x0001
 NETWORK_BYTES, FINGERPRINT_BYTES, RENDEZVOUS_BYTES, EXTENDER_BYTES = 32, 32, 32, 16
 _EXACT = {NETWORK: NETWORK_BYTES, SEQ: 8, NOT_AFTER: 8, CAPABILITIES: 2, RENDEZVOUS: RENDEZVOUS_BYTES}
 _NEEDED = (NETWORK, BUNDLE, SEQ, NOT_AFTER, CAPABILITIES)
-_KNOWN = frozenset((*_NEEDED, ENDPOINTS, VIA, RENDEZVOUS, FAMILY, EXTENDERS))
+_KNOWN = frozenset((*_NEEDED, DELEGATION, ENDPOINTS, VIA, RENDEZVOUS, FAMILY, EXTENDERS))
 
 _T = TypeVar("_T")
 
@@ -61,8 +60,9 @@ class Anchor:
 class PeerRecord:
     """What a peer says of itself. ``seq_ms``: unix time; ``not_after_seconds``: the same in seconds; newest seq counts.
 
-    ``network``: the 32 bytes that name the network. ``extenders``: hashes, ascending. ``extras``: TLVs of types from
-    0x80 that we do not know, kept so that the record stays what was signed.
+    ``network``: the 32 bytes that name the network. ``delegation``: what the root, whose bundle this is, signed for the
+    online key that signs the record, b"" = none. ``extenders``: hashes, ascending. ``extras``: TLVs of types from 0x80
+    that we do not know, kept so that the record stays what was signed.
     """
 
     network: bytes
@@ -78,6 +78,7 @@ class PeerRecord:
     extras: tuple[tuple[int, bytes], ...] = ()
 
     @property
+    delegation: bytes = b""
     def relay(self) -> bool:
         """Whether it says that it carries links for others."""
         return bool(self.capabilities & CAPABLE_OF_RELAY)
@@ -102,6 +103,7 @@ class PeerRecord:
         parts += [tlv(kind, value) for kind, value in optional if value]
         return b"".join(parts + [tlv(kind, value) for kind, value in self.extras])
 
+            tlv(DELEGATION, self.delegation) if self.delegation else b"",
     @classmethod
     def decode(cls, data: bytes) -> PeerRecord:
         """Of the signed part. Raises MalformedError for anything that ``encode`` would not have spelt so."""
@@ -127,6 +129,7 @@ class PeerRecord:
             raise MalformedError("a peer record in another spelling")
         return record
 
+            delegation=found.get(DELEGATION, b""),
 
 @dataclass(frozen=True, slots=True)
 class SignedPeerRecord:
@@ -142,8 +145,8 @@ class SignedPeerRecord:
 
     @classmethod
     def decode(cls, data: bytes) -> SignedPeerRecord:
-        """Well formed, no more: nothing is verified. Raises MalformedError, for more than 8 KiB before it reads."""
-        if len(data) > limits.PEER_RECORD_HYBRID_BYTES:
+        """Well formed, no more: nothing is verified. Raises MalformedError, for more than 16 KiB before it reads."""
+        if len(data) > limits.PEER_RECORD_DELEGATED_BYTES:
             raise MalformedError(f"a peer record of {len(data)} bytes")
         at = 1
         while at + 4 <= len(data) and data[at] != SIGNATURE:

@@ -6,7 +6,7 @@ import socket
 from collections import Counter
 
 from quantumgate.wire.codes import LinkCode
-from quantumgate.wire.limits import PEER_RECORD_HYBRID_BYTES, VALIDITY_SLACK_SECONDS
+from quantumgate.wire.limits import PEER_RECORD_DELEGATED_BYTES, VALIDITY_SLACK_SECONDS
 from quantumgate.wire.link_frames import LinkTarget
 from tests.attacks.test_rows_21_23_relays import INSIDE
 from tests.node.circuits import AWAY
@@ -34,7 +34,7 @@ class Row21RecordTests(RecordCase):
             ("one bit", good[:-1] + bytes((good[-1] ^ 1,))),
             ("cut", good[:-1]),
             ("one byte more", good + b"\0"),
-            ("no record at all", b"\0" * PEER_RECORD_HYBRID_BYTES),
+            ("no record at all", b"\0" * PEER_RECORD_DELEGATED_BYTES),
         ):
             self.refused(forged, name)
         self.assertEqual(self.relays.refused["record"], 6)
@@ -65,7 +65,7 @@ class Row21RecordTests(RecordCase):
     def test_one_byte_too_large(self) -> None:
         """8 KiB and a byte are no LINK_CREATE: the session is dead, whatever they say."""
         entry = self.entry
-        large = record_of(self.low, (LOW, LOW_PORT)).ljust(PEER_RECORD_HYBRID_BYTES + 1, b"\0")
+        large = record_of(self.low, (LOW, LOW_PORT)).ljust(PEER_RECORD_DELEGATED_BYTES + 1, b"\0")
         outlet, _ = self.ask_for(LinkTarget(self.low.uuid, record=large))
         self.pass_time(61)  # a dead channel says nothing and ends at a drawn moment
         self.assertEqual((entry.over, outlet.answers, self.dialled), (True, [], []))

@@ -8,17 +8,21 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from quantumgate.core.delegations import FOR_ALL, FOR_RECORD, delegate
 from quantumgate.core.peer_records import equivocates, judge, network_of, newer, sign
 from quantumgate.crypto import labels
-from quantumgate.crypto.identity import PeerIdentity
+from quantumgate.crypto.identity import Identity, PeerIdentity
+from quantumgate.crypto.secret import Secret
+from quantumgate.crypto.signatures import KINDS
 from quantumgate.errors import AuthenticationError, BadKeyError, BugError, MalformedError, ViolationError
 from quantumgate.wire import limits
 from quantumgate.wire.link_frames import LinkEndpoint
 from quantumgate.wire.peer_records import CAPABLE_OF_RELAY, Anchor, PeerRecord, SignedPeerRecord
-from tests.core.handshake.duel import identity
+from tests.core.handshake.duel import SeededRandom, identity
 from tests.wire.test_peer_records import name
 
 NOW_MS = 1_900_000_000_000
+DAY = 86_400
 NETWORK = network_of(b"QuantumGate")
 SLACK_MS = limits.VALIDITY_SLACK_SECONDS * 1000
 
@@ -123,6 +127,96 @@ class JudgedTests(SynchronousTestCase):
                      record(via=(Anchor(name(1), bytes(32), bytes(3000)),)),
                      record(endpoints=(LinkEndpoint("a.example", 1),) * 2)):
             self.assertRaises(BugError, sign, identity("alice"), wish)
+
+
+def delegated(kind: int = 1, serial: int = 7, key: str = "alice online", **changes: Any) -> bytes:
+    """By alice's online key, which may until an hour after the record ends."""
+    end = NOW_MS // 1000 + 7200
+    terms = {"serial": serial, "not_before_seconds": end - 30 * DAY, "not_after_seconds": end}
+    usages = changes.pop("usages", FOR_ALL)
+    online, root = Identity(kind, Secret(seeds_of(key, kind))), identity("alice", kind)
+    one = delegate(root, online.public, usages=usages, **terms)
+    online.act_for(root.public, one.encode())
+    wish = record(root.public, delegation=one.encode(), **changes)
+    body = wish.encode()
+    return SignedPeerRecord(wish, body, online.sign(labels.SIGN_PEER_RECORD, hashlib.sha512(body).digest())).encode()
+
+
+def seeds_of(name: str, kind: int) -> bytes:
+    """As ``identity(name, kind)`` draws them: for an identity of one's own to change."""
+    return SeededRandom((name, kind)).bytes(KINDS[kind].seed_bytes)
+
+
+class DelegatedTests(SynchronousTestCase):
+    """Records that an online key signed. Row 25 as far as records go."""
+
+    def judge(self, data: bytes, at_ms: int = NOW_MS, least: int = 0) -> Any:
+        return judge(data, network=NETWORK, now_ms=at_ms, least_serial=lambda uuid: least)
+
+    def test_every_kind_is_its_roots(self) -> None:
+        for kind in (1, 2, 3, 4):
+            known = self.judge(delegated(kind, endpoints=(LinkEndpoint("192.0.2.7", 9999),)))
+            self.assertEqual(known.identity, identity("alice", kind).public)
+            self.assertEqual(known.delegation.serial, 7)
+            self.assertLess(len(known.signed.encode()), limits.PEER_RECORD_DELEGATED_BYTES)
+
+    def test_sizes(self) -> None:
+        """16 KiB for hybrids that delegate, still 2 KiB for the others; vouchers take what is left."""
+        anchor = Anchor(name(1), bytes(32))
+        for kind, most in ((1, limits.PEER_RECORD_BYTES), (2, limits.PEER_RECORD_DELEGATED_BYTES)):
+            room = most - len(delegated(kind, via=(anchor,)))
+            for more in (0, 1):
+                data = delegated(kind, via=(replace(anchor, voucher=bytes(room + more)),))
+                if more:
+                    self.assertRaises(MalformedError, self.judge, data)
+                else:
+                    self.assertEqual(len(self.judge(data).signed.encode()), most)
+
+    def test_not_for_records(self) -> None:
+        self.assertTrue(self.judge(delegated(usages=FOR_RECORD)))
+        self.assertRaises(ViolationError, self.judge, delegated(usages=FOR_ALL & ~FOR_RECORD))
+
+    def test_an_older_delegation_than_was_seen(self) -> None:
+        self.assertTrue(self.judge(delegated(), least=7))
+        self.assertRaises(ViolationError, self.judge, delegated(), least=8)
+
+    def test_no_record_outlives_its_delegation(self) -> None:
+        end = NOW_MS // 1000 + 7200
+        self.assertTrue(self.judge(delegated(not_after_seconds=end)))
+        self.assertRaises(ViolationError, self.judge, delegated(not_after_seconds=end + 1))
+        self.assertRaises(ViolationError, self.judge, delegated(), (end + 601) * 1000)
+
+    def test_signed_by_the_root_beside_a_delegation(self) -> None:
+        """Who delegates signs with the online key: one record has one signer."""
+        whole = SignedPeerRecord.decode(delegated())
+        by_root = identity("alice").sign(labels.SIGN_PEER_RECORD, hashlib.sha512(whole.body).digest())
+        self.assertRaises(AuthenticationError, self.judge, replace(whole, signature=by_root).encode())
+
+    def test_each_flipped_bit(self) -> None:
+        whole = delegated()
+        refused = (MalformedError, BadKeyError, ViolationError, AuthenticationError)
+        for at in range(len(whole)):
+            self.assertRaises(refused, self.judge, whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :])
+
+    def test_our_own(self) -> None:
+        alice = Identity(1, Secret(seeds_of("alice online", 1)))
+        one = delegate(identity("alice"), alice.public, serial=1, not_before_seconds=NOW_MS // 1000 - 5,
+                       not_after_seconds=NOW_MS // 1000 + DAY)
+        alice.act_for(identity("alice").public, one.encode())
+        ours = sign(alice, record(delegation=one.encode()))
+        self.assertEqual(self.judge(ours.encode()).delegation, one)
+        self.assertRaises(BugError, sign, alice, record())
+        self.assertRaises(BugError, sign, identity("alice"), record(delegation=one.encode()))
+
+    def test_of_two_the_one_of_the_newer_delegation(self) -> None:
+        """A stolen online key writes newer records for as long as it is good; who knows the next one is not misled."""
+        stolen, new = self.judge(delegated(serial=7, seq_ms=NOW_MS + 5)), self.judge(delegated(serial=8, key="next"))
+        self.assertIs(newer(stolen, new), new)
+        self.assertIs(newer(new, stolen), new)
+        older = self.judge(delegated(serial=8, key="next", seq_ms=NOW_MS - 1))
+        self.assertIs(newer(older, new), new)
+        by_root = self.judge(signed(seq_ms=NOW_MS + 9))
+        self.assertIs(newer(new, by_root), by_root)
 
 
 class ComparedTests(SynchronousTestCase):

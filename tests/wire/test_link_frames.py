@@ -10,7 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from quantumgate.errors import MalformedError
 from quantumgate.ids import PeerUUID
-from quantumgate.wire.limits import LINK_ENDPOINTS_MAX, LINK_NAME_BYTES, PEER_RECORD_HYBRID_BYTES
+from quantumgate.wire.limits import LINK_ENDPOINTS_MAX, LINK_NAME_BYTES, PEER_RECORD_DELEGATED_BYTES
 from quantumgate.wire.link_frames import (
     PROOF_BYTES,
     LinkEndpoint,
@@ -68,7 +68,7 @@ class TargetTests(SynchronousTestCase):
 
     def test_a_record(self) -> None:
         """As it comes, unread; no more bytes than the largest record has, and one at least."""
-        for size in (1, PEER_RECORD_HYBRID_BYTES):
+        for size in (1, PEER_RECORD_DELEGATED_BYTES):
             target = LinkTarget(WHO, record=b"r" * size)
             whole = target.encode()
             self.assertEqual(whole, b"\x02" + WHO.bytes + b"r" * size)

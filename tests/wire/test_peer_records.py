@@ -81,8 +81,16 @@ class BodyTests(SynchronousTestCase):
         for more in (tlv(records.CAPABILITIES, b"\0\0"), tlv(records.SEQ, bytes(8)), tlv(0x0C, b""), tlv(0x7F, b"x"),
                      tlv(0xFF, b"x"), tlv(0x80, b"") * 2, tlv(0x81, b"") + tlv(0x80, b"")):
             self.assertRaises(MalformedError, PeerRecord.decode, whole + more)
-        delegated = dict(sorted({**spelt(PLAIN), records.DELEGATION: b"x"}.items()))
-        self.assertRaises(MalformedError, PeerRecord.decode, joined(delegated))
+
+    def test_a_delegation_stands_behind_the_bundle(self) -> None:
+        """Any bytes here: what they say is for the judge. An empty one is another spelling of none."""
+        delegated = replace(FULL, delegation=b"said by the root")
+        self.assertEqual(PeerRecord.decode(delegated.encode()), delegated)
+        self.assertEqual(joined(dict(sorted({**spelt(PLAIN), records.DELEGATION: b"x"}.items()))),
+                         replace(PLAIN, delegation=b"x").encode())
+        behind = joined(spelt(PLAIN)) + tlv(records.DELEGATION, b"x")
+        for data in (behind, joined(dict(sorted({**spelt(PLAIN), records.DELEGATION: b""}.items())))):
+            self.assertRaises(MalformedError, PeerRecord.decode, data)
 
     def test_formats(self) -> None:
         for first in (b"", b"\x00", b"\x02"):
@@ -146,14 +154,14 @@ class SignedTests(SynchronousTestCase):
         self.assertRaises(MalformedError, SignedPeerRecord.decode, FULL.encode() + tlv(0xFF, b""))
         self.assertRaises(MalformedError, SignedPeerRecord.decode, FULL.encode() + tlv(0xFF, b"s") * 2)
 
-    def test_eight_kib_and_not_a_byte_more(self) -> None:
-        most = limits.PEER_RECORD_HYBRID_BYTES - len(FULL.encode()) - 4
+    def test_sixteen_kib_and_not_a_byte_more(self) -> None:
+        most = limits.PEER_RECORD_DELEGATED_BYTES - len(FULL.encode()) - 4
         for extra in (0, 1, 70 * limits.KIB):
             data = FULL.encode() + tlv(0xFF, b"s" * (most + extra))
             if extra:
                 self.assertRaises(MalformedError, SignedPeerRecord.decode, data)
             else:
-                self.assertEqual(len(SignedPeerRecord.decode(data).encode()), limits.PEER_RECORD_HYBRID_BYTES)
+                self.assertEqual(len(SignedPeerRecord.decode(data).encode()), limits.PEER_RECORD_DELEGATED_BYTES)
 
     @given(st.integers(0, len(SIGNED.encode()) - 1), st.binary(max_size=6), st.integers(0, 40))
     def test_whatever_is_read_is_spelt_the_same(self, at: int, put: bytes, gone: int) -> None:

@@ -7,10 +7,10 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from quantumgate.errors import MalformedError
-from quantumgate.wire.limits import PEER_RECORD_HYBRID_BYTES
+from quantumgate.wire.limits import PEER_RECORD_DELEGATED_BYTES
 from quantumgate.wire.record_text import RECORDS_MAX, TEXT_LETTERS_MAX, as_text, from_text
 
-LARGEST = bytes(PEER_RECORD_HYBRID_BYTES)
+LARGEST = bytes(PEER_RECORD_DELEGATED_BYTES)
 
 
 class TextTests(SynchronousTestCase):
