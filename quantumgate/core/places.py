@@ -15,6 +15,8 @@ GROUP_BITS = (16, 32)
 
 QUARTER_BITS = (24, 56)
 PLACES_REMEMBERED = 4096
+BY_NAME = "by name"
+"""The group of all host names."""
 
 
 def bare_address(host: str) -> IPv4Address | IPv6Address | None:
@@ -35,8 +37,8 @@ def network_of(host: str) -> str:
 
 
 def group_of(host: str) -> str:
-    """The same, and a name is a group of its own: nobody knows where it leads."""
-    return network_of(host) or f"name:{host.lower()}"
+    """The same, and all names are one: names cost nothing, and nobody knows where one leads."""
+    return network_of(host) or BY_NAME
 
 
 @lru_cache(PLACES_REMEMBERED)

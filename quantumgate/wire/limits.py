@@ -87,8 +87,6 @@ RESERVATION_HOURS_APART = 1
 # -- peer records ------------------------------------------------------------------------------------------------
 PEER_RECORD_BYTES = 2 * KIB
 PEER_RECORD_HYBRID_BYTES = 8 * KIB
-PEER_RECORD_DELEGATED_BYTES = 16 * KIB
-"""Of a hybrid identity that signs with an online key: three bundles' worth of ML-DSA more."""
 PEER_RECORD_ENDPOINTS = 8
 PEER_RECORD_VIA = 3
 PEER_RECORD_EXTENDERS = 16
@@ -97,11 +95,21 @@ PEER_RECORD_LIFE_SECONDS = 86_400
 PEER_RECORD_RELAY_LIFE_SECONDS = 21_600
 VALIDITY_SLACK_SECONDS = 600
 
-# -- identities --------------------------------------------------------------------------------------------------
-DELEGATION_SECONDS = 90 * 86_400
-SUCCESSION_SECONDS = 90 * 86_400
-ONLINE_KEY_FILE_BYTES = 32 * KIB
-"""Of a file that holds an online key; more is not read."""
+# -- the book of peers, and exchange -----------------------------------------------------------------------------
+BOOK_NEW = (256, 64)
+BOOK_NEW_LANES = 16
+BOOK_TRIED = (64, 64)
+BOOK_TRIED_LANES = 2
+BOOK_QUARTER = 4
+BOOK_FAILURES = 3
+BOOK_CONTESTS = 10
+BOOK_CONTEST_SECONDS = 2400
+BOOK_STANDING_SECONDS = 14_400
+BOOK_REMEMBERED_SECONDS = 2_592_000
+BOOK_ENTRY_BYTES = 3 * KIB
+BOOK_SAMPLES = 4096
+PEX_RECORDS = 64
+PEX_CACHE_SECONDS = 86_400
 
 # -- compression -------------------------------------------------------------------------------------------------
 COMPRESS_MIN_BYTES = 128
@@ -187,6 +195,7 @@ class Limits:
     drain_sockets: int = 2048
     drain_prefix: int = 16
     drain_rate_bytes: int = 16 * KIB
+    book_bytes: int = 64 * MIB
     cpu_share: float = 0.2
     cpu_reserve_share: float = 0.25
     # access

@@ -35,6 +35,9 @@ IGNORED_FROM = 0x80
 SIGNATURE = 0xFF
 
 CAPABLE_OF_RELAY = 0x0001
+PUBLIC = 0x0002
+"""Anybody may be told of it: else it is passed on among peers who name its owner, and to nobody else."""
+
 NETWORK_BYTES, FINGERPRINT_BYTES, RENDEZVOUS_BYTES, EXTENDER_BYTES = 32, 32, 32, 16
 _EXACT = {NETWORK: NETWORK_BYTES, SEQ: 8, NOT_AFTER: 8, CAPABILITIES: 2, RENDEZVOUS: RENDEZVOUS_BYTES}
 _NEEDED = (NETWORK, BUNDLE, SEQ, NOT_AFTER, CAPABILITIES)
@@ -82,6 +85,11 @@ class PeerRecord:
     def relay(self) -> bool:
         """Whether it says that it carries links for others."""
         return bool(self.capabilities & CAPABLE_OF_RELAY)
+
+    @property
+    def public(self) -> bool:
+        """Whether its owner wants anybody to be told of it."""
+        return bool(self.capabilities & PUBLIC)
 
     def encode(self) -> bytes:
         """The signed part: format, then TLVs ascending; empty ones are left out."""

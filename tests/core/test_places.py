@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from quantumgate.core.places import bare_address, group_of, network_of, quarter_of
+from quantumgate.core.places import BY_NAME, bare_address, group_of, network_of, quarter_of
 
 
 class PlacesTests(SynchronousTestCase):
@@ -24,9 +24,9 @@ class PlacesTests(SynchronousTestCase):
         self.assertEqual(group_of("::ffff:192.0.2.7"), group_of("192.0.2.7"))
         self.assertEqual(str(bare_address("::ffff:192.0.2.7")), "192.0.2.7")
 
-    def test_a_name_is_alone_and_has_no_network(self) -> None:
+    def test_names_are_one_group_and_have_no_network(self) -> None:
         self.assertEqual(network_of("gate.example"), "")
-        self.assertEqual(group_of("Gate.example"), group_of("gate.example"))
-        self.assertNotEqual(group_of("gate.example"), group_of("other.example"))
+        self.assertEqual(group_of("gate.example"), BY_NAME)
+        self.assertEqual(group_of("other.example"), BY_NAME)
         self.assertEqual(quarter_of("gate.example"), "name:gate.example")
         self.assertIsNone(bare_address("fe80::1%eth0"))

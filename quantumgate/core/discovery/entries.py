@@ -1,0 +1,84 @@
+"""What a book knows of one peer, and what is kept of it on a disk. Spec: docs/spec/discovery.md section 3."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from quantumgate.core.discovery.buckets import Place
+from quantumgate.core.peer_records import KnownRecord
+from quantumgate.core.places import group_of
+from quantumgate.ids import PeerUUID
+from quantumgate.wire.limits import BOOK_ENTRY_BYTES, BOOK_FAILURES
+from quantumgate.wire.peer_records import PeerRecord
+
+Group = str
+"""A /16 or a /32 or all names (``core/places.py``), or one of the two below."""
+
+BEHIND_ANCHORS: Group = "behind anchors"
+"""Of all records without endpoints: saying so costs nothing, so all of them together get what one network gets."""
+
+OURSELVES: Group = "ourselves"
+"""As a source: what our operator gave us."""
+
+Row = tuple[bytes, bytes, float, int, str, bool]
+"""UUID, record as it travels, last success in unix s (0 = never), failures since, source group, tried."""
+
+RECENTLY_SECONDS = 600
+_RECENT_CHANCE, _FAILURE_CHANCE = 0.01, 0.66
+
+
+@dataclass(slots=True)
+class Entry:
+    """What is known of one peer. Times are unix seconds, 0 = never.
+
+    ``place`` is None for one that our rules name; ``reached``: the one of its groups for which it stands in ``tried``.
+    """
+
+    known: KnownRecord
+    source: Group
+    groups: tuple[Group, ...]
+    quarters: tuple[str, ...]
+    reached: Group = ""
+    place: Place | None = None
+    tried: bool = False
+    succeeded_at: float = 0.0
+    called_at: float = 0.0
+    counted_at: float = 0.0
+    failures: int = 0
+    two_faced: bool = False
+
+    @property
+    def uuid(self) -> PeerUUID:
+        """Whose it is."""
+        return self.known.identity.uuid
+
+    @property
+    def bytes_held(self) -> int:
+        """What it weighs, about."""
+        signed = self.known.signed
+        return BOOK_ENTRY_BYTES + len(signed.body) + len(signed.signature) + len(signed.record.bundle)
+
+    @property
+    def row(self) -> Row:
+        """For a disk."""
+        data = self.known.signed.encode()
+        return self.uuid.bytes, data, self.succeeded_at, self.failures, self.source, self.tried
+
+    def fresh(self, now_s: float) -> bool:
+        """Whether others would take it: it is not over."""
+        return self.known.record.not_after_seconds > now_s and not self.two_faced
+
+    def hopeless(self, now_s: float) -> bool:
+        """Whether anybody else may have its place: over, or never reached however often we called."""
+        gone = not self.succeeded_at and self.failures >= BOOK_FAILURES
+        return gone or self.known.record.not_after_seconds <= now_s
+
+    def chance(self, now_s: float) -> float:
+        """Of being chosen once it is drawn: less just after a call, and with each failure."""
+        recent = _RECENT_CHANCE if now_s - self.called_at < RECENTLY_SECONDS else 1.0
+        return float(recent * _FAILURE_CHANCE ** min(self.failures, 8))
+
+
+def groups_of(record: PeerRecord) -> tuple[Group, ...]:
+    """Of its endpoints, each once, the first one's first."""
+    return tuple(dict.fromkeys(group_of(one.host) for one in record.endpoints)) or (BEHIND_ANCHORS,)
