@@ -87,6 +87,8 @@ RESERVATION_HOURS_APART = 1
 # -- peer records ------------------------------------------------------------------------------------------------
 PEER_RECORD_BYTES = 2 * KIB
 PEER_RECORD_HYBRID_BYTES = 8 * KIB
+PEER_RECORD_DELEGATED_BYTES = 16 * KIB
+"""Of a hybrid identity that signs with an online key: three bundles' worth of ML-DSA more."""
 PEER_RECORD_ENDPOINTS = 8
 PEER_RECORD_VIA = 3
 PEER_RECORD_EXTENDERS = 16
@@ -110,6 +112,12 @@ BOOK_ENTRY_BYTES = 3 * KIB
 BOOK_SAMPLES = 4096
 PEX_RECORDS = 64
 PEX_CACHE_SECONDS = 86_400
+
+# -- identities --------------------------------------------------------------------------------------------------
+DELEGATION_SECONDS = 90 * 86_400
+SUCCESSION_SECONDS = 90 * 86_400
+ONLINE_KEY_FILE_BYTES = 32 * KIB
+"""Of a file that holds an online key; more is not read."""
 
 # -- compression -------------------------------------------------------------------------------------------------
 COMPRESS_MIN_BYTES = 128
