@@ -65,7 +65,21 @@ def _first(connection: Connection) -> None:
     Index("guest_values_guest", values.c.guest).create(connection)
 
 
-MIGRATIONS: tuple[Callable[[Connection], None], ...] = (_first,)
+def _second(connection: Connection) -> None:
+    """Names, invitations, the book of peers, and what a relay has carried for whom."""
+    box, whole = LargeBinary, BigInteger
+    _made(connection, "names", _column("peer", box), _column("name", box))
+    _made(connection, "addresses", _column("peer", box), _column("address", box))
+    _made(connection, "invitations", _column("invitation", box), _column("bundle", box), _column("made", whole),
+          _column("expires", whole), _column("uses", whole), _column("only", Text), _column("name", box),
+          _column("revoked", Boolean), _column("joined", box))
+    _made(connection, "book", _column("peer", box), _column("record", box), _column("succeeded_at", Double),
+          _column("failures", whole), _column("source", box), _column("tried", Boolean))
+    _made(connection, "relay_accounts", _column("client", box), _column("began_at", whole),
+          _column("moved_bytes", whole))
+
+
+MIGRATIONS: tuple[Callable[[Connection], None], ...] = (_first, _second)
 """Number n leads from schema n to schema n + 1."""
 
 NEWEST = len(MIGRATIONS)

@@ -73,8 +73,8 @@ SETTINGS = Table("settings", (Column("name", "text"),), (_secret("value", "bytes
 """Single values of the node itself: the replay floor, the rendezvous key, what was set by hand."""
 
 PINS = Table("pins", (_PEER,), (_secret("fingerprint", "bytes"),))
-RULES = Table("rules", (_PEER, _secret("about", "text")), (Column("word", "text"), _UNTIL))
-FILTERS = Table("filters", (_secret("network", "text"),), (Column("block", "flag"), _UNTIL))
+RULES = Table("rules", (_PEER, _secret("about", "text"), Column("word", "text")), (_UNTIL,))
+FILTERS = Table("filters", (_secret("network", "text"), Column("block", "flag")), (_UNTIL,))
 PREFIX_LIMITS = Table("prefix_limits", (Column("prefix", "text"),),
                       (Column("connections", "whole"), Column("attempts", "whole"), Column("links", "whole")))
 REPUTATIONS = Table("reputations", (_secret("subject", "text"),),
@@ -85,4 +85,29 @@ GUARDS = Table("guards", (_PEER, Column("place", "text")), (Column("until", "who
 GUEST_VALUES = Table("guest_values", (Column("guest", "uuid"), _secret("name", "text")), (_secret("value", "bytes"),))
 """Extenders' key-value spaces, by the extender's UUID."""
 
-TABLES = (SETTINGS, PINS, RULES, FILTERS, PREFIX_LIMITS, REPUTATIONS, GUARDS, GUEST_VALUES)
+NAMES = Table("names", (_PEER,), (_secret("name", "text"),))
+"""What we call peers."""
+
+ADDRESSES = Table("addresses", (_PEER,), (_secret("address", "text"),))
+"""Where those are who invited us."""
+
+INVITATIONS = Table(
+    "invitations", (_secret("invitation", "bytes"),),
+    (_secret("bundle", "bytes"), Column("made", "whole"), Column("expires", "whole"), Column("uses", "whole"),
+     Column("only", "text"), _secret("name", "text"), Column("revoked", "flag"), _secret("joined", "bytes")),
+)
+"""Those that were made here; ``only`` are words with commas, ``joined`` the UUIDs of who came by it, 16 bytes each."""
+
+BOOK = Table(
+    "book", (_PEER,),
+    (_secret("record", "bytes"), Column("succeeded_at", "number"), Column("failures", "whole"),
+     _secret("source", "text"), Column("tried", "flag")),
+)
+"""The signed records of peers that are known, and how dialling them went."""
+
+RELAY_ACCOUNTS = Table("relay_accounts", (_secret("client", "text"),),
+                       (Column("began_at", "whole"), Column("moved_bytes", "whole")))
+"""What a relay has carried for each network of clients on its present day, which began at a unix time."""
+
+TABLES = (SETTINGS, PINS, RULES, FILTERS, PREFIX_LIMITS, REPUTATIONS, GUARDS, GUEST_VALUES, NAMES, ADDRESSES,
+          INVITATIONS, BOOK, RELAY_ACCOUNTS)

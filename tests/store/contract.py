@@ -26,13 +26,18 @@ GUEST, OTHER_GUEST = UUID("11111111-1234-4abc-9def-0123456789ab"), UUID("2222222
 EXAMPLES: dict[Table, tuple[tuple[Key, Row], ...]] = {
     tables.SETTINGS: ((("replay_floor_ms",), (b"1800000000000",)), (("empty",), (b"",))),
     tables.PINS: (((ONE,), (bytes(range(32)),)), ((TWO,), (b"\xff" * 32,))),
-    tables.RULES: (((ONE, ""), ("allow", None)), ((ONE, "relay"), ("deny", 1.8e9)), ((TWO, "x"), ("ban", 0.0))),
-    tables.FILTERS: ((("192.0.2.0/24",), (True, None)), (("2001:db8::/32",), (False, 1.8e9 + 0.25))),
+    tables.RULES: (((ONE, "", "allow"), (None,)), ((ONE, "relay", "deny"), (1.8e9,)), ((TWO, "x", "ban"), (0.0,))),
+    tables.FILTERS: ((("192.0.2.0/24", True), (None,)), (("2001:db8::/32", False), (1.8e9 + 0.25,))),
     tables.PREFIX_LIMITS: ((("ipv4/24",), (1, 2, 3)), (("ipv6/48",), (0, 0, 1_000_000))),
     tables.REPUTATIONS: ((("192.0.2.1/32",), (-99.5, 12.0, 3)), ((str(ONE),), (100.0, 0.0, 0))),
     tables.GUARDS: (((ONE, "first"), (1_800_000_000,)), ((ONE, "dropped"), (0,)), ((TWO, "second"), (1 << 62,))),
     tables.GUEST_VALUES: (((GUEST, "key"), (b"value",)), ((OTHER_GUEST, "key"), (b"",)),
                           ((GUEST, "\u20ac \x00 '\""), (bytes(range(256)),))),
+    tables.NAMES: (((ONE,), ("Bob",)),),
+    tables.ADDRESSES: (((ONE,), ("qg://somewhere",)),),
+    tables.INVITATIONS: (((b"\x01" * 16,), (b"\x01" * 33, 1, 2, 3, "connect", "Bob", False, ONE.bytes)),),
+    tables.BOOK: (((TWO,), (b"record", 1.8e9, 3, "192.0.0.0/16", True)),),
+    tables.RELAY_ACCOUNTS: ((("192.0.2.0/24",), (1_800_000_000, 1 << 40)),),
 }
 """Rows of every table, with the ends of what its columns hold."""
 
@@ -98,9 +103,9 @@ class Contract:
 
     def test_a_row_is_replaced_and_removed(self) -> None:
         store = self.fill(self.made())
-        store.put(tables.RULES, {(ONE, ""): ("deny", 5.0), (TWO, "x"): None, (TWO, "never was"): None})
+        store.put(tables.RULES, {(ONE, "", "allow"): (5.0,), (TWO, "x", "ban"): None, (TWO, "", "ban"): None})
         self.successResultOf(store.flushed())
-        self.assertEqual(self.rows(store, tables.RULES), {(ONE, ""): ("deny", 5.0), (ONE, "relay"): ("deny", 1.8e9)})
+        self.assertEqual(self.rows(store, tables.RULES), {(ONE, "", "allow"): (5.0,), (ONE, "relay", "deny"): (1.8e9,)})
 
     def test_the_last_word_about_a_row_counts(self) -> None:
         store = self.store(self.made())

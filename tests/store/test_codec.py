@@ -49,8 +49,9 @@ class RefusedTests(SynchronousTestCase):
         self.assertEqual(wanted(tables.GUEST_VALUES, {"guest": ONE}), {"guest": ONE.bytes})
 
     def test_what_is_not_what_was_written(self) -> None:
-        kept = encoded(tables.RULES, (ONE, ""), ("allow", 5.0), SEAL)
+        kept = encoded(tables.RULES, (ONE, "", "allow"), (5.0,), SEAL)
         for change in ({"peer": b""}, {"peer": TWO.bytes}, {"about": b"\xff"}, {"about": b"more"}, {"word": b"allow"},
-                       {"word": None}, {"until": "soon"}, {"until": 5}, {ID: bytes(32)}, {"peer": None}):
+                       {"word": "ban"}, {"word": None}, {"until": "soon"}, {"until": 5}, {ID: bytes(32)},
+                       {"peer": None}):
             damaged: dict[str, Any] = {**kept, **change}
             self.assertRaises(DamagedStore, decoded, tables.RULES, damaged, SEAL)

@@ -94,5 +94,5 @@ class ConnectionTests(SqlCase):
         database = self.opened()
         self.by_hand("ALTER TABLE rules RENAME TO away")
         self.assertRaises(StoreError, database.write,
-                          {(tables.PINS, (ONE,)): (b"p",), (tables.RULES, (ONE, "")): ("allow", None)})
+                          {(tables.PINS, (ONE,)): (b"p",), (tables.RULES, (ONE, "", "deny")): (None,)})
         self.assertEqual(database.load(tables.PINS, {}), {})
