@@ -14,7 +14,7 @@ from quantumgate.crypto.signatures import KINDS
 from quantumgate.crypto.suites import AEADS, PRIMARIES, SECONDARIES
 from quantumgate.errors import MalformedError
 from quantumgate.node import dialwords
-from quantumgate.wire import frames, limits, link_frames, session_tlvs
+from quantumgate.wire import exchange_frames, features, frames, limits, link_frames, session_tlvs
 from quantumgate.wire.limits import DEFAULT_LIMITS
 from quantumgate.wire.messages import MessageType, Tlv
 from quantumgate.wire.session_tlvs import SessionBlock
@@ -62,9 +62,11 @@ class FrameTypesTests(SynchronousTestCase):
         return found
 
     def test_every_type_of_the_module_has_its_row(self) -> None:
-        named = {value: name for name, value in (vars(frames) | vars(link_frames)).items()
+        rooms = vars(frames) | vars(link_frames) | vars(exchange_frames)
+        named = {value: name for name, value in rooms.items()
                  if name.isupper() and isinstance(value, int) and value in self.table and name in self.table[value][0]}
         module = frames.LONG_TYPES | frames.CHANNEL_TYPES | frames.SINGLE_TYPES | link_frames.LINK_TYPES
+        module |= features.TYPES.keys()
         self.assertEqual(set(named), module)
 
     def test_channels_and_pieces(self) -> None:
@@ -77,9 +79,15 @@ class FrameTypesTests(SynchronousTestCase):
     def test_what_the_page_reserves_is_legal_nowhere(self) -> None:
         legal = {kind for phase in FRAMES.values() for kind in phase}
         reserved = {number for number, row in self.table.items() if "reserved" in row[3]}
-        self.assertEqual(reserved, {frames.NOISE, 0x50, 0x51})
+        self.assertEqual(reserved, {frames.NOISE})
         self.assertEqual(legal & reserved, set())
-        self.assertEqual(legal, set(self.table) - reserved - {frames.PADDING})
+        self.assertEqual(legal, set(self.table) - reserved - {frames.PADDING} - features.TYPES.keys())
+
+    def test_what_has_to_be_agreed(self) -> None:
+        page = {number: row[2] == "pieces" for number, row in self.table.items() if "agreed" in row[3]}
+        self.assertEqual(page, {number: agreed.long for number, agreed in features.TYPES.items()})
+        listed = {name: int(row[0]) for row in rows("frames", "7 Agreed, and reserved") for name in row[1].split(", ")}
+        self.assertEqual(listed, {self.table[number][0]: agreed.feature for number, agreed in features.TYPES.items()})
 
     def test_flags_of_msg(self) -> None:
         page = {row[2]: int(row[1]) for row in rows("frames", "5 MSG, WINDOW") if len(row) == 5 and row[1]}

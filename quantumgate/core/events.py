@@ -70,6 +70,14 @@ class ReservationAnswered:
 
 
 @dataclass(frozen=True, slots=True)
+class Said:
+    """A frame of a type that both sides agreed on (``wire/features.py``), and what its reader makes of its data."""
+
+    kind: int
+    content: Any
+
+
+@dataclass(frozen=True, slots=True)
 class ExtendersChanged:
     """The peer runs another set of extenders now."""
 
@@ -118,6 +126,7 @@ Event = (
     | LinkArrived
     | ReservationAsked
     | ReservationAnswered
+    | Said
     | ExtendersChanged
     | Pong
     | Rekeyed

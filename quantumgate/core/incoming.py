@@ -12,11 +12,11 @@ from uuid import UUID
 
 from quantumgate.core.budget import FloodGauge
 from quantumgate.core.channel import Channel
-from quantumgate.core.events import ReservationAnswered, ReservationAsked
+from quantumgate.core.events import ReservationAnswered, ReservationAsked, Said
 from quantumgate.core.relay.links import PEER
 from quantumgate.core.state import FRAMES, FrameRule, SessionPhase
 from quantumgate.errors import ChannelReset, FloodError, MalformedError, ViolationError
-from quantumgate.wire import frames, link_frames
+from quantumgate.wire import features, frames, link_frames
 from quantumgate.wire.codes import FIRST_GUEST_RESET_CODE, ResetCode, describe
 from quantumgate.wire.limits import (
     CLOSE_TEXT_BYTES,
@@ -138,6 +138,10 @@ class Incoming:
     # -- control frames ------------------------------------------------------------------------------------------
 
     def _control(self, kind: int, channel_id: int, flags: int, data: bytes, ends_record: bool) -> None:
+        agreed = features.TYPES.get(kind)
+        if agreed is not None and agreed.feature in self._session.agreed:
+            self._agreed_frame(kind, agreed, channel_id, flags, data)
+            return
         rule = self._rule(kind)
         if kind in link_frames.LINK_TYPES:
             if rule is FrameRule.TAKEN:
@@ -156,6 +160,19 @@ class Incoming:
             self._long_frame(kind, flags, data)
         else:
             self._single_frame(kind, data, ends_record)
+
+    def _agreed_frame(self, kind: int, agreed: features.Agreed, channel_id: int, flags: int, data: bytes) -> None:
+        """Of a type that stands in both sides' FEATURES, for whoever listens to it. Only peers agree on any."""
+        session = self._session
+        if channel_id or (flags and not agreed.long):
+            raise MalformedError(f"frame type {kind:#x} with flags {flags:#x} on channel {channel_id}")
+        if session.phase is SessionPhase.CLOSING:
+            return
+        if agreed.long:
+            self._long_frame(kind, flags, data)
+        else:
+            self.count_control()
+            session.emit(Said(kind, agreed.decode(data)))
 
     def _single_frame(self, kind: int, data: bytes, ends_record: bool) -> None:
         session = self._session
@@ -200,7 +217,9 @@ class Incoming:
 
     def _long_message(self, kind: int, data: bytes) -> None:
         session = self._session
-        if kind == frames.SESSION:
+        if kind in features.TYPES:
+            session.emit(Said(kind, features.TYPES[kind].decode(data)))
+        elif kind == frames.SESSION:
             session.agree(SessionBlock.decode(data))
         elif kind == frames.EXT_UPDATE:
             session.peer_extenders_changed(frames.decode_extenders(data))

@@ -78,6 +78,7 @@ class Session:
         "_sealer",
         "_slow",
         "_unanswered",
+        "agreed",
         "block",
         "bytes_received",
         "bytes_sent",
@@ -143,7 +144,7 @@ class Session:
         self.shared_secret = established.shared_secret
         self.peer_block = SessionBlock(max_record=FIRST_RECORD_BYTES, max_channels=0, compression=())
         self.peer_extenders: frozenset[UUID] = frozenset()
-        self.compressing, self._keep = False, settings.keep
+        self.compressing, self._keep, self.agreed = False, settings.keep, frozenset[int]()
         self.now = self.last_received_at = self.last_data_at = now
         self.bytes_sent = self.bytes_received = self.queued_bytes = 0
         self.rtt_seconds: float | None = None
@@ -238,6 +239,7 @@ class Session:
         self._record_room = min(peer.max_record, self.limits.max_record_bytes)
         if not self.initiator and (self.role != PEER or self.settings.relayed):
             self.cells = wanted_cells(peer.padding - CELLS)
+        self.agreed = frozenset(self.block.features if self.role == PEER else ()) & frozenset(peer.features)
         self.compressing = bool(self.block.compression) and bool(set(peer.compression) & set(self.block.compression))
         self._change(Change.AGREE)
         self.emit(Ready(self))

@@ -17,7 +17,8 @@ class SessionSettings:
     """``keep`` = hold an idle session open; ``padding`` is ``off``, ``padme`` or ``cells``; all share the node's pools.
 
     ``cell_depth`` is the number of layers around a session of cells: 0 on the wire itself. ``relayed`` = it came over a
-    link, so that it follows the cells of whoever made the circuit. ``relay`` and ``endpoints`` = what we announce.
+    link, so that it follows the cells of whoever made the circuit. ``relay`` and ``endpoints`` = what we announce,
+    ``features`` = which frame types beyond the common ones we take (``wire/features.py``).
     """
 
     limits: Limits = DEFAULT_LIMITS
@@ -31,6 +32,7 @@ class SessionSettings:
     replaces: bytes = b""
     cell_depth: int = 0
     relayed: bool = False
+    features: tuple[int, ...] = ()
     link_pool: CreditPool = field(
         default_factory=lambda: CreditPool(DEFAULT_LIMITS.link_pool_node_bytes, growth_share=1)
     )
@@ -62,6 +64,7 @@ class SessionSettings:
             max_message=limits.max_message_bytes,
             compression=(session_tlvs.LZ4_BLOCK,) if self.compression else (),
             padding=self._padding,
+            features=self.features,
             extenders=_together(self.extenders),
             endpoints=self.endpoints,
             relay=self.relay,

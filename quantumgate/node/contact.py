@@ -28,6 +28,7 @@ from quantumgate.core.events import (
     RequestMade,
     ReservationAnswered,
     ReservationAsked,
+    Said,
     SecurityNotice,
 )
 from quantumgate.core.overload import Turn
@@ -77,6 +78,7 @@ class Desk(Protocol):
     def links_refused(self, contact: Contact) -> None: ...
     def reservation_asked(self, contact: Contact, rendezvous_key: bytes) -> None: ...
     def reservation_answered(self, contact: Contact, grant: Grant) -> None: ...
+    def said(self, contact: Contact, kind: int, content: Any) -> None: ...
     def extenders_changed(self, contact: Contact) -> None: ...
     def security(self, contact: Contact, notice: SecurityNotice) -> None: ...
     def closed(self, contact: Contact, event: Closed) -> None: ...
@@ -227,10 +229,13 @@ class Contact:
         self.protocol.wake()
         return pong
 
-    def say(self, kind: int, data: bytes) -> None:
-        """One control frame of the session itself."""
+    def say(self, kind: int, data: bytes, *, long: bool = False) -> None:
+        """One control frame of the session itself; a ``long`` one goes in pieces where it has to."""
         if self.session is not None and not self.over and self.protocol is not None:
-            self.session.outgoing.control(frames.frame(kind, data))
+            if long:
+                self.session.outgoing.long_control(kind, data)
+            else:
+                self.session.outgoing.control(frames.frame(kind, data))
             self.protocol.wake()
 
     def ping_urgently(self) -> None:
@@ -337,6 +342,9 @@ class Contact:
     def _reservation_answered(self, event: ReservationAnswered) -> None:
         self._desk.reservation_answered(self, event.grant)
 
+    def _said(self, event: Said) -> None:
+        self._desk.said(self, event.kind, event.content)
+
     def _extenders_changed(self, event: ExtendersChanged) -> None:
         self._desk.extenders_changed(self)
 
@@ -376,6 +384,7 @@ class Contact:
         LinkArrived: _link_arrived,
         ReservationAsked: _reservation_asked,
         ReservationAnswered: _reservation_answered,
+        Said: _said,
         ExtendersChanged: _extenders_changed,
         Pong: _pong,
         Rekeyed: _rekeyed,

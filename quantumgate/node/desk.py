@@ -146,6 +146,8 @@ class FrontDesk:
         self.contacts: set[Contact] = set()
         self._emptied: Deferred[None] | None = None
         self.last_sid: dict[PeerUUID, bytes] = {}
+        self.ears: dict[int, Callable[[Contact, Any], None]] = {}
+        """Who listens to a frame type that was agreed on, by its number."""
         self.table = PeerTable(
             own, announce=self._announce, withdraw=self._withdraw, succeed=self._succeeded,
             sessions_per_identity=limits.sessions_per_identity,
@@ -362,6 +364,10 @@ class FrontDesk:
     def reservation_answered(self, contact: Contact, grant: Grant) -> None:
         """What an anchor says to us."""
         self.anchors.answered(contact, grant)
+
+    def said(self, contact: Contact, kind: int, content: Any) -> None:
+        """A frame of a type that we named in FEATURES: somebody here listens to it."""
+        self.ears[kind](contact, content)
 
     def extenders_changed(self, contact: Contact) -> None:
         """The peer's list is another one."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from quantumgate.core.state import FRAMES, SessionPhase
-from quantumgate.wire import frames
+from quantumgate.wire import features, frames
 from quantumgate.wire.limits import CONTROL_MESSAGE_BYTES, MAX_FRAMES_PER_RECORD
 from quantumgate.wire.session_tlvs import SessionBlock
 from tests.attacks.reactions import CHUNKS, SessionReactionTestCase
@@ -86,7 +86,7 @@ class Row15Tests(SessionReactionTestCase):
 
     def test_every_type_that_is_not_in_the_table(self) -> None:
         known = set(FRAMES[SessionPhase.READY])
-        self.assertFalse(known & {0x7F, 0xFE, frames.NOISE, 0x50, 0x51})
+        self.assertFalse(known & ({0x7F, 0xFE, frames.NOISE} | features.TYPES.keys()))
         for kind in set(range(1, 256)) - known:
             mallory = Mallory()
             mallory.say(frames.frame(kind))

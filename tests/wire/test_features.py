@@ -1,0 +1,18 @@
+"""Frame types that are agreed on: no number is given away twice. What they do: tests/core/test_incoming_features."""
+
+from __future__ import annotations
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from quantumgate.wire import frames, link_frames
+from quantumgate.wire.features import TYPES
+
+
+class FeatureTests(SynchronousTestCase):
+    def test_no_number_is_another_types(self) -> None:
+        others = frames.LONG_TYPES | frames.CHANNEL_TYPES | frames.SINGLE_TYPES | link_frames.LINK_TYPES
+        self.assertEqual(others & TYPES.keys(), frozenset())
+
+    def test_a_feature_has_a_number_that_fits(self) -> None:
+        for kind, agreed in TYPES.items():
+            self.assertTrue(0 < kind < 256 and 0 < agreed.feature < 65536, kind)
