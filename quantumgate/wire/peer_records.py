@@ -37,7 +37,6 @@ SIGNATURE = 0xFF
 CAPABLE_OF_RELAY = 0x0001
 PUBLIC = 0x0002
 """Anybody may be told of it: else it is passed on among peers who name its owner, and to nobody else."""
-
 NETWORK_BYTES, FINGERPRINT_BYTES, RENDEZVOUS_BYTES, EXTENDER_BYTES = 32, 32, 32, 16
 _EXACT = {NETWORK: NETWORK_BYTES, SEQ: 8, NOT_AFTER: 8, CAPABILITIES: 2, RENDEZVOUS: RENDEZVOUS_BYTES}
 _NEEDED = (NETWORK, BUNDLE, SEQ, NOT_AFTER, CAPABILITIES)
@@ -79,9 +78,9 @@ class PeerRecord:
     family: str = ""
     extenders: tuple[bytes, ...] = ()
     extras: tuple[tuple[int, bytes], ...] = ()
+    delegation: bytes = b""
 
     @property
-    delegation: bytes = b""
     def relay(self) -> bool:
         """Whether it says that it carries links for others."""
         return bool(self.capabilities & CAPABLE_OF_RELAY)
@@ -104,6 +103,7 @@ class PeerRecord:
             u8(FORMAT),
             tlv(NETWORK, self.network),
             tlv(BUNDLE, self.bundle),
+            tlv(DELEGATION, self.delegation) if self.delegation else b"",
             tlv(SEQ, u64(self.seq_ms)),
             tlv(NOT_AFTER, u64(self.not_after_seconds)),
             tlv(CAPABILITIES, u16(self.capabilities)),
@@ -111,7 +111,6 @@ class PeerRecord:
         parts += [tlv(kind, value) for kind, value in optional if value]
         return b"".join(parts + [tlv(kind, value) for kind, value in self.extras])
 
-            tlv(DELEGATION, self.delegation) if self.delegation else b"",
     @classmethod
     def decode(cls, data: bytes) -> PeerRecord:
         """Of the signed part. Raises MalformedError for anything that ``encode`` would not have spelt so."""
@@ -130,6 +129,7 @@ class PeerRecord:
             rendezvous=found.get(RENDEZVOUS, b""),
             family=_family(found.get(FAMILY, b"")),
             extenders=_many(found.get(EXTENDERS, b""), _extender, limits.PEER_RECORD_EXTENDERS, "extenders"),
+            delegation=found.get(DELEGATION, b""),
             extras=tuple((kind, value) for kind, value in found.items() if kind >= IGNORED_FROM),
         )
         _check(record)
@@ -137,7 +137,6 @@ class PeerRecord:
             raise MalformedError("a peer record in another spelling")
         return record
 
-            delegation=found.get(DELEGATION, b""),
 
 @dataclass(frozen=True, slots=True)
 class SignedPeerRecord:
