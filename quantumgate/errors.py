@@ -101,6 +101,10 @@ class SessionClosed(QuantumGateError):
         self.code = code
 
 
+class PeerAbsent(LocalError):
+    """That peer is not connected any more, or does not run the extender."""
+
+
 class ChannelReset(QuantumGateError):
     """A channel was reset by either side. ``code`` is a CH_RESET code; >= 0x8000 belongs to the extender."""
 

@@ -15,7 +15,7 @@ from twisted.internet.interfaces import IProtocol, IReactorTime
 from twisted.logger import Logger
 from zope.interface import implementer
 
-from quantumgate.errors import LocalError, QuantumGateError
+from quantumgate.errors import LocalError, PeerAbsent, QuantumGateError
 from quantumgate.extender.delivery import Sender
 from quantumgate.extender.doors import Landlord, SessionDoor
 from quantumgate.extender.guestclock import GuestClock
@@ -175,7 +175,7 @@ class GuestHost:
         presence = self._presences.get(peer)
         if presence is not None:
             return presence
-        raise self._closed or LocalError(
+        raise self._closed or PeerAbsent(
             f"the peer is not connected, or does not run {self._row.name}",
             advice="wait for peer_arrived, or look at host.peers()",
         )

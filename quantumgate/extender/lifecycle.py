@@ -19,7 +19,15 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from quantumgate.errors import LocalError, QuantumGateError
+from quantumgate.errors import (
+    ChannelReset,
+    ConnectFailed,
+    LimitError,
+    LocalError,
+    PeerAbsent,
+    QuantumGateError,
+    SessionClosed,
+)
 from quantumgate.extender.answers import as_deferred
 from quantumgate.extender.doors import Landlord
 from quantumgate.extender.endings import failed
@@ -31,6 +39,9 @@ from quantumgate.wire.codes import ResetCode
 
 START_SECONDS = 30.0
 STOP_SECONDS = 10.0
+OF_OTHERS = (ChannelReset, ConnectFailed, LimitError, PeerAbsent, SessionClosed)
+"""What a guest gets to hear because a peer left, reset, does not read or cannot be reached. [ADR 0190]"""
+
 
 log = Logger()
 
@@ -221,9 +232,12 @@ class Guest:
     # -- faults --------------------------------------------------------------------------------------------------------
 
     def fault(self, where: str, error: BaseException) -> None:
-        """The guest raised. Its own fault, never the peer's; too many of them end its service."""
+        """The guest raised: its own fault, and too many of them end its service. But what others did to it is not."""
         if isinstance(error, KeyboardInterrupt):
             raise error
+        if isinstance(error, OF_OTHERS):
+            log.debug("extender {name}, in {where}: {why}", name=self.name, where=where, why=described(error))
+            return
         if self._note(where, failed(error)) and self.state is State.RUNNING:
             self._quarantine()
 

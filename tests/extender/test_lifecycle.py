@@ -8,7 +8,14 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from quantumgate.errors import LocalError
+from quantumgate.errors import (
+    ChannelReset,
+    ConnectFailed,
+    LimitError,
+    LocalError,
+    PeerAbsent,
+    SessionClosed,
+)
 from quantumgate.extender.host import ExtenderHost
 from quantumgate.extender.lifecycle import START_SECONDS, STOP_SECONDS
 from quantumgate.extender.registry import registered
@@ -195,6 +202,48 @@ class FaultTests(SynchronousTestCase):
                     self.assertEqual((row.state, row.failures), ("running", 1), (where, how, error))
                     self.assertIn(f"{error.__name__}: broken on purpose, in {where}", row.reason)
                     self.assertEqual(len(self.flushLoggedErrors(error)), 1)
+
+    def test_what_a_peer_can_bring_about_is_no_fault(self) -> None:
+        """A guest that answers, and peers that leave before the answer, or never read it: as often as they like."""
+        absent = PeerAbsent("not here")
+        for error in (SessionClosed("cut"), ChannelReset("no", 0x8000), LimitError("waiting_bytes", 1), absent,
+                      ConnectFailed("no-answer", "no answer")):  # fmt: skip
+            for how in ("at once", "Deferred", "async"):
+                meeting = Meeting(right=broken("message_received", how, staticmethod(lambda _, it=error: it)))
+                for _ in range(8):
+                    meeting.host.offer(meeting.peer, b"x")
+                meeting.settle()
+                (row,) = meeting.right_host.snapshot()
+                self.assertEqual((row.state, row.failures), ("running", 0), (error, how))
+        self.assertEqual(self.flushLoggedErrors(), [])
+
+    def test_an_echo_to_who_has_left(self) -> None:
+        """The same from a guest that sends: the peer is gone when the answer is ready."""
+        meeting = Meeting()
+        assert meeting.link is not None
+        held: list[Deferred[None]] = []
+
+        async def echo() -> None:
+            held.append(Deferred())
+            await held[-1]
+            await meeting.right.host.send(meeting.back, b"answer")
+
+        meeting.right.answer = echo
+        meeting.host.offer(meeting.peer, b"question")
+        meeting.settle()
+        meeting.link.close()
+        self.assertEqual(len(held), 1)
+        held[0].callback(None)
+        (row,) = meeting.right_host.snapshot()
+        self.assertEqual((row.state, row.failures), ("running", 0))
+
+    def test_a_mistake_in_sending_is_the_guests_own(self) -> None:
+        meeting = Meeting()
+        meeting.right.answer = lambda: meeting.right.host.send(meeting.back, "no bytes")
+        meeting.host.offer(meeting.peer, b"x")
+        meeting.settle()
+        self.assertEqual(meeting.right_host.snapshot()[0].failures, 1)
+        self.assertEqual(len(self.flushLoggedErrors(LocalError)), 1)
 
     def test_interrupt_passes(self) -> None:
         """Ctrl-C belongs to the operator."""
