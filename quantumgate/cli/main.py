@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import click
 
 from quantumgate import __version__
-from quantumgate.cli import access, bench, check, doctor, identity, node, place, relays, services
+from quantumgate.cli import access, bench, check, doctor, identity, node, place, relays, rotation, services
 from quantumgate.errors import QuantumGateError
 
 FAILED, WRONG_USE, NO_NODE, PING_WRONG_USE, INTERRUPTED = 1, 2, 3, 64, 130
@@ -45,6 +45,8 @@ COMMANDS: Sequence[click.Command] = (
 )
 for _command in COMMANDS:
     qgate.add_command(_command)
+for _command in (rotation.rotate, rotation.succeed):
+    identity.id_.add_command(_command)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import click
@@ -52,6 +53,11 @@ def duration_text(seconds: float) -> str:
         if whole >= size:
             return f"{whole // size} {unit} {whole % size // small} {smaller}"
     return f"{seconds:.1f} s" if seconds < 10 else f"{whole} s"
+
+
+def time_text(unix_seconds: float) -> str:
+    """2026-11-21 20:43 UTC."""
+    return datetime.fromtimestamp(unix_seconds, UTC).strftime("%Y-%m-%d %H:%M UTC")
 
 
 def bytes_text(number: float) -> str:

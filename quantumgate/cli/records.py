@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import sys
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +44,7 @@ def record(where: Place, endpoints: tuple[str, ...], file: str | None) -> None:
     elif file is None:
         click.echo(report["record"])
     else:
-        click.echo(f"record of {report['uuid']} written to {file}, good until {_time_text(report['not_after'])}")
+        click.echo(f"record of {report['uuid']} written to {file}, good until {output.time_text(report['not_after'])}")
     _warn(report)
 
 
@@ -53,10 +52,6 @@ def _write(file: str, text: str) -> None:
     descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     with os.fdopen(descriptor, "w", encoding="ascii") as opened:
         opened.write(text + "\n")
-
-
-def _time_text(unix_seconds: int) -> str:
-    return datetime.fromtimestamp(unix_seconds, UTC).strftime("%Y-%m-%d %H:%M UTC")
 
 
 def _warn(report: dict[str, Any]) -> None:

@@ -54,6 +54,16 @@ def write_atomically(path: Path, data: bytes) -> None:
     _sync_directory(path.parent)
 
 
+def write_new(path: Path, data: bytes) -> None:
+    """A file that was not there, mode 0600, on the disk when this returns. Raises OSError, also where there is one."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, PRIVATE_FILE)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    _sync_directory(path.absolute().parent)
+
+
 def _sync_directory(path: Path) -> None:
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
@@ -128,6 +138,11 @@ class DataDirectory:
     def has_identity(self) -> bool:
         """Whether there is one, with its root or without."""
         return self.file(IDENTITY_FILE).exists() or self.file(ONLINE_KEY_FILE).exists()
+
+    def forget(self, name: str) -> None:
+        """Removes a file, for good as far as a disk can; nothing where there is none."""
+        self.file(name).unlink(missing_ok=True)
+        _sync_directory(self.path)
 
     def online_key(self) -> OnlineKeyFile | None:
         """What the online key's file says openly; None = there is none. Raises KeyFileError."""
