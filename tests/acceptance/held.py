@@ -23,11 +23,28 @@ from tests.acceptance.processes import rss_bytes
 
 UUID = "5c1d3e0a-3b44-4d0e-9a77-0b1c2d3e4f50"
 SENDS, SEND_BYTES = 24, 65_536
+TYPES_TOLD = 40
 ENDS_KEPT = 32
 COUNTED = frozenset({
     "Call", "Channel", "Circuit", "Connection", "Contact", "Link", "LinkPump", "NearConnection", "NearLine", "Peer",
     "PeerProtocol", "Presence", "Session",
 })  # fmt: skip
+
+
+def inventory() -> dict[str, Any]:
+    """What this process has in memory, after a collection: what is there is held by somebody."""
+    from twisted.internet import reactor
+
+    gc.unfreeze()
+    gc.collect()
+    objects = gc.get_objects()
+    types = Counter(type(one).__name__ for one in objects)
+    return {
+        "objects": {name: types[name] for name in COUNTED if name in types}, "types": types.most_common(TYPES_TOLD),
+        "all_objects": len(objects), "rss_bytes": rss_bytes(os.getpid()),
+        "deferreds": sum(1 for one in objects if type(one) is Deferred and not one.called),
+        "timers": len(reactor.getDelayedCalls()),  # type: ignore[attr-defined]
+    }
 
 
 class Stream(protocol.Protocol):
@@ -142,19 +159,10 @@ class Holding(Extender):
     # -- what there is -------------------------------------------------------------------------------------------------
 
     def status(self) -> dict[str, Any]:
-        """After a collection: what is there is held by somebody. ``untold``: peers of which something still waits."""
-        from twisted.internet import reactor
-
-        gc.unfreeze()
-        gc.collect()
-        objects = gc.get_objects()
-        counts = Counter(name for one in objects if (name := type(one).__name__) in COUNTED)
-        return {
+        """``untold``: peers of which something still waits."""
+        return inventory() | {
             "ends": self._ends, "untold": self._untold, "peers": len(self._held), "dials": self._dials,
-            "waiting": sum(one.waiting for one in self._held.values()), "objects": dict(counts),
-            "all_objects": len(objects), "rss_bytes": rss_bytes(os.getpid()),
-            "deferreds": sum(1 for one in objects if type(one) is Deferred and not one.called),
-            "timers": len(reactor.getDelayedCalls()),  # type: ignore[attr-defined]
+            "waiting": sum(one.waiting for one in self._held.values()),
         }
 
 

@@ -135,6 +135,12 @@ class Internet:
         return made
 
 
+    def estate(self, place: Place, network: str) -> None:
+        """All addresses of ``network`` are this place's, too: whoever runs there binds the one that it likes."""
+        run("ip", "-n", place.name, "route", "add", "local", network, "dev", "lo")
+        run("ip", "-n", self.middle.name, "route", "add", network, "via", place.address)
+
+
 def _router_of(address: str) -> str:
     return ".".join((*address.split(".")[:2], "0", "1"))
 

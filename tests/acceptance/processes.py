@@ -16,7 +16,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Self, TypeVar
@@ -179,13 +179,16 @@ class TwistdNode:
 
 
 class PartyProcess:
-    """A process of ``party.py``; ``get(key)`` is its next JSON line that has the key."""
+    """A process of ``party.py``; ``get(key)`` is its next JSON line that has the key. ``before``: see TwistdNode."""
 
-    def __init__(self, place: Path, name: str, configuration: str, scenario: str, *more: str) -> None:
+    def __init__(
+        self, place: Path, name: str, configuration: str, scenario: str, *more: str, before: Sequence[str] = ()
+    ) -> None:
         self.log, self.out = place / f"{name}.log", place / f"{name}.out"
         config = place / f"{name}.toml"
         config.write_text(configuration, encoding="utf-8")
-        words = [sys.executable, "-m", "tests.acceptance.party", scenario, str(config), str(place / name), *more]
+        program = [*before, sys.executable, "-m", "tests.acceptance.party"]
+        words = [*program, scenario, str(config), str(place / name), *more]
         self.out.touch()
         self.process = start(words, self.out, errors=self.log)
         self._read = 0

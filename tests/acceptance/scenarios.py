@@ -238,6 +238,23 @@ async def meet(driver: Driver, _: str = "") -> None:
     )  # fmt: skip
 
 
+async def steady(driver: Driver, size: str, waiting: str) -> None:
+    """Messages for ever, so many on their way at once; how many came back is said four times a second."""
+    message, back, wrong = os.urandom(int(size)), 0, 0
+
+    def heard(peer: Any, answer: bytes) -> None:
+        nonlocal back, wrong
+        back, wrong = back + 1, wrong + (answer != message)
+        driver.host.send(peer, message, compress=False).addErrback(lambda _: None)
+
+    driver.guest.heard = heard
+    for _ in range(int(waiting)):
+        driver.host.send(driver.peer, message, compress=False).addErrback(lambda _: None)
+    while True:
+        await driver.pause(0.25)
+        driver.say(echoes=back, wrong=wrong, at=time.monotonic(), sessions=len(driver.guest.arrived))
+
+
 async def redial(driver: Driver, dials: str) -> None:
     """End the session and dial anew, until there were so many dials, the first one included."""
     for _ in range(int(dials) - 1):
@@ -246,7 +263,7 @@ async def redial(driver: Driver, dials: str) -> None:
     driver.say(dials=int(dials), arrivals=len(driver.guest.arrived))
 
 
-SCENARIOS: dict[str, Any] = {one.__name__: one for one in (interleaved, pour, stuck, rekey, meet, redial)}
+SCENARIOS: dict[str, Any] = {one.__name__: one for one in (interleaved, pour, stuck, rekey, meet, redial, steady)}
 
 
 def begin(name: str, node: Any, guest: Any, rest: list[str], say: Callable[..., None], watch: Any = None) -> None:
