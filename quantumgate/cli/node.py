@@ -95,22 +95,39 @@ def _show_dials(dials: Any) -> None:
 
 
 @click.command(short_help="Live peers, path and algorithms.")
+@click.option("--lan", is_flag=True, help="Who is heard on the local network instead, connected or not.")
 @place.options
 @place.passed
-def peers(where: Place) -> None:
+def peers(where: Place, lan: bool) -> None:
     """List the peers of the running node.
 
     \b
     Example:
       qgate peers
       qgate peers --json | jq -r '.[].uuid'
+      qgate peers --lan
     """
+    if lan:
+        _show_lan(where)
+        return
     reports = where.ask("peers")
     if where.json:
         output.as_json(reports)
         return
     output.table(("peer", "endpoint", "direction", "path", "algorithms", "secret", "rtt", "for", "sent", "received"), (
         _peer_row(peer) for peer in reports), "no peers")
+
+
+def _show_lan(where: Place) -> None:
+    report = where.ask("lan")
+    if where.json:
+        output.as_json(report["heard"])
+        return
+    silent = "nobody is heard" if report["enabled"] else "nobody is listened for (discovery.lan = false)"
+    output.table(("node", "endpoints", "state", "why", "heard for", "last"), (
+        (one["uuid"], ", ".join(one["endpoints"]), one["state"], one["why"],
+         output.duration_text(one["heard_seconds"]), f"{output.duration_text(one['silent_seconds'])} ago")
+        for one in report["heard"]), silent)
 
 
 def _peer_row(peer: dict[str, Any]) -> tuple[str, ...]:

@@ -263,6 +263,32 @@ class PrefixLimitReport(Struct, frozen=True, kw_only=True):
     made_by: str
 
 
+HeardState = Literal["connected", "dialling", "waiting", "listed"]
+
+
+class HeardReport(Struct, frozen=True, kw_only=True):
+    """A node that is heard on the local network, for so many seconds, and silent for so many since its last beacon.
+
+    ``state``: ``waiting`` = it is dialled again later, ``listed`` = not at all; ``why`` says why in either case.
+    """
+
+    uuid: str
+    endpoints: Sequence[str]
+    state: HeardState
+    why: str
+    heard_seconds: float
+    silent_seconds: float
+
+
+class LanReport(Struct, frozen=True, kw_only=True):
+    """The local network: what beacons leave from, who is heard, how many datagrams were not believed and why."""
+
+    enabled: bool = False
+    addresses: Sequence[str] = ()
+    heard: Sequence[HeardReport] = ()
+    dropped: Mapping[str, int] = {}
+
+
 class AccessReport(Struct, frozen=True, kw_only=True):
     """``allow`` and ``deny`` are peer UUIDs: those of the configuration file and those given by hand.
 
@@ -398,3 +424,4 @@ class ControlledNode(Protocol):
     ) -> Awaitable[ConnectedPeer]: ...
     def disconnect(self, uuid: UUID) -> Awaitable[object]: ...
     def ping(self, target: str) -> Awaitable[PingReport]: ...
+    def lan_snapshot(self) -> LanReport: ...

@@ -135,6 +135,10 @@ async def relays(errand: Errand, _: NoArguments) -> Any:
     return errand.node.relays_snapshot()
 
 
+async def lan(errand: Errand, _: NoArguments) -> Any:
+    return errand.node.lan_snapshot()
+
+
 async def record(errand: Errand, arguments: RecordArguments) -> Any:
     return errand.node.own_record(arguments.endpoints)
 
@@ -264,6 +268,7 @@ COMMANDS: dict[str, tuple[type[Struct], Callable[[Errand, Any], Coroutine[Any, A
     "peers": (NoArguments, peers),
     "extenders": (NoArguments, extenders),
     "relays": (NoArguments, relays),
+    "lan": (NoArguments, lan),
     "record": (RecordArguments, record),
     "connect": (ConnectArguments, connect),
     "disconnect": (PeerArgument, disconnect),

@@ -38,6 +38,21 @@ def exchange_salt(prk0: Secret) -> Secret:
     return expand(prk0, labels.KEY_EXCHANGE_SALT)
 
 
+def lan_secret(prk0: Secret) -> Secret:
+    """What seals beacons on the local network. docs/spec/discovery.md."""
+    return expand(prk0, labels.LAN_ROOT)
+
+
+def lan_group(prk0: Secret) -> bytes:
+    """Six bytes that tell where on the local network this network's beacons go. docs/spec/discovery.md."""
+    return expand(prk0, labels.LAN_GROUP, 6).reveal()
+
+
+def beacon_key(lan: Secret, salt: bytes) -> AeadKey:
+    """Of one beacon; ``salt``: its first 16 bytes. Always AES-256-GCM. docs/spec/discovery.md."""
+    return _keys_of_extract(lan, salt, labels.LAN)
+
+
 def first_flight_key(obf: Secret, salt_i: bytes) -> AeadKey:
     """o1, which seals INIT. Always AES-256-GCM. Section 2."""
     return _keys_of_extract(obf, salt_i, labels.OBFUSCATION_INITIATOR)

@@ -32,6 +32,7 @@ KEY_EXCHANGE_SALT = b"qg1 ke salt"
 LAN_ROOT = b"qg1 lan"
 FINISHED_R = b"qg1 fin r"
 FINISHED_I = b"qg1 fin i"
+LAN_GROUP = b"qg1 lan group"
 DERIVED = b"qg1 derived"
 ROOT = b"qg1 root"
 SESSION_ID = b"qg1 session id"
@@ -94,7 +95,7 @@ def _pair(*names: str) -> tuple[bytes, ...]:
 
 TREE: dict[str, tuple[bytes, ...]] = {
     "SHA-512": (NETWORK_SALT, PASSPHRASE_SALT, PEER_UUID, FINGERPRINT),
-    "PRK0": (OBFUSCATION, KEY_EXCHANGE_SALT, LAN_ROOT),
+    "PRK0": (OBFUSCATION, KEY_EXCHANGE_SALT, LAN_ROOT, LAN_GROUP),
     "Extract(salt_I, OBF)": _pair(OBFUSCATION_INITIATOR),
     "Extract(salt_I || salt_R, OBF)": _pair(OBFUSCATION_RESPONDER),
     "LAN root": _pair(LAN),

@@ -16,10 +16,12 @@ from quantumgate import logs
 from quantumgate.core.access.addresses import Address, address_of
 from quantumgate.core.access.rules import PeerRule
 from quantumgate.core.credit import CreditPool
+from quantumgate.core.discovery.beacon import Seal
 from quantumgate.core.handshake.settings import ExchangeKeys, HandshakeSettings
 from quantumgate.core.overload import Ladder
 from quantumgate.core.relay.path import Gateway
 from quantumgate.core.replay import ReplayWindow
+from quantumgate.core.schedule import network_secret
 from quantumgate.core.session_settings import SessionSettings
 from quantumgate.core.tokens import Tokens
 from quantumgate.crypto.identity import Identity
@@ -54,6 +56,7 @@ from quantumgate.node.given_records import GivenRecords
 from quantumgate.node.keeper import Keeper
 from quantumgate.node.memory import MemoryWatch
 from quantumgate.node.own_record import RecordAuthor
+from quantumgate.node.lan import LocalNetwork
 from quantumgate.node.paths import Paths, gateway_of
 from quantumgate.node.pins import Pins
 from quantumgate.node.record_checks import RecordChecks
@@ -100,6 +103,8 @@ class Parts:
     @property
     def access(self) -> Access:
         """The rules."""
+    pairing: Pairing
+    lan: LocalNetwork | None
         return self.door.access
 
     @property
@@ -197,12 +202,10 @@ def assemble(plan: Plan, directory: DataDirectory, world: World, landlord: Any) 
     replay = _replay(state, world, limits, budgeted=node.handshake_budget)
     memory = MemoryWatch(world, limits, lambda: desk.contacts, door.conduct.esteem)
     ladder = _ladder(plan, world, desk, memory)
-    connections = Connections(
-        world, handshakes, session_settings(resolved, world), replay, desk, host.uuids, tokens, ladder
-    )
+    sessions = session_settings(resolved, world)
+    connections = Connections(world, handshakes, sessions, replay, desk, host.uuids, tokens, ladder)
     dialling = Dialling(own, world, limits, desk, connections, door.access, pins)
-    intake = _intake(world, limits, handshakes, door)
-    listeners = _listeners(plan, intake, connections)
+    listeners = _listeners(plan, intake := _intake(world, limits, handshakes, door), connections)
     relays = _relays(plan, own, world, desk, connections, dialling, listeners)
     circuits = _circuits(plan, own, world, desk, connections, dialling, pins, state, listeners, landlord.services)
     keeper = Keeper(world, limits, circuits.reach)
@@ -239,8 +242,51 @@ def assemble(plan: Plan, directory: DataDirectory, world: World, landlord: Any) 
 
 
 def _own_hosts(connections: Connections, listeners: tuple[Listener, ...]) -> tuple[str, ...]:
+        pairing=_pairing(plan, identity, world, desk, door, pins, circuits, state, author, anchors, keeper, listeners),
+        lan=_lan(plan, own, world, desk, door, circuits, listeners) if resolved.settings.discovery.lan else None,
     """Addresses that lead to us: of our sockets so far, and of what listens."""
     return (*connections.own_hosts, *(one.host for one in listeners if one.host))
+
+def _lan(
+    plan: Plan, own: PeerUUID, world: World, desk: FrontDesk, door: Enforcement, circuits: Circuits,
+    listeners: tuple[Listener, ...],
+) -> LocalNetwork:
+    settings = plan.resolved.settings
+    prk0 = network_secret(settings.node.network.encode(), plan.psk)
+    epoch = int.from_bytes(world.random.bytes(8), "big")
+    return LocalNetwork(
+        own, epoch, world, plan.resolved.limits, Seal(prk0, world.random), desk.table, door.access, circuits.reach,
+        lambda: (one.bound for one in listeners if one.bound), dials=not settings.privacy.hops,
+        notice=desk.notice_of_ourselves,
+    )
+
+
+def _pairing(
+    plan: Plan, identity: Identity, world: World, desk: FrontDesk, door: Enforcement, pins: Pins, circuits: Circuits,
+    state: State, author: RecordAuthor, anchors: Anchors, keeper: Keeper, listeners: tuple[Listener, ...],
+) -> Pairing:
+    settings, secret, limits = plan.resolved.settings, plan.psk is not None, plan.resolved.limits
+    network, names = settings.node.network, _names(desk, state, limits)
+    desk.inviting = Inviting(identity.public, network.encode(), world, state, door.access, names, limits.invitations,
+                             shared_secret=secret)
+    ours = Ours(identity.public.uuid, network, secret)
+    joining = Joining(ours, world, state, door.access, pins, names, circuits.reach)
+    pairing = Pairing(names, desk.inviting, joining, author, anchors, keep=keeper.keep, hops=settings.privacy.hops)
+    pairing.listening = lambda: (one.bound for one in listeners if one.bound)
+    return pairing
+
+
+def _names(desk: FrontDesk, state: State, limits: Limits) -> Names:
+    """What peers are called, shown by those that are connected from the moment it changes."""
+    names = desk.names = Names(state, limits.petnames)
+
+    def show(uuid: PeerUUID) -> None:
+        for contact in desk.table.all_of(uuid):
+            contact.peer.name = names.of(uuid)
+
+    names.changed = show
+    return names
+
 
 
 def _with_middles(plan: Plan, services: Any) -> bool:

@@ -23,6 +23,7 @@ from quantumgate.control.api import (
     AnchorsBrief,
     ExtenderBrief,
     ExtenderReport,
+    LanReport,
     OverloadReport,
     PeerReport,
     PingReport,
@@ -133,6 +134,8 @@ class Node(Service):
         parts.conduct.start(lambda: parts.desk.contacts)
         parts.farm.start(parts.slow_groups)
         parts.host.start().addCallback(lambda _: self._keep_configured(parts))
+        if parts.lan is not None:
+            parts.lan.start()
         waiting, self._waiting_for_ready = self._waiting_for_ready, []
         for each in waiting:
             each.callback(None)
@@ -182,7 +185,8 @@ class Node(Service):
         parts.desk.anchors.stop()
         parts.desk.turnstile.stop()
         ports = [listener.stop() for listener in parts.listeners]
-        stopped: Deferred[Any] = DeferredList([*ports, parts.host.stop()])
+        cable = succeed(None) if parts.lan is None else parts.lan.stop()
+        stopped: Deferred[Any] = DeferredList([*ports, cable, parts.host.stop()])
         stopped.addCallback(lambda _: self._part_from_all(parts))
         stopped.addCallback(lambda _: self._save(parts))
         return stopped.addCallback(lambda _: self._stopped(parts))
@@ -249,6 +253,8 @@ class Node(Service):
 
         parts.keeper.retry_by_hand(target)
         return parts.circuits.reach(target, keep=lasting).addCallback(connected)
+        if parts.lan is not None:
+            parts.lan.take_back(target.uuid)
 
     def _route(self, hops: int | None = None, via: Any = None) -> Route:
         return route_of(hops, via, self.settings.privacy.hops)
@@ -256,8 +262,12 @@ class Node(Service):
     def _target(self, parts: Parts, address: str, route: Route) -> Target:
         if is_record_text(address):
             return parts.given.target(address, route)
-        target = parse_target(address, self._world, route)
-        return target if _present(parts, target) is not None else parts.circuits.completed(target)
+        target = parse_target(parts.pairing.names.resolved(address), self._world, route)
+        if _present(parts, target) is not None:
+            return target
+        heard = parts.lan.known(target.uuid) if parts.lan is not None and not target.hosts else None
+        return heard if heard is not None and route.direct else parts.circuits.completed(
+            parts.pairing.joining.completed(target))
 
     def disconnect(self, peer: Peer | UUID) -> Deferred[None]:
         """Ends the session and keeps it no longer; by UUID every session of this peer. Fails with LocalError."""
@@ -279,6 +289,8 @@ class Node(Service):
         for each in contacts:
             each.close(CloseCode.BYE)
         return ended.addCallback(lambda _: None)
+            if parts.lan is not None and uuid is not None:
+                parts.lan.let_go(PeerUUID(uuid))
 
     def ping(self, target: str) -> Deferred[PingReport]:
         """One round trip; a peer that is not connected is dialled first. No answer is a ConnectFailed."""
@@ -451,6 +463,11 @@ class Node(Service):
         return self._world.clock
 
     @property
+    def lan_snapshot(self) -> LanReport:
+        """Who is heard on the local network."""
+        lan = None if self._parts is None else self._parts.lan
+        return LanReport() if lan is None else lan.report()
+
     def data_directory(self) -> Path:
         """The node's; guests live below it."""
         return self._directory.path

@@ -25,6 +25,7 @@ from twisted.internet.threads import deferToThreadPool
 
 from quantumgate.crypto.random import RandomSource, SystemRandom
 from quantumgate.net.monotonic import seconds_of
+from quantumgate.net.multicast import Heard, Multicast, Multicasting, Nowhere
 from quantumgate.net.ownaddresses import own_addresses
 
 
@@ -34,7 +35,7 @@ class World:
 
     ``elsewhere(function, *arguments)`` runs it off the reactor thread. ``server`` and ``client`` turn endpoint strings
     into endpoints (ValueError for what is none), ``host`` a host name or IP address and a port. ``own_addresses()``
-    are those that packets of ours leave from.
+    are those that packets of ours leave from. ``multicast(groups, heard)`` is the cable with the neighbours on it.
     """
 
     clock: Any
@@ -46,6 +47,7 @@ class World:
     client: Callable[[str], IStreamClientEndpoint]
     host: Callable[[str, int], IStreamClientEndpoint]
     own_addresses: Callable[[], tuple[str, ...]] = tuple
+    multicast: Callable[[tuple[str, str], Heard], Multicasting] = Nowhere
 
     @property
     def wall_offset_seconds(self) -> float:
@@ -69,6 +71,7 @@ def real_world(reactor: Any = None) -> World:
         client=lambda text: clientFromString(reactor, text),  # type: ignore[no-untyped-call]
         host=lambda host, port: _host_endpoint(reactor, host, port),
         own_addresses=own_addresses,
+        multicast=lambda groups, heard: Multicast(reactor, groups, heard),
     )
 
 

@@ -14,6 +14,7 @@ POINTS += ("gateway_loss", "stuck_reader", "fuzz_parsers")
 POINTS += ("models", "mceliece", "weakenings", "socks5", "web_service", "bench_relays")
 POINTS += ("knowledge", "tamper", "nat", "ban")
 POINTS += ("tunnel", "tunnel_clients", "probes")
+POINTS += ("lan",)
 
 
 def run_point(name: str) -> list[Figure]:

@@ -20,6 +20,7 @@ from quantumgate.control.api import (
     DialReport,
     ExtenderBrief,
     ExtenderReport,
+    LanReport,
     OverloadReport,
     PeerReport,
     PingReport,
@@ -92,6 +93,7 @@ class FakeNode:
     anchors: Sequence[str] = ()
     overload: OverloadReport = field(default_factory=OverloadReport)
     relaying: RelaysReport = field(default_factory=RelaysReport)
+    neighbours: LanReport = LanReport()
     asked: list[tuple[str, int | None, list[str], bool | None]] = field(default_factory=list)
 
     @property
@@ -127,6 +129,9 @@ class FakeNode:
 
     def relays_snapshot(self) -> RelaysReport:
         return self.relaying
+
+    def lan_snapshot(self) -> LanReport:
+        return self.neighbours
 
     def own_record(self, endpoints: Sequence[str] = ()) -> RecordReport:
         if "nonsense" in endpoints:
