@@ -6,7 +6,7 @@ import importlib
 
 from twisted.trial import unittest
 
-from tests.acceptance.__main__ import POINTS, run_point
+from tests.acceptance.__main__ import POINTS, chosen, run_point
 from tests.acceptance.report import Figure, at_least, at_most, exactly, noted
 
 
@@ -17,6 +17,12 @@ class PointTests(unittest.SynchronousTestCase):
             self.assertTrue(callable(point.figures), name)
             self.assertTrue(point.__doc__, name)
         self.assertEqual(len(POINTS), len(set(POINTS)))
+
+    def test_a_word_names_one_point_or_all_of_a_kind(self) -> None:
+        self.assertEqual(chosen(()), list(POINTS))
+        self.assertEqual(chosen(("floods.garbage", "echo")), ["floods.garbage", "echo"])
+        self.assertEqual(chosen(("floods",)), [name for name in POINTS if name.startswith("floods.")])
+        self.assertRaises(KeyError, chosen, ("echo", "flood"))
 
     def test_a_point_that_breaks_off_keeps_what_it_saw_and_is_broken(self) -> None:
         def figures() -> object:

@@ -6,6 +6,7 @@ import argparse
 import importlib
 import time
 import traceback
+from collections.abc import Sequence
 
 from tests.acceptance.report import Figure, keep
 
@@ -15,6 +16,10 @@ POINTS += ("models", "mceliece", "weakenings", "socks5", "web_service", "bench_r
 POINTS += ("knowledge", "tamper", "nat", "ban")
 POINTS += ("tunnel", "tunnel_clients", "probes")
 POINTS += ("lan",)
+FLOODS = ("connect_close", "slow_openers", "garbage", "replays", "half_handshakes", "handshakes", "record_abuse")
+FLOODS += ("channel_floods", "never_reading", "bombs", "rekey_storms", "relay_abuse")
+POINTS += tuple(f"floods.{name}" for name in FLOODS)
+"""A name with a dot is one point of those that its first word names together."""
 
 
 def run_point(name: str) -> list[Figure]:
@@ -31,15 +36,28 @@ def run_point(name: str) -> list[Figure]:
     return figures
 
 
+def chosen(names: Sequence[str]) -> list[str]:
+    """The points of these names, of all without any. Raises KeyError for a name that is none."""
+    found: list[str] = []
+    for name in names or POINTS:
+        points = [point for point in POINTS if point == name or point.partition(".")[0] == name]
+        if not points:
+            raise KeyError(name)
+        found += points
+    return found
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.acceptance", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of: {' '.join(POINTS)}; none = all")
     parser.add_argument("--dry", action="store_true", help="leave docs/acceptance.md as it is")
     wanted = parser.parse_args()
-    if unknown := [name for name in wanted.names if name not in POINTS]:
-        parser.error(f"no such point: {' '.join(unknown)}; there are {' '.join(POINTS)}")
+    try:
+        points = chosen(wanted.names)
+    except KeyError as unknown:
+        parser.error(f"no such point: {unknown.args[0]}; there are {' '.join(POINTS)}")
     broken = 0
-    for name in wanted.names or POINTS:
+    for name in points:
         start = time.monotonic()
         print(f"== {name}", flush=True)
         figures = run_point(name)

@@ -1,0 +1,85 @@
+"""Peers with a name that break a rule of records or frames in their first breath, and come again as somebody else.
+
+Rows 14, 15 and 17 of docs/attacks.md, against a real process.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from itertools import cycle
+
+from quantumgate.wire import frames, link_frames
+from tests.acceptance.floods.attacker import Strikes, Target
+from tests.acceptance.floods.intruder import Intruder, Refused, message, opening
+from tests.acceptance.floods.places import anywhere
+from tests.acceptance.floods.stage import Flood, flooded
+from tests.acceptance.report import Figure
+
+HELD = 300
+FLOOD = Flood("record_abuse", f"15 sessions a second of peers with a name, each with one offence of 15, {HELD} held")
+
+
+def _flipped(who: Intruder) -> bytes:
+    record = bytearray(who.sealed(frames.frame(frames.PING, bytes(8))))
+    record[-1] ^= 1
+    return bytes(record)
+
+
+def _header(length: int) -> Callable[[Intruder], bytes]:
+    """A header box that says so many bytes."""
+
+    def made(who: Intruder) -> bytes:
+        sealer = who.session._sealer
+        sealed: bytes = sealer._key.seal(2 * sealer.records, (length << 8).to_bytes(4, "big"))
+        return sealed
+
+    return made
+
+
+def _frames(*said: bytes) -> Callable[[Intruder], bytes]:
+    return lambda who: who.sealed(*said)
+
+
+OFFENCES: tuple[Callable[[Intruder], bytes], ...] = (
+    _flipped, _header(0), _header((1 << 24) - 1), lambda who: bytes(5000),
+    _frames(frames.HEAD.pack(frames.PING << 24, 5000) + bytes(8)),
+    _frames(*[frames.frame(frames.PONG, bytes(8))] * 5000),
+    _frames(frames.frame(0x7F)), _frames(frames.frame(0xFE)), _frames(frames.frame(frames.KEY_SWITCH)),
+    _frames(message(1, b"never opened")), _frames(opening(2)), _frames(opening(1), opening(1)),
+    _frames(opening(1), message(1, bytes(70_000))), _frames(frames.frame(link_frames.LINK_DATA, bytes(100), 1)),
+    _frames(opening(1), frames.frame(frames.MSG, frames.U32.pack((1 << 32) - 1) + bytes(100), 1, frames.FIRST)),
+)  # fmt: skip
+
+
+class RecordAbuse(Strikes):
+    """One offence each; nobody reads the answer, and the socket is held."""
+
+    per_second = 15.0
+
+    def __init__(self, target: Target) -> None:
+        super().__init__(target)
+        self._held: deque[Intruder] = deque()
+        self._offences = cycle(OFFENCES)
+
+    def strike(self) -> None:
+        try:
+            who = Intruder(self.target, anywhere(self.luck))
+            who.raw(next(self._offences)(who))
+        except Refused:
+            self.counts["refused"] += 1
+            return
+        except OSError:
+            self.counts["cut"] += 1
+            return
+        self.counts["sessions"] += 1
+        self._held.append(who)
+        if len(self._held) > HELD:
+            self._held.popleft().close()
+
+
+attack = RecordAbuse
+
+
+def figures() -> Iterator[Figure]:
+    yield from flooded(FLOOD)
