@@ -54,9 +54,9 @@ from quantumgate.node.dialling import Dialling, parse_target
 from quantumgate.node.enforcement import Enforcement
 from quantumgate.node.given_records import GivenRecords
 from quantumgate.node.keeper import Keeper
+from quantumgate.node.lan import LocalNetwork
 from quantumgate.node.memory import MemoryWatch
 from quantumgate.node.own_record import RecordAuthor
-from quantumgate.node.lan import LocalNetwork
 from quantumgate.node.paths import Paths, gateway_of
 from quantumgate.node.pins import Pins
 from quantumgate.node.record_checks import RecordChecks
@@ -99,12 +99,11 @@ class Parts:
     listeners: tuple[Listener, ...]
     clock_watch: ClockWatch
     memory: MemoryWatch
+    lan: LocalNetwork | None
 
     @property
     def access(self) -> Access:
         """The rules."""
-    pairing: Pairing
-    lan: LocalNetwork | None
         return self.door.access
 
     @property
@@ -238,14 +237,9 @@ def assemble(plan: Plan, directory: DataDirectory, world: World, landlord: Any) 
         listeners=listeners,
         clock_watch=ClockWatch(world, limits.clock_jump_seconds, landlord.clock_jumped),
         memory=memory,
+        lan=_lan(plan, own, world, desk, door, circuits, listeners) if resolved.settings.discovery.lan else None,
     )
 
-
-def _own_hosts(connections: Connections, listeners: tuple[Listener, ...]) -> tuple[str, ...]:
-        pairing=_pairing(plan, identity, world, desk, door, pins, circuits, state, author, anchors, keeper, listeners),
-        lan=_lan(plan, own, world, desk, door, circuits, listeners) if resolved.settings.discovery.lan else None,
-    """Addresses that lead to us: of our sockets so far, and of what listens."""
-    return (*connections.own_hosts, *(one.host for one in listeners if one.host))
 
 def _lan(
     plan: Plan, own: PeerUUID, world: World, desk: FrontDesk, door: Enforcement, circuits: Circuits,
@@ -261,32 +255,9 @@ def _lan(
     )
 
 
-def _pairing(
-    plan: Plan, identity: Identity, world: World, desk: FrontDesk, door: Enforcement, pins: Pins, circuits: Circuits,
-    state: State, author: RecordAuthor, anchors: Anchors, keeper: Keeper, listeners: tuple[Listener, ...],
-) -> Pairing:
-    settings, secret, limits = plan.resolved.settings, plan.psk is not None, plan.resolved.limits
-    network, names = settings.node.network, _names(desk, state, limits)
-    desk.inviting = Inviting(identity.public, network.encode(), world, state, door.access, names, limits.invitations,
-                             shared_secret=secret)
-    ours = Ours(identity.public.uuid, network, secret)
-    joining = Joining(ours, world, state, door.access, pins, names, circuits.reach)
-    pairing = Pairing(names, desk.inviting, joining, author, anchors, keep=keeper.keep, hops=settings.privacy.hops)
-    pairing.listening = lambda: (one.bound for one in listeners if one.bound)
-    return pairing
-
-
-def _names(desk: FrontDesk, state: State, limits: Limits) -> Names:
-    """What peers are called, shown by those that are connected from the moment it changes."""
-    names = desk.names = Names(state, limits.petnames)
-
-    def show(uuid: PeerUUID) -> None:
-        for contact in desk.table.all_of(uuid):
-            contact.peer.name = names.of(uuid)
-
-    names.changed = show
-    return names
-
+def _own_hosts(connections: Connections, listeners: tuple[Listener, ...]) -> tuple[str, ...]:
+    """Addresses that lead to us: of our sockets so far, and of what listens."""
+    return (*connections.own_hosts, *(one.host for one in listeners if one.host))
 
 
 def _with_middles(plan: Plan, services: Any) -> bool:

@@ -452,11 +452,11 @@ class FrontDesk:
             _log.critical("security: {kind}: {peer} at {where}", kind=kind, peer=logs.peer(uuid),
                           where=logs.place(contact.where))
 
-    def dial_error(self, contact: Contact, event: Closed) -> ConnectFailed:
-        """What to tell whoever dialled."""
-        return dialwords.closed_during_dial(contact.where, event, self.clock_off_seconds)
     def notice_of_ourselves(self, kind: str, text: str) -> None:
         """Something that an operator should see, and that no session is about."""
         self.notices.append(f"{kind}: {text}")
         _log.critical("security: {kind}: {text}", kind=kind, text=text)
 
+    def dial_error(self, contact: Contact, event: Closed) -> ConnectFailed:
+        """What to tell whoever dialled."""
+        return dialwords.closed_during_dial(contact.where, event, self.clock_off_seconds)

@@ -226,7 +226,7 @@ class Dialling:
     def _attempt(self, target: Target, way: Way, keep: bool, role: int) -> Callable[[], Deferred[Contact]]:
         def start() -> Deferred[Contact]:
             contact = Contact(self._desk, way.text, outbound=True, dialled=target.address, keep=keep, role=role,
-                              why=target.route.why, prove=target.prove)
+                              why=target.route.why)
             blocked = self._access.filtered(address_of(way.host.strip("[]")), outbound=True)
             if blocked is not None:
                 error = ConnectFailed("denied", _blocked(way.text, blocked), advice=blocked.advice)

@@ -133,9 +133,9 @@ class Node(Service):
         parts.memory.start()
         parts.conduct.start(lambda: parts.desk.contacts)
         parts.farm.start(parts.slow_groups)
-        parts.host.start().addCallback(lambda _: self._keep_configured(parts))
         if parts.lan is not None:
             parts.lan.start()
+        parts.host.start().addCallback(lambda _: self._keep_configured(parts))
         waiting, self._waiting_for_ready = self._waiting_for_ready, []
         for each in waiting:
             each.callback(None)
@@ -252,9 +252,9 @@ class Node(Service):
             return contact.peer
 
         parts.keeper.retry_by_hand(target)
-        return parts.circuits.reach(target, keep=lasting).addCallback(connected)
         if parts.lan is not None:
             parts.lan.take_back(target.uuid)
+        return parts.circuits.reach(target, keep=lasting).addCallback(connected)
 
     def _route(self, hops: int | None = None, via: Any = None) -> Route:
         return route_of(hops, via, self.settings.privacy.hops)
@@ -262,12 +262,11 @@ class Node(Service):
     def _target(self, parts: Parts, address: str, route: Route) -> Target:
         if is_record_text(address):
             return parts.given.target(address, route)
-        target = parse_target(parts.pairing.names.resolved(address), self._world, route)
+        target = parse_target(address, self._world, route)
         if _present(parts, target) is not None:
             return target
         heard = parts.lan.known(target.uuid) if parts.lan is not None and not target.hosts else None
-        return heard if heard is not None and route.direct else parts.circuits.completed(
-            parts.pairing.joining.completed(target))
+        return heard if heard is not None and route.direct else parts.circuits.completed(target)
 
     def disconnect(self, peer: Peer | UUID) -> Deferred[None]:
         """Ends the session and keeps it no longer; by UUID every session of this peer. Fails with LocalError."""
@@ -282,6 +281,8 @@ class Node(Service):
             forgotten, contacts = parts.keeper.let_go(contact), [contact, *table.former_of(contact)]
         else:
             forgotten = parts.keeper.forget(PeerUUID(uuid)) if uuid is not None else False
+            if parts.lan is not None and uuid is not None:
+                parts.lan.let_go(PeerUUID(uuid))
             contacts = [contact] if contact is not None else table.all_of(PeerUUID(uuid)) if uuid is not None else []
         if not contacts:
             return succeed(None) if forgotten else fail(LocalError("this peer is not connected"))
@@ -289,8 +290,6 @@ class Node(Service):
         for each in contacts:
             each.close(CloseCode.BYE)
         return ended.addCallback(lambda _: None)
-            if parts.lan is not None and uuid is not None:
-                parts.lan.let_go(PeerUUID(uuid))
 
     def ping(self, target: str) -> Deferred[PingReport]:
         """One round trip; a peer that is not connected is dialled first. No answer is a ConnectFailed."""
@@ -451,6 +450,11 @@ class Node(Service):
         return msgspec.structs.replace(report, anchors=anchors, anchored_address=self.anchored_address,
                                        anchor_states=parts.desk.anchors.reports())
 
+    def lan_snapshot(self) -> LanReport:
+        """Who is heard on the local network."""
+        lan = None if self._parts is None else self._parts.lan
+        return LanReport() if lan is None else lan.report()
+
     def extenders_snapshot(self) -> list[ExtenderReport]:
         """A report for each installed extender."""
         return reports.extender_reports(self.extenders)
@@ -463,11 +467,6 @@ class Node(Service):
         return self._world.clock
 
     @property
-    def lan_snapshot(self) -> LanReport:
-        """Who is heard on the local network."""
-        lan = None if self._parts is None else self._parts.lan
-        return LanReport() if lan is None else lan.report()
-
     def data_directory(self) -> Path:
         """The node's; guests live below it."""
         return self._directory.path

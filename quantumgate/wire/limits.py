@@ -119,11 +119,6 @@ SUCCESSION_SECONDS = 90 * 86_400
 ONLINE_KEY_FILE_BYTES = 32 * KIB
 """Of a file that holds an online key; more is not read."""
 
-# -- compression -------------------------------------------------------------------------------------------------
-COMPRESS_MIN_BYTES = 128
-COMPRESS_MIN_GAIN = 0.125
-COMPRESS_SKIP_MIN = 16
-COMPRESS_SKIP_MAX = 1024
 # -- local network -----------------------------------------------------------------------------------------------
 BEACON_PORT = 9999
 BEACON_PAD_BYTES = 255
@@ -133,18 +128,11 @@ HEARD_PER_HOST = 16
 HEARD_FORMER_MAX = 1024
 BEACON_HOSTS_MET_MAX = 1024
 
-# -- invitations -------------------------------------------------------------------------------------------------
-INVITATION_BYTES = 2 * KIB
-INVITATION_SECRET_BYTES = 20
-INVITATION_SECONDS = 90 * 86_400
-"""The longest life of an invitation."""
-
-INVITATION_USES = 64
-INVITATION_KEPT_SECONDS = 30 * 86_400
-"""So long after its end whoever has an invitation is told what became of it."""
-
-PETNAME_LETTERS = 32
-
+# -- compression -------------------------------------------------------------------------------------------------
+COMPRESS_MIN_BYTES = 128
+COMPRESS_MIN_GAIN = 0.125
+COMPRESS_SKIP_MIN = 16
+COMPRESS_SKIP_MAX = 1024
 INFLATE_RATIO_MAX = 64
 INFLATE_RATIO_FROM_BYTES = 1 * MIB
 
@@ -227,6 +215,15 @@ class Limits:
     book_bytes: int = 64 * MIB
     cpu_share: float = 0.2
     cpu_reserve_share: float = 0.25
+    # local network
+    lan_nodes: int = 256
+    lan_sessions: int = 32
+    beacon_seconds: tuple[float, float] = (15, 45)
+    beacon_answer_seconds: tuple[float, float] = (0.01, 1)
+    beacon_answer_gap_seconds: float = 5
+    beacon_host_rate: tuple[float, float] = (1, 16)
+    beacon_rate: tuple[float, float] = (50, 200)
+    heard_seconds: float = 150
     # access
     peer_rules: int = 4096
     address_filters: int = 1024
@@ -238,15 +235,6 @@ class Limits:
     scores_saved: int = 4096
     score_half_life_seconds: float = 3600
     blocked_min_seconds: float = 600
-    # local network
-    lan_nodes: int = 256
-    lan_sessions: int = 32
-    beacon_seconds: tuple[float, float] = (15, 45)
-    beacon_answer_seconds: tuple[float, float] = (0.01, 1)
-    beacon_answer_gap_seconds: float = 5
-    beacon_host_rate: tuple[float, float] = (1, 16)
-    beacon_rate: tuple[float, float] = (50, 200)
-    heard_seconds: float = 150
     blocked_max_seconds: float = 86_400
     report_rate: tuple[float, float] = (1 / 60, 10)
     # handshake times

@@ -49,7 +49,7 @@ class TreeTests(SynchronousTestCase):
                 b"qg1 derived",
             ),
         )
-        self.assertEqual(labels.TREE["PRK0"], (b"qg1 obf", b"qg1 ke salt", b"qg1 lan"))
+        self.assertEqual(labels.TREE["PRK0"], (b"qg1 obf", b"qg1 ke salt", b"qg1 lan", b"qg1 group on lan"))
         self.assertEqual(labels.TREE["PRK2"], (b"qg1 root", b"qg1 session id", b"qg1 exporter"))
         self.assertEqual(labels.TREE["exporter"], (b"qg1 exp",))
         self.assertEqual(labels.TREE["root_e"][-1], b"qg1 rekey id")
