@@ -48,7 +48,7 @@ from quantumgate.node.circuits import Circuits
 from quantumgate.node.clockwatch import ClockWatch
 from quantumgate.node.conduct import Conduct
 from quantumgate.node.connections import Connections
-from quantumgate.node.data_directory import STATE_FILE, DataDirectory
+from quantumgate.node.data_directory import DataDirectory
 from quantumgate.node.desk import FrontDesk
 from quantumgate.node.dialling import Dialling, parse_target
 from quantumgate.node.enforcement import Enforcement
@@ -59,6 +59,7 @@ from quantumgate.node.memory import MemoryWatch
 from quantumgate.node.own_record import RecordAuthor
 from quantumgate.node.paths import Paths, gateway_of
 from quantumgate.node.pins import Pins
+from quantumgate.node.recalling import Recalled
 from quantumgate.node.record_checks import RecordChecks
 from quantumgate.node.relays import Relays
 from quantumgate.node.reservations import Anchorage
@@ -180,15 +181,14 @@ def _server(world: World, file: str, number: int, text: str) -> IStreamServerEnd
         ) from None
 
 
-def assemble(plan: Plan, directory: DataDirectory, world: World, landlord: Any) -> Parts:
+def assemble(plan: Plan, directory: DataDirectory, recalled: Recalled, world: World, landlord: Any) -> Parts:
     """Everything, constructed and tied, nothing started. ``directory`` is locked. Raises LocalError.
 
     ``landlord`` is the node: ``extender.doors.Landlord``, ``clock_jumped``, and ``services``, its own guest.
     """
     resolved, limits = plan.resolved, plan.resolved.limits
-    identity = directory.identity(resolved.identity_kind, _revealed(plan.key_passphrase))
+    identity, state = recalled.identity, recalled.state
     landlord.uuid = own = identity.public.uuid
-    state = State.load(directory.file(STATE_FILE), world.elsewhere)
     pins, node = Pins(state), resolved.settings.node
     door = _door(plan, state, world)
     stock = KeyStock(world.clock)
@@ -306,10 +306,6 @@ def _relays(
 def _author(plan: Plan, identity: Identity, world: World, anchors: Anchors) -> RecordAuthor:
     node, private = plan.resolved.settings.node, plan.resolved.settings.relay.allow_private
     return RecordAuthor(identity, world, node.network.encode(), anchors, relay=node.relay, allow_private=private)
-
-
-def _revealed(words: Secret | None) -> str | None:
-    return None if words is None else words.reveal().decode()
 
 
 def _intake(world: World, limits: Limits, handshakes: HandshakeSettings, door: Enforcement) -> Intake:

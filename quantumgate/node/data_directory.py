@@ -14,10 +14,13 @@ from typing import TypeVar
 from quantumgate.core.online_key import OnlineKeyFile
 from quantumgate.crypto.identity import Identity, needs_passphrase
 from quantumgate.errors import KeyFileError, LocalError
+from quantumgate.store.opening import STORE_FILE
 
 IDENTITY_FILE = "identity.key"
 ONLINE_KEY_FILE = "online.key"
 STATE_FILE = "state.json"
+"""Of before the store."""
+
 LOCK_FILE = "node.lock"
 CONTROL_SOCKET = "control.sock"
 
@@ -124,10 +127,11 @@ class DataDirectory:
         path = self.file(IDENTITY_FILE)
         if path.exists():
             return _read_identity(path, passphrase)
-        if self.file(STATE_FILE).exists():
+        used = next((file for file in map(self.file, (STORE_FILE, STATE_FILE)) if file.exists()), None)
+        if used is not None:
             raise KeyFileError(
                 f"{path}: missing, but this data directory was used before",
-                advice=f"restore the key from a copy, or delete {self.file(STATE_FILE)} to start as a new identity",
+                advice=f"restore the key from a copy, or delete {used} to start as a new identity",
             )
         made = Identity.generate(kind)
         write_atomically(path, made.to_file_bytes(passphrase))

@@ -48,6 +48,7 @@ from quantumgate.node.dialling import Route, Target, parse_target, route_of
 from quantumgate.node.given_records import is_record_text
 from quantumgate.node.own_record import report_of
 from quantumgate.node.peers import Peer
+from quantumgate.node.recalling import Recalled, recall
 from quantumgate.node.status import Phase
 from quantumgate.node.world import World, real_world
 from quantumgate.settings.places import default_data_directory
@@ -62,9 +63,9 @@ _text_of = lru_cache(256)(UUID.__str__)
 class Node(Service):
     """One node. ``Node(settings)`` checks the configuration; ``startService`` takes the data directory and listens.
 
-    ``startService`` raises a LocalError for a directory in use, a damaged key or state file, or an endpoint that cannot
-    be bound (through ``when_ready`` where binding takes time). ``world`` and ``registry`` are for tests and programs
-    that bring their own reactor or extenders.
+    ``startService`` raises a LocalError for a directory in use, a damaged key or store, or an endpoint that cannot be
+    bound; through ``when_ready`` where opening or binding takes time, as it does once the reactor runs. ``world`` and
+    ``registry`` are for tests and programs that bring their own reactor or extenders.
     """
 
     uuid: PeerUUID = NOBODY
@@ -93,6 +94,7 @@ class Node(Service):
         self._since = 0.0
         self._occasionally = logs.Occasionally(self._world.now)
         self._waiting_for_ready: list[Deferred[None]] = []
+        self._waiting_for_stop: list[Deferred[None]] = []
         self._start_error: Failure | None = None
 
     # -- life ----------------------------------------------------------------------------------------------------
@@ -100,19 +102,49 @@ class Node(Service):
     def startService(self) -> None:
         """Raises LocalError where the node cannot start."""
         self._start_error = None
-        self._life, self._blocker = Phase.STARTING, ("binding its listeners", "")
+        self._life, self._blocker = Phase.STARTING, ("opening its store", "")
         self._directory.lock()
-        try:
-            parts = self._parts = assemble(self._plan, self._directory, self._world, self)
-        except BaseException:
-            self._life, self._blocker = Phase.FAILED, ("its key or state file cannot be used", "")
-            self._directory.unlock()
-            raise
         super().startService()  # type: ignore[no-untyped-call]
-        bound = DeferredList([listener.start() for listener in parts.listeners], consumeErrors=True)
-        bound.addCallback(self._bound, parts)
+        recalled = recall(self._plan, self._directory, self._world)
+        recalled.addCallback(self._recalled).addErrback(self._could_not_recall)
         if self._start_error is not None:
             raise self._start_error.value
+
+    def _recalled(self, recalled: Recalled) -> Deferred[None] | None:
+        if self._life is not Phase.STARTING:  # stopped while the store was opened
+            return recalled.state.store.close().addCallback(lambda _: self._stopped_early())
+        self._blocker = ("binding its listeners", "")
+        try:
+            parts = self._parts = assemble(self._plan, self._directory, recalled, self._world, self)
+        except BaseException:
+            failure = Failure()  # type: ignore[no-untyped-call]
+            return recalled.state.store.close().addCallback(lambda _: failure)
+        bound = DeferredList([listener.start() for listener in parts.listeners], consumeErrors=True)
+        bound.addCallback(self._bound, parts)
+        return None
+
+    def _could_not_recall(self, failure: Failure) -> None:
+        stopped = self._life is not Phase.STARTING
+        self._life, self._blocker = Phase.FAILED, ("its key or its store cannot be used", "")
+        self._directory.unlock()
+        if stopped:
+            self._stopped_early()
+            return
+        super().stopService()  # type: ignore[no-untyped-call]
+        self._fail_start(failure)
+
+    def _stopped_early(self) -> None:
+        self._directory.unlock()
+        self._life, self._blocker = Phase.STOPPED, ("stopped", "")
+        waiting, self._waiting_for_stop = self._waiting_for_stop, []
+        for each in waiting:
+            each.callback(None)
+
+    def _fail_start(self, failure: Failure) -> None:
+        self._start_error = failure
+        waiting, self._waiting_for_ready = self._waiting_for_ready, []
+        for each in waiting:
+            each.errback(failure)
 
     def _bound(self, results: list[tuple[bool, Any]], parts: Parts) -> None:
         if self._parts is not parts or self._life is not Phase.STARTING:
@@ -141,16 +173,13 @@ class Node(Service):
             each.callback(None)
 
     def _could_not_listen(self, failure: Failure, parts: Parts) -> None:
-        self._start_error = failure
         self._life = Phase.FAILED
         self._blocker = (failure.getErrorMessage(), "free the port, or change node.listen")
         for listener in parts.listeners:
             listener.stop()
         self._give_back(parts)
         super().stopService()  # type: ignore[no-untyped-call]
-        waiting, self._waiting_for_ready = self._waiting_for_ready, []
-        for each in waiting:
-            each.errback(failure)
+        self._fail_start(failure)
 
     def _keep_configured(self, parts: Parts) -> None:
         if self._life is Phase.CONNECTED:
@@ -169,7 +198,7 @@ class Node(Service):
 
     def stopService(self) -> Deferred[None]:
         """Guests first, then every session with a CLOSE; fires when the data directory is free again."""
-        if self._parts is None or not self.running:
+        if not self.running:
             return succeed(None)
         super().stopService()  # type: ignore[no-untyped-call]
         parts = self._parts
@@ -177,6 +206,10 @@ class Node(Service):
         waiting, self._waiting_for_ready = self._waiting_for_ready, []
         for each in waiting:
             each.errback(LocalError("the node was stopped before it was ready"))
+        if parts is None:
+            early: Deferred[None] = Deferred()
+            self._waiting_for_stop.append(early)
+            return early
         parts.clock_watch.stop()
         parts.memory.stop()
         parts.keeper.stop()
@@ -189,7 +222,8 @@ class Node(Service):
         stopped: Deferred[Any] = DeferredList([*ports, cable, parts.host.stop()])
         stopped.addCallback(lambda _: self._part_from_all(parts))
         stopped.addCallback(lambda _: self._save(parts))
-        return stopped.addCallback(lambda _: self._stopped(parts))
+        stopped.addCallback(lambda _: self._give_back(parts))
+        return stopped.addCallback(lambda _: self._stopped())
 
     def _part_from_all(self, parts: Parts) -> Deferred[Any]:
         """A CLOSE to everybody and the time to answer it; who is over already is dropped at once."""
@@ -208,24 +242,22 @@ class Node(Service):
             contact.drop()
         return parts.desk.all_left()
 
-    def _save(self, parts: Parts) -> Deferred[None]:
+    def _save(self, parts: Parts) -> None:
+        """The rest of it; whether it could be written is told when the store is closed."""
         parts.state.replay_floor_ms = parts.replay.floor_ms
         parts.conduct.stop()
-        return parts.state.save().addErrback(
-            lambda failure: _log.error("the state was not saved: {why}", why=failure.getErrorMessage())
-        )
+        parts.state.save_in_background()
 
-    def _stopped(self, parts: Parts) -> None:
+    def _stopped(self) -> None:
         self._life, self._blocker = Phase.STOPPED, ("stopped", "")
-        self._give_back(parts)
         _log.info("the node has stopped")
 
-    def _give_back(self, parts: Parts) -> None:
+    def _give_back(self, parts: Parts) -> Deferred[None]:
         parts.conduct.stop()
         parts.farm.stop()
         parts.stock.stop()
-        parts.directory.unlock()
         self._parts = None
+        return parts.state.store.close().addCallback(lambda _: parts.directory.unlock())
 
     # -- what people and programs ask ----------------------------------------------------------------------------
 
@@ -397,7 +429,7 @@ class Node(Service):
             peers=len(self.peers),
             relay=relay_reports.brief(parts.relays if parts is not None else None, self.settings.node.relay),
             extenders=[ExtenderBrief(name=row.name, uuid=row.uuid, state=row.state) for row in self.extenders],
-            store="memory; pins and access rules in state.json",
+            store=parts.state.store.described if parts is not None else "",
             public_endpoints=[],
             fingerprint=parts.identity.public.fingerprint_text if parts is not None else "",
             network=self.settings.node.network,

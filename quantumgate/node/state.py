@@ -1,62 +1,42 @@
-"""What a node remembers over a restart: pins, rules by hand, scores, the replay floor, guards, relays it dropped.
+"""What a node remembers over a restart: pins, rules by hand, scores, the replay floor, guards, names, invitations.
 
-Reading is strict: a damaged file stops the node, for a forgotten pin or rule would open a door. Not for: deciding
-(``pins.py``, ``access.py``). Spec: docs/guide/operating.md (the data directory).
+In memory, whole; the store gets the rows that changed. Reading is strict: a damaged row stops the node, for a forgotten
+pin or rule would open a door. Not for: deciding (``pins.py``, ``access.py``), or which row says what
+(``state_tables.py``). Spec: docs/guide/operating.md (the store).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
-from twisted.internet.defer import Deferred, maybeDeferred, succeed
-from twisted.python.failure import Failure
+from twisted.internet.defer import Deferred, DeferredList
 
 from quantumgate import logs
 from quantumgate.errors import LocalError
-from quantumgate.ids import PeerUUID, parse_peer_uuid
-from quantumgate.node.data_directory import write_atomically
-from quantumgate.node.state_rows import AccessBlock, ScoresBlock, check
+from quantumgate.ids import PeerUUID
+from quantumgate.node.state_rows import AccessBlock, ScoresBlock
+from quantumgate.node.state_tables import PIECES
+from quantumgate.store.interface import DamagedStore, IStore
+from quantumgate.store.tables import Key, Rows, Table
 
-FORMAT = 1
-_TIMES = ("guards", "middles", "dropped")
+if TYPE_CHECKING:
+    from quantumgate.node.invitation_rows import InvitationRow
+
+WAY_BACK = "qgate store restore FILE puts a backup in its place"
 _log = logs.named("state")
-
-
-class StateFileError(LocalError):
-    """The state file cannot be used as it is. It was not touched."""
-
-
-_Times = dict[str, Annotated[int, msgspec.Meta(ge=0)]]
-
-
-class _File(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
-    """The file, as JSON."""
-
-    format: int
-    pins: dict[str, Annotated[str, msgspec.Meta(pattern="^[a-z2-7]{52}$")]]
-    allow: list[str]
-    deny: list[str]
-    rendezvous_key: Annotated[str, msgspec.Meta(pattern="^([0-9a-f]{64})?$")] = ""
-    replay_floor_ms: Annotated[int, msgspec.Meta(ge=0)]
-    guards: _Times = msgspec.field(default_factory=dict)
-    middles: _Times = msgspec.field(default_factory=dict)
-    dropped: _Times = msgspec.field(default_factory=dict)
-    access: AccessBlock = AccessBlock()
-    scores: ScoresBlock = ScoresBlock()
 
 
 class State:
     """The state in memory; ``save()`` writes it. ``pins`` maps a UUID to the text of its fingerprint; ``guards``,
     ``middles`` and ``dropped`` one to a unix time: until then it is a first hop of ours, a second, or none.
-    ``allow`` and ``deny`` are the rules by hand about everything, ``access`` holds the others.
+    ``allow`` and ``deny`` are the rules by hand about everything, ``access`` holds the others. ``names`` are what we
+    call peers, ``addresses`` where those are who invited us; ``invitations`` are those that we made.
     """
 
-    def __init__(self, path: Path, elsewhere: Callable[..., Deferred[Any]]) -> None:
-        """``elsewhere(function, *arguments)`` runs a write off the reactor thread (``threads.deferToThread``)."""
-        self.path = path
+    def __init__(self, store: IStore) -> None:
+        """``store`` is open."""
+        self.store = store
         self.pins: dict[PeerUUID, str] = {}
         self.allow: set[PeerUUID] = set()
         self.deny: set[PeerUUID] = set()
@@ -66,99 +46,51 @@ class State:
         self.guards: dict[PeerUUID, int] = {}
         self.middles: dict[PeerUUID, int] = {}
         self.dropped: dict[PeerUUID, int] = {}
-        self._elsewhere = elsewhere
-        self._writing: Deferred[None] | None = None
-        self._waiting: list[Deferred[None]] = []
+        self.names: dict[PeerUUID, str] = {}
+        self.addresses: dict[PeerUUID, str] = {}
+        self.invitations: tuple[InvitationRow, ...] = ()
+        self.file_seen = ""
+        """What became of the state file of before the store (``state_file.py``)."""
+        self._saved: dict[Table, dict[Key, Any]] = {piece.table: {} for piece in PIECES}
 
     @classmethod
-    def load(cls, path: Path, elsewhere: Callable[..., Deferred[Any]]) -> State:
-        """Raises StateFileError for a file that is damaged or cannot be read; a missing one is an empty state."""
-        state = cls(path, elsewhere)
-        try:
-            data = path.read_bytes()
-        except FileNotFoundError:
-            return state
-        except OSError as error:
-            raise StateFileError(f"{path}: {error.strerror}") from None
-        try:
-            state._take(msgspec.json.decode(data, type=_File))
-        except (msgspec.DecodeError, ValueError, LocalError) as error:
-            raise StateFileError(
-                f"{path}: damaged: {error}",
-                advice="restore it from a copy; moving it away forgets every pin and every access rule made by hand",
-            ) from None
-        return state
+    def load(cls, store: IStore) -> Deferred[State]:
+        """What is in an open store. Fails with DamagedStore for rows that mean nothing."""
+        found = DeferredList([store.load(piece.table) for piece in PIECES], consumeErrors=True)
+        return found.addCallback(lambda results: cls(store)._taken([_rows(*each) for each in results]))
 
-    def _take(self, file: _File) -> None:
-        if file.format != FORMAT:
-            raise ValueError(f"format {file.format}, this version knows {FORMAT}")
-        self.pins = {parse_peer_uuid(uuid): pin for uuid, pin in file.pins.items()}
-        self.allow = set(map(parse_peer_uuid, file.allow))
-        self.deny = set(map(parse_peer_uuid, file.deny))
-        self.access, self.scores = file.access, file.scores
-        check(file.access, file.scores)
-        self.rendezvous_key = file.rendezvous_key
-        self.replay_floor_ms = file.replay_floor_ms
-        for name in _TIMES:
-            setattr(self, name, {parse_peer_uuid(uuid): until for uuid, until in getattr(file, name).items()})
-
-    def encoded(self) -> bytes:
-        """The file's bytes."""
-        return msgspec.json.format(
-            msgspec.json.encode(
-                {
-                    "format": FORMAT,
-                    "pins": {str(uuid): pin for uuid, pin in sorted(self.pins.items(), key=str)},
-                    "allow": sorted(map(str, self.allow)),
-                    "deny": sorted(map(str, self.deny)),
-                    **({"rendezvous_key": self.rendezvous_key} if self.rendezvous_key else {}),
-                    "replay_floor_ms": self.replay_floor_ms,
-                    **{name: _times_text(getattr(self, name)) for name in _TIMES},
-                    **({"access": self.access} if self.access != AccessBlock() else {}),
-                    **({"scores": self.scores} if self.scores.rows else {}),
-                }
-            ),
-            indent=1,
-        )
+    def _taken(self, found: list[Rows]) -> State:
+        try:
+            for piece, rows in zip(PIECES, found, strict=True):
+                piece.take(self, rows)
+        except (msgspec.ValidationError, ValueError, LocalError) as error:
+            raise DamagedStore(f"the store: {error}", advice=WAY_BACK) from None
+        self._saved = {piece.table: piece.now(self) for piece in PIECES}
+        return self
 
     def save(self) -> Deferred[None]:
-        """Writes the present state; one write at a time, and one is enough for all who asked meanwhile.
+        """Puts what changed into the store; fires when it is durable.
 
-        Fails with LocalError where the file cannot be written; nothing in memory is lost then.
+        Fails with LocalError where it cannot be written now; nothing is lost then, and the store tries again.
         """
-        done: Deferred[None] = Deferred()
-        self._waiting.append(done)
-        if self._writing is None:
-            self._write()
-        return done
+        for piece in PIECES:
+            now, before = piece.now(self), self._saved[piece.table]
+            rows = {key: piece.row(said) for key, said in now.items() if key not in before or before[key] != said}
+            self.store.put(piece.table, rows | dict.fromkeys(before.keys() - now.keys()))
+            self._saved[piece.table] = now
+        return self.store.flushed()
 
     def save_in_background(self) -> None:
-        """Like ``save``, for changes that nobody waits for: a failure goes to the log."""
-        self.save().addErrback(_complain)
+        """Like ``save``, for changes that nobody waits for. Where it fails the store has said so itself."""
+        self.save().addErrback(lambda _: None)
 
     def flushed(self) -> Deferred[None]:
         """Fires when no write is under way."""
-        return self.save().addErrback(_complain) if self._writing is not None else succeed(None)
-
-    def _write(self) -> None:
-        waiting, self._waiting = self._waiting, []
-        self._writing = maybeDeferred(self._elsewhere, write_atomically, self.path, self.encoded())
-        self._writing.addBoth(self._written, waiting)
-
-    def _written(self, result: Any, waiting: list[Deferred[None]]) -> None:
-        self._writing = None
-        if self._waiting:
-            self._write()
-        for done in waiting:
-            if isinstance(result, Failure):
-                done.errback(LocalError(f"{self.path}: cannot be written: {result.getErrorMessage()}"))
-            else:
-                done.callback(None)
+        return self.store.flushed().addErrback(lambda _: None)
 
 
-def _times_text(times: dict[PeerUUID, int]) -> dict[str, int]:
-    return {str(uuid): until for uuid, until in sorted(times.items(), key=str)}
-
-
-def _complain(failure: Failure) -> None:
-    _log.error("the state was not saved: {why}", why=failure.getErrorMessage())
+def _rows(good: bool, found: Any) -> Rows:
+    if not good:
+        found.raiseException()
+    rows: Rows = found
+    return rows

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import ip_address
+from pathlib import Path
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -27,6 +28,8 @@ from quantumgate.crypto.random import RandomSource, SystemRandom
 from quantumgate.net.monotonic import seconds_of
 from quantumgate.net.multicast import Heard, Multicast, Multicasting, Nowhere
 from quantumgate.net.ownaddresses import own_addresses
+from quantumgate.store.interface import IStore
+from quantumgate.store.opening import store_at
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +38,8 @@ class World:
 
     ``elsewhere(function, *arguments)`` runs it off the reactor thread. ``server`` and ``client`` turn endpoint strings
     into endpoints (ValueError for what is none), ``host`` a host name or IP address and a port. ``own_addresses()``
-    are those that packets of ours leave from. ``multicast(groups, heard)`` is the cable with the neighbours on it.
+    are those that packets of ours leave from. ``multicast(groups, heard)`` is the cable with the neighbours on it,
+    ``store(url, directory)`` the store that ``node.store`` names, not opened.
     """
 
     clock: Any
@@ -46,6 +50,7 @@ class World:
     server: Callable[[str], IStreamServerEndpoint]
     client: Callable[[str], IStreamClientEndpoint]
     host: Callable[[str, int], IStreamClientEndpoint]
+    store: Callable[[str, Path], IStore]
     own_addresses: Callable[[], tuple[str, ...]] = tuple
     multicast: Callable[[tuple[str, str], Heard], Multicasting] = Nowhere
 
@@ -70,6 +75,7 @@ def real_world(reactor: Any = None) -> World:
         server=lambda text: serverFromString(reactor, text),  # type: ignore[no-untyped-call]
         client=lambda text: clientFromString(reactor, text),  # type: ignore[no-untyped-call]
         host=lambda host, port: _host_endpoint(reactor, host, port),
+        store=lambda url, directory: store_at(url, directory, reactor),
         own_addresses=own_addresses,
         multicast=lambda groups, heard: Multicast(reactor, groups, heard),
     )

@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Protocol
 
+from twisted.internet.defer import Deferred
 from zope.interface import Attribute, Interface
 
 from quantumgate.errors import LocalError
-from quantumgate.store.tables import Key, Row, Table
+from quantumgate.store.tables import Key, Row, Rows, Table
 
 # zope interfaces declare methods without ``self`` and without bodies
 # mypy: disable-error-code="empty-body"
@@ -39,19 +40,19 @@ class IStore(Interface):
     problem = Attribute("str, why the last write failed and what to do about it; empty while writes succeed")
     described = Attribute("str, one phrase for status: what kind of store, and whether it is sealed")
 
-    def open():  # type: ignore[no-untyped-def]
+    def open() -> Deferred[None]:
         """Deferred: checked, brought to the newest schema, ready. Fails with StoreError, whose advice is a way back."""
 
-    def load(table, **where):  # type: ignore[no-untyped-def]
+    def load(table: Table, **where: Any) -> Deferred[Rows]:
         """Deferred of {key: row}, every row of ``table`` checked; ``where`` names a column that is not sealed."""
 
-    def put(table, rows):  # type: ignore[no-untyped-def]
+    def put(table: Table, rows: Mapping[Key, Row | None]) -> None:
         """Remember ``rows``: {key: row, or None to remove it}. Written before this turn of the reactor is over."""
 
-    def flushed():  # type: ignore[no-untyped-def]
+    def flushed() -> Deferred[None]:
         """Deferred: everything put so far is durable. Fails with NotWritten; the store goes on trying by itself."""
 
-    def close():  # type: ignore[no-untyped-def]
+    def close() -> Deferred[None]:
         """Deferred: written, as far as it can be, and closed. Never fails."""
 
 

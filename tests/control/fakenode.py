@@ -32,8 +32,8 @@ from quantumgate.control.api import (
 from quantumgate.errors import ConnectFailed, LocalError
 from quantumgate.node.access import Access
 from quantumgate.node.conduct import Conduct
-from quantumgate.node.state import State
 from quantumgate.wire.limits import DEFAULT_LIMITS
+from tests.node.remembering import recalled
 
 ME = UUID("b9a1d3a4-7c1e-8100-9a1b-0c2d3e4f5a6b")
 FRIEND = UUID("0b51a0f2-3c4d-8100-8888-000000000001")
@@ -68,7 +68,7 @@ FAKE_WALL_SECONDS = 1_800_000_000.0
 def fake_access() -> Access:
     """The real rules over a state that is kept nowhere."""
     times: Any = SimpleNamespace(now=lambda: 0.0, wall_seconds=lambda: FAKE_WALL_SECONDS)
-    access = Access(State(Path("unwritten"), lambda *_: succeed(None)), times, DEFAULT_LIMITS, default="deny")
+    access = Access(recalled(), times, DEFAULT_LIMITS, default="deny")
     access.extenders = lambda: {"echo": ME}
     return access
 
@@ -99,7 +99,7 @@ class FakeNode:
     @property
     def reputation(self) -> Conduct:
         world: Any = SimpleNamespace(now=lambda: 0.0, wall_seconds=self.wall_seconds, clock=Clock())
-        return Conduct(self.access.judge.reputation, State(Path("unwritten"), lambda *_: succeed(None)), world,
+        return Conduct(self.access.judge.reputation, recalled(), world,
                        DEFAULT_LIMITS)
 
     def wall_seconds(self) -> float:

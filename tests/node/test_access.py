@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from pathlib import Path
 from uuid import UUID
 
-from twisted.internet.defer import execute
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -17,9 +15,10 @@ from quantumgate.core.access.rules import CONNECT, RELAY, RESERVE, Filter, PeerR
 from quantumgate.errors import LimitError, LocalError
 from quantumgate.ids import PeerUUID, parse_peer_uuid
 from quantumgate.node.access import Access, about_of
-from quantumgate.node.state import State
+from quantumgate.store.memory import MemoryDatabase
 from quantumgate.wire.limits import DEFAULT_LIMITS, Limits
 from tests.core.access.people import ECHO, FILES, WALL, at, net
+from tests.node.remembering import recalled
 
 ONE = parse_peer_uuid("c0ffee00-1234-8abc-9def-0123456789ab")
 TWO = parse_peer_uuid("deadbeef-1234-8abc-9def-0123456789ab")
@@ -39,9 +38,8 @@ class Hours:
 
 class AccessCase(SynchronousTestCase):
     def setUp(self) -> None:
-        directory = Path(self.mktemp())
-        directory.mkdir(parents=True)
-        self.state = State(directory / "state.json", execute)
+        self.database = MemoryDatabase()
+        self.state = recalled(self.database)
         self.changed: list[PeerUUID | None] = []
         self.hours = Hours()
 
@@ -59,7 +57,7 @@ class AccessCase(SynchronousTestCase):
 
     def again(self) -> Access:
         """After a restart."""
-        self.state = State.load(self.state.path, execute)
+        self.state = recalled(self.database)
         return self.access()
 
 
@@ -134,7 +132,7 @@ class PeerTests(AccessCase):
         access = self.access(limits=Limits(peer_rules=1))
         self.successResultOf(access.allow(ONE))
         self.assertRaises(LimitError, access.allow, TWO)
-        self.assertEqual(State.load(self.state.path, execute).allow, {ONE})
+        self.assertEqual(recalled(self.database).allow, {ONE})
 
 
 class AboutTests(SynchronousTestCase):

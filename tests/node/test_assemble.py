@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 from quantumgate.crypto.kdf import stretch_passphrase
 from quantumgate.errors import ConfigurationError, KeyFileError
 from quantumgate.node.assemble import Parts, plan
-from quantumgate.node.data_directory import STATE_FILE
 from quantumgate.node.node import Node
 from quantumgate.settings.schema import AlgorithmsTable, Listen
 from quantumgate.testing.network import MemoryNetwork
-from tests.node.world import Drift, NodeCase, memory_world, node_settings
+from tests.node.remembering import recalled
+from tests.node.world import MEMORIES, Drift, NodeCase, memory_world, node_settings
 
 HOME = "192.0.2.1"
 
@@ -48,13 +47,13 @@ class AssembledTests(NodeCase):
         first = self.node(HOME)
         floor_ms = self.parts(first).replay.floor_ms
         self.done(first.stopService(), 1)
-        self.assertIn(str(floor_ms), (first.data_directory / STATE_FILE).read_text())
+        self.assertEqual(recalled(MEMORIES[first.data_directory]).replay_floor_ms, floor_ms)
         second = self.node(HOME, data=first.data_directory)
         self.assertGreaterEqual(self.parts(second).replay.floor_ms, floor_ms)
         self.done(second.stopService(), 1)
-        saved = json.loads((first.data_directory / STATE_FILE).read_text())
-        saved["replay_floor_ms"] += 1_000_000_000
-        (first.data_directory / STATE_FILE).write_text(json.dumps(saved))
+        saved = recalled(MEMORIES[first.data_directory])
+        saved.replay_floor_ms += 1_000_000_000
+        self.successResultOf(saved.save())
         third = self.node(HOME, data=first.data_directory)
         self.assertLess(self.parts(third).replay.floor_ms, floor_ms + 1_000_000_000)
         self.assertTrue([line for line in self.lines("warn") if "the saved replay floor is dropped" in line])

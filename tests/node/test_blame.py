@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 from uuid import UUID
 
-from twisted.internet.defer import execute
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -15,9 +13,10 @@ from quantumgate.core.relay.bias import SETTLED_SECONDS
 from quantumgate.core.relay.path import Gateway
 from quantumgate.ids import PeerUUID
 from quantumgate.node.blame import BAD_RELAY_SECONDS, Blame
-from quantumgate.node.state import State
+from quantumgate.store.memory import MemoryDatabase
 from quantumgate.wire.limits import DEFAULT_LIMITS
 from tests.node.circuits import AWAY, GATES, HOME, CircuitCase
+from tests.node.remembering import recalled
 
 KNOWN = [Gateway(PeerUUID(UUID(f"{number:08x}-1234-8abc-9def-0123456789ab")), ((f"{number}.1.0.1", 9999),))
          for number in range(1, 7)]
@@ -31,8 +30,8 @@ class BlameCase(SynchronousTestCase):
         self.world: Any = SimpleNamespace(
             clock=self.clock, now=self.clock.seconds, wall_seconds=lambda: self.wall_seconds + self.clock.seconds(),
         )
-        self.path = Path(self.mktemp())
-        self.state = State(self.path, execute)
+        self.database = MemoryDatabase()
+        self.state = recalled(self.database)
         self.blame = self.made()
 
     def made(self) -> Blame:
@@ -90,7 +89,7 @@ class DaysTests(BlameCase):
     def test_over_a_restart(self) -> None:
         self.ruin(2, 0, 1, 3)
         self.clock.advance(SETTLED_SECONDS)
-        self.state = State.load(self.path, execute)
+        self.state = recalled(self.database)
         self.assertEqual(self.made().dropped(), {KNOWN[2].uuid})
 
     def test_a_time_that_nobody_set_is_over(self) -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from quantumgate.node.data_directory import STATE_FILE
 from tests.node.circuits import HOME, CircuitCase
+from tests.node.remembering import recalled
+from tests.node.world import MEMORIES
 
 
 class GuardTests(CircuitCase):
@@ -40,8 +41,8 @@ class GuardTests(CircuitCase):
         self.connect(2)
         guards = self.guards()
         self.assertEqual(len(guards), 2)
-        file = (Path(self.client._directory.path) / STATE_FILE).read_text()
-        self.assertTrue(all(str(uuid) in file for uuid in guards), file)
+        kept = recalled(MEMORIES[self.client.data_directory])
+        self.assertEqual(set(kept.guards), guards)
 
     def test_one_that_fails_leaves_it_to_the_other_and_both_to_anybody(self) -> None:
         self.connect(1)

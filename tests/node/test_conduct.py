@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from twisted.internet.defer import execute
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -14,33 +12,31 @@ from quantumgate.core.access.reputation import Reputation
 from quantumgate.core.events import Closed
 from quantumgate.errors import LocalError
 from quantumgate.node.conduct import SAVE_AFTER_SECONDS, USEFUL_SECONDS, Conduct
-from quantumgate.node.state import State
+from quantumgate.store.memory import MemoryDatabase
 from quantumgate.wire.codes import CloseCode
 from quantumgate.wire.limits import DEFAULT_LIMITS, Limits
 from tests.core.access.people import WALL, at, net, peer
+from tests.node.remembering import recalled
 
 HERE = at("192.0.2.7")
 
 
 class ConductCase(SynchronousTestCase):
     def setUp(self) -> None:
-        directory = Path(self.mktemp())
-        directory.mkdir(parents=True)
-        self.path, self.clock, self.drift = directory / "state.json", Clock(), 0.0
-        self.writes = 0
+        self.database, self.clock, self.drift = MemoryDatabase(), Clock(), 0.0
         self.conduct = self.made()
 
     def made(self, limits: Limits = DEFAULT_LIMITS) -> Conduct:
-        """One that reads the state file as it is."""
+        """One that reads the store as it is."""
         world: Any = SimpleNamespace(
             clock=self.clock, now=self.clock.seconds, wall_seconds=lambda: WALL + self.clock.seconds() + self.drift)
-        self.state = State.load(self.path, self._write)
+        self.state = recalled(self.database)
         self.reputation = Reputation(limits)
         return Conduct(self.reputation, self.state, world, limits)
 
-    def _write(self, *arguments: Any) -> Any:
-        self.writes += 1
-        return execute(*arguments)
+    @property
+    def writes(self) -> int:
+        return self.database.transactions
 
     def contact(self, number: int | None = 1, *, path: Any = None, **more: Any) -> Any:
         """A connection with an authenticated peer, nameless for None, with no session for -1."""
@@ -180,7 +176,7 @@ class KeepingTests(ConductCase):
             self.conduct.closed(self.contact(), ended("violation", CloseCode.VIOLATION, "local"))
         before = self.reputation.of_address(HERE, 0.0).refused_until
         self.clock.advance(SAVE_AFTER_SECONDS)
-        self.assertEqual((self.writes, self.path.stat().st_mode & 0o777), (1, 0o600))
+        self.assertEqual(self.writes, 1)
         self.drift = 600.0  # since then
         self.clock = Clock()
         self.conduct = self.made()

@@ -11,6 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from quantumgate.errors import KeyFileError, LocalError
 from quantumgate.node.data_directory import IDENTITY_FILE, STATE_FILE, DataDirectory, DirectoryInUse, write_atomically
+from quantumgate.store.opening import STORE_FILE
 
 HOLD = """
 import sys
@@ -88,11 +89,14 @@ class IdentityTests(DirectoryCase):
         self.assertFalse(second.made_identity)
 
     def test_a_used_directory_without_its_key_makes_no_stranger(self) -> None:
-        (self.path / STATE_FILE).write_text("{}")
-        with self.assertRaises(KeyFileError) as caught:
-            DataDirectory(self.path).identity("ed25519")
-        self.assertIn("restore", caught.exception.advice)
-        self.assertFalse((self.path / IDENTITY_FILE).exists())
+        for used in (STATE_FILE, STORE_FILE):
+            (self.path / used).write_text("{}")
+            with self.assertRaises(KeyFileError) as caught:
+                DataDirectory(self.path).identity("ed25519")
+            self.assertIn("restore", caught.exception.advice)
+            self.assertIn(str(self.path / used), caught.exception.advice)
+            self.assertFalse((self.path / IDENTITY_FILE).exists())
+            (self.path / used).unlink()
 
     def test_a_key_that_others_can_read_is_refused(self) -> None:
         DataDirectory(self.path).identity("ed25519")

@@ -10,13 +10,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from twisted.internet.defer import execute
 from twisted.trial.unittest import SynchronousTestCase
 
 from quantumgate.ids import parse_peer_uuid
 from quantumgate.node import data_directory
 from quantumgate.node.data_directory import write_atomically
-from quantumgate.node.state import State
 
 STEPS = ("open", "fchmod", "fsync", "rename", "fsync directory")
 ONE = parse_peer_uuid("c0ffee00-1234-8abc-9def-0123456789ab")
@@ -89,13 +87,3 @@ class CrashTests(SynchronousTestCase):
         self.cut(None)
         write_atomically(self.path, b"new")
         self.assertEqual((self.path.read_bytes(), list(self.directory.iterdir())), (b"new", [self.path]))
-
-    def test_a_node_after_any_cut_starts_with_its_rules(self) -> None:
-        state = State(self.path, execute)
-        state.allow.add(ONE)
-        self.successResultOf(state.save())
-        for number in range(len(STEPS)):
-            self.cut(number)
-            state.replay_floor_ms += 1
-            self.assertRaises(PowerCut, write_atomically, self.path, state.encoded())
-            self.assertEqual(State.load(self.path, execute).allow, {ONE})

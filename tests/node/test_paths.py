@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
 
-from twisted.internet.defer import execute
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -16,9 +14,10 @@ from quantumgate.errors import ConnectFailed
 from quantumgate.ids import PeerUUID
 from quantumgate.node.dialling import Route, Target
 from quantumgate.node.paths import Paths, gateway_of
-from quantumgate.node.state import State
+from quantumgate.store.memory import MemoryDatabase
 from quantumgate.wire.limits import DEFAULT_LIMITS
 from tests.core.handshake.duel import SeededRandom
+from tests.node.remembering import recalled
 
 DAY_SECONDS = 86_400
 
@@ -43,14 +42,14 @@ class PathsCase(SynchronousTestCase):
     def setUp(self) -> None:
         self.clock, self.own_hosts = Clock(), ["77.7.0.1"]
         self.middles, self.sources = False, ()
-        self.path = Path(self.mktemp())
+        self.database = MemoryDatabase()
 
     def paths(self, gateways: Any = MANY, *, seed: int = 0, **more: Any) -> Paths:
         world: Any = SimpleNamespace(
             clock=self.clock, now=self.clock.seconds, random=SeededRandom((self.id(), seed)),
             wall_seconds=lambda: 1_800_000_000.0 + self.clock.seconds(), own_addresses=lambda: self.sources,
         )
-        self.state = State.load(self.path, execute)
+        self.state = recalled(self.database)
         made = Paths(OWN, world, DEFAULT_LIMITS, self.state, gateways, own_hosts=lambda: self.own_hosts,
                      with_middles=lambda: self.middles, **more)
         self.addCleanup(made.blame.stop)
@@ -75,7 +74,7 @@ class MiddleTests(PathsCase):
     def test_none_of_them_is_a_guard(self) -> None:
         self.middles = True
         for seed in range(10):
-            self.path = Path(self.mktemp())
+            self.database = MemoryDatabase()
             paths = self.paths(seed=seed)
             for _ in range(10):
                 first, second, third = paths.choose(target(3))

@@ -2,28 +2,20 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from twisted.internet.defer import execute
 from twisted.trial.unittest import SynchronousTestCase
 
 from quantumgate.crypto.identity import Identity, PeerIdentity
 from quantumgate.node.pins import Pins
-from quantumgate.node.state import State
+from quantumgate.store.memory import MemoryDatabase
+from tests.node.remembering import recalled
 
 
 class PinTests(SynchronousTestCase):
     def setUp(self) -> None:
-        directory = Path(self.mktemp())
-        directory.mkdir(parents=True)
-        self.saves = 0
-        self.state = State(directory / "state.json", self.save)
+        self.database = MemoryDatabase()
+        self.state = recalled(self.database)
         self.pins = Pins(self.state)
         self.peer, self.other = Identity.generate().public, Identity.generate().public
-
-    def save(self, function: object, *arguments: object) -> object:
-        self.saves += 1
-        return execute(function, *arguments)  # type: ignore[arg-type]
 
     def forged(self) -> PeerIdentity:
         """The peer's UUID with another's key, which 118 bits of a hash should make impossible."""
@@ -48,5 +40,5 @@ class PinTests(SynchronousTestCase):
     def test_only_what_is_new_is_written(self) -> None:
         for _ in range(3):
             self.pins.pin(self.peer)
-        self.assertEqual(self.saves, 1)
-        self.assertEqual(State.load(self.state.path, execute).pins, {self.peer.uuid: self.peer.fingerprint_text})
+        self.assertEqual(self.database.transactions, 1)
+        self.assertEqual(recalled(self.database).pins, {self.peer.uuid: self.peer.fingerprint_text})

@@ -20,7 +20,7 @@ from tests.node.world import node_settings
 
 class DiskTests(CircuitCase):
     def test_a_relay_keeps_no_list_of_where_links_led(self) -> None:
-        """Seen in a gateway's state.json: each target, and at each target each relay, stood there for good."""
+        """Seen in a gateway's state: each target, and at each target each relay, stood there for good."""
         peer = self.connect(hops=3)
         for gate in (self.gate_of(uuid) for uuid in peer.path):
             self.assertEqual(gate._parts.state.pins, {})  # type: ignore[union-attr]

@@ -1,131 +1,140 @@
-"""The state file: round trip, mode, one write at a time, and damage that is never silently replaced."""
+"""The state: round trip through every table, one row for one change, and damage that is never silently replaced."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
+from uuid import UUID
 
-from twisted.internet.defer import Deferred, execute
 from twisted.trial.unittest import SynchronousTestCase
 
 from quantumgate.errors import LocalError
 from quantumgate.ids import parse_peer_uuid
-from quantumgate.node.state import State, StateFileError
+from quantumgate.node.state import State
+from quantumgate.node.state_rows import AccessBlock, FilterRow, LimitRow, RuleRow, ScoreRow, ScoresBlock
+from quantumgate.store import tables
+from quantumgate.store.interface import DamagedStore, NotWritten
+from quantumgate.store.memory import MemoryDatabase
+from quantumgate.store.tables import Key, Row, Table
+from tests.node.remembering import recalled
 
 ONE = parse_peer_uuid("c0ffee00-1234-8abc-9def-0123456789ab")
 TWO = parse_peer_uuid("deadbeef-1234-8abc-9def-0123456789ab")
 PIN = "a" * 52
+PLAIN = ("pins", "allow", "deny", "access", "scores", "rendezvous_key", "replay_floor_ms", "guards", "middles",
+         "dropped", "names", "addresses", "invitations", "file_seen")
+
+
+def everything(state: State) -> dict[str, Any]:
+    return {name: getattr(state, name) for name in PLAIN}
 
 
 class StateCase(SynchronousTestCase):
     def setUp(self) -> None:
-        directory = Path(self.mktemp())
-        directory.mkdir(parents=True)
-        self.path = directory / "state.json"
+        self.database = MemoryDatabase()
+        self.state = recalled(self.database)
 
-    def filled(self) -> State:
-        state = State(self.path, execute)
+    def fill(self) -> None:
+        state = self.state
         state.pins[ONE] = PIN
         state.allow.add(ONE)
         state.deny.add(TWO)
-        state.replay_floor_ms = 1_700_000_000_000
-        state.guards[TWO] = 1_800_000_000
+        state.replay_floor_ms, state.rendezvous_key = 1_700_000_000_000, "ab" * 32
+        state.guards[TWO] = state.dropped[ONE] = 1_800_000_000
+        state.middles[TWO] = 1
+        state.names[ONE], state.addresses[ONE] = "Bob", "qg://x"
+        state.file_seen = "there was none"
+        state.access = AccessBlock(
+            default="allow", rules=(RuleRow(peer=str(ONE), word="ban", until=1.5),
+                                    RuleRow(peer=str(ONE), word="deny", about="relay")),
+            filters=(FilterRow(network="192.0.2.0/24", block=True), FilterRow(network="192.0.2.0/24", block=False)),
+            limits=(LimitRow(prefix="ipv4/24", connections=5),),
+        )
+        state.scores = ScoresBlock(at=1.25, rows=(ScoreRow(of=str(ONE), score=-5.5, times=2),
+                                                  ScoreRow(of="192.0.2.1/32", score=7)))
         self.successResultOf(state.save())
-        return state
 
 
 class RoundTripTests(StateCase):
     def test_what_was_saved_is_loaded(self) -> None:
-        self.filled()
-        again = State.load(self.path, execute)
-        self.assertEqual((again.pins, again.allow, again.deny), ({ONE: PIN}, {ONE}, {TWO}))
-        self.assertEqual((again.replay_floor_ms, again.guards), (1_700_000_000_000, {TWO: 1_800_000_000}))
+        self.fill()
+        again = recalled(self.database)
+        self.assertEqual(everything(again), everything(self.state))
 
-    def test_mode_0600(self) -> None:
-        self.filled()
-        self.assertEqual(self.path.stat().st_mode & 0o777, 0o600)
+    def test_an_empty_store_is_an_empty_state(self) -> None:
+        self.assertEqual(everything(self.state), everything(State(self.state.store)))
 
-    def test_no_file_is_an_empty_state(self) -> None:
-        state = State.load(self.path, execute)
-        self.assertEqual((state.pins, state.allow, state.deny, state.replay_floor_ms), ({}, set(), set(), 0))
-        self.assertFalse(self.path.exists())
+    def test_what_is_taken_away_is_gone(self) -> None:
+        self.fill()
+        for name in PLAIN:
+            setattr(self.state, name, getattr(State(self.state.store), name))
+        self.successResultOf(self.state.save())
+        self.assertEqual(everything(recalled(self.database)), everything(State(self.state.store)))
+
+    def test_only_what_changed_is_put(self) -> None:
+        self.fill()
+        self.assertEqual(self.database.transactions, 1)
+        self.successResultOf(self.state.save())
+        self.assertEqual(self.database.transactions, 1)
+        put: list[tuple[str, int]] = []
+        self.patch(self.state.store, "put", lambda table, rows: put.append((table.name, len(rows))))
+        self.state.pins[TWO] = PIN
+        self.state.allow.discard(ONE)
+        self.state.save()
+        self.assertEqual([each for each in put if each[1]], [("pins", 1), ("rules", 1)])
+
+    def test_a_rule_that_is_allow_and_ban(self) -> None:
+        self.fill()
+        again = recalled(self.database)
+        self.assertEqual((again.allow, len(again.access.rules)), ({ONE}, 2))
 
 
 class DamageTests(StateCase):
-    def refused(self, data: bytes) -> StateFileError:
-        self.path.write_bytes(data)
-        with self.assertRaises(StateFileError) as caught:
-            State.load(self.path, execute)
-        self.assertEqual(self.path.read_bytes(), data)
-        self.assertIn(str(self.path), str(caught.exception))
-        return caught.exception
+    def refused(self, table: Table, key: Key, row: Row) -> None:
+        database = MemoryDatabase()
+        database.write({(table, key): row})
+        error = self.assertRaises(DamagedStore, recalled, database)
+        self.assertIn("qgate store restore", error.advice)
 
-    def test_every_truncation(self) -> None:
-        whole = self.filled().encoded()
-        for length in range(len(whole)):
-            self.refused(whole[:length])
-
-    def test_empty_and_foreign_files(self) -> None:
-        for data in (b"", b"[]", b"null", b"{}", b"\x00" * 500):
-            self.assertIn("copy", self.refused(data).advice)
-
-    def test_unknown_key_wrong_format_and_wrong_values(self) -> None:
-        good = '{"format":1,"pins":{},"allow":[],"deny":[],"replay_floor_ms":0}'
-        self.path.write_text(good)
-        State.load(self.path, execute)
-        for old, new in (
-            ('"format":1', '"format":2'),
-            ('"deny":[]', '"deny":[],"more":1'),
-            ('"allow":[]', '"allow":["c0ffee00-1234-4abc-9def-0123456789ab"]'),
-            ('"allow":[]', '"allow":["nobody"]'),
-            ('"pins":{}', '"pins":{"c0ffee00-1234-8abc-9def-0123456789ab":"short"}'),
-            ('"replay_floor_ms":0', '"replay_floor_ms":-1'),
-            ('"replay_floor_ms":0', '"replay_floor_ms":0,"guards":{"nobody":1}'),
+    def test_rows_that_mean_nothing(self) -> None:
+        version_4 = UUID("c0ffee00-1234-4abc-9def-0123456789ab")
+        for table, key, row in (
+            (tables.SETTINGS, ("more",), (b"1",)),
+            (tables.SETTINGS, ("replay_floor_ms",), (b"soon",)),
+            (tables.SETTINGS, ("rendezvous_key",), (b"ab",)),
+            (tables.SETTINGS, ("default_access",), (b"maybe",)),
+            (tables.PINS, (ONE,), (b"short",)),
+            (tables.PINS, (version_4,), (bytes(32),)),
+            (tables.GUARDS, (ONE, "third"), (1,)),
+            (tables.GUARDS, (ONE, "first"), (-1,)),
+            (tables.RULES, (version_4, "", "allow"), (None,)),
+            (tables.RULES, (ONE, "", "perhaps"), (None,)),
+            (tables.RULES, (ONE, "", "ban"), (-1.0,)),
+            (tables.FILTERS, ("nowhere", True), (None,)),
+            (tables.PREFIX_LIMITS, ("ipv5/1",), (0, 0, 0)),
+            (tables.PREFIX_LIMITS, ("ipv4/1",), (-1, 0, 0)),
+            (tables.REPUTATIONS, ("nobody",), (0.0, 0.0, 0)),
+            (tables.REPUTATIONS, (str(ONE),), (1e9, 0.0, 0)),
+            (tables.NAMES, (ONE,), ("",)),
+            (tables.ADDRESSES, (ONE,), ("x" * 5000,)),
+            (tables.INVITATIONS, (bytes(16),), (bytes(33), 1, 2, 3, "", "", False, b"odd")),
         ):
-            self.assertIn(old, good)
-            self.refused(good.replace(old, new).encode())
-
-    def test_a_file_that_cannot_be_read(self) -> None:
-        self.path.mkdir()
-        with self.assertRaises(StateFileError):
-            State.load(self.path, execute)
+            self.refused(table, key, row)
 
 
 class WritingTests(StateCase):
-    def setUp(self) -> None:
-        super().setUp()
-        self.jobs: list[tuple[Deferred[Any], bytes]] = []
-        self.state = State(self.path, self.elsewhere)
-
-    def elsewhere(self, write: Any, path: Path, data: bytes) -> Deferred[Any]:
-        job: Deferred[Any] = Deferred()
-        self.jobs.append((job, data))
-        return job
-
-    def test_one_write_at_a_time_and_the_last_has_everything(self) -> None:
-        first = self.state.save()
+    def test_a_failed_write_is_told_to_who_waits_and_nothing_is_lost(self) -> None:
+        self.database.trouble = "No space left on device"
         self.state.allow.add(ONE)
-        second, third = self.state.save(), self.state.save()
-        self.assertEqual(len(self.jobs), 1)
-        self.jobs[0][0].callback(None)
-        self.successResultOf(first)
-        self.assertNoResult(second)
-        self.assertEqual(len(self.jobs), 2)
-        self.assertIn(str(ONE).encode(), self.jobs[1][1])
-        self.jobs[1][0].callback(None)
-        self.successResultOf(second)
-        self.successResultOf(third)
-        self.successResultOf(self.state.flushed())
-        self.assertEqual(len(self.jobs), 2)
+        error = self.failureResultOf(self.state.save(), NotWritten).value
+        self.assertIsInstance(error, LocalError)
+        self.assertIn("No space left", str(error))
+        self.database.trouble = ""
+        self.state.store._clock.advance(1)
+        self.assertEqual(recalled(self.database).allow, {ONE})
 
-    def test_a_failed_write_is_told_to_who_waits(self) -> None:
-        saved = self.state.save()
-        self.jobs[0][0].errback(OSError(28, "No space left on device"))
-        self.assertIn("No space left", str(self.failureResultOf(saved, LocalError).value))
-
-    def test_and_does_not_stop_the_next(self) -> None:
+    def test_in_the_background_nobody_hears_of_it(self) -> None:
+        self.database.trouble = "No space left on device"
+        self.state.allow.add(ONE)
         self.state.save_in_background()
-        self.jobs[0][0].errback(OSError(28, "No space left on device"))
-        again = self.state.save()
-        self.jobs[1][0].callback(None)
-        self.successResultOf(again)
+        self.successResultOf(self.state.flushed())
+        self.assertEqual(self.flushLoggedErrors(), [])

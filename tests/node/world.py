@@ -6,6 +6,7 @@ Places that look like IP addresses are judged as such: "127.0.0.1" is loopback, 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -19,6 +20,10 @@ from quantumgate.extender.registry import Registry, registered
 from quantumgate.node.node import Node
 from quantumgate.node.world import World
 from quantumgate.settings.schema import AccessTable, NodeTable, Settings
+from quantumgate.store.memory import MemoryDatabase
+from quantumgate.store.opening import STORE_FILE, database_at
+from quantumgate.store.store import Store
+from quantumgate.store.thread import Inline
 from quantumgate.testing.network import MemoryNetwork
 
 BEGINNING_SECONDS = 1_800_000_000.0
@@ -45,7 +50,19 @@ def memory_world(network: MemoryNetwork, place: str, drift: Drift) -> World:
         client=lambda text: network.client_endpoint(place, _parts(text)[1], int(_parts(text)[2])),
         host=lambda host, port: network.client_endpoint(place, host, port),
         own_addresses=lambda: (place,),
+        store=partial(_store, clock),
     )
+
+
+def _store(clock: Any, url: str, directory: Path) -> Store:
+    """The node's own file where that is there already (a test of files made it), else memory that outlives the node."""
+    if url or (directory / STORE_FILE).exists():
+        return Store(database_at(url, directory), Inline(), clock)
+    return Store(MEMORIES.setdefault(directory, MemoryDatabase()), Inline(), clock)
+
+
+MEMORIES: dict[Path, MemoryDatabase] = {}
+"""What nodes at these data directories remember."""
 
 
 def _parts(text: str) -> list[str]:

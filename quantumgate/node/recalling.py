@@ -1,0 +1,53 @@
+"""What a node knows before it starts: who it is, and what it remembers. Opens the store, takes the old state file over.
+
+Not for: making anything out of it (``assemble.py``). Spec: docs/guide/operating.md (the store).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from twisted.internet.defer import Deferred, fail
+from twisted.python.failure import Failure
+
+from quantumgate.crypto.identity import Identity
+from quantumgate.crypto.secret import Secret
+from quantumgate.errors import QuantumGateError
+from quantumgate.node.data_directory import STATE_FILE, DataDirectory
+from quantumgate.node.state import State
+from quantumgate.node.state_file import take_over
+from quantumgate.node.world import World
+from quantumgate.store.interface import IStore
+
+if TYPE_CHECKING:
+    from quantumgate.node.assemble import Plan
+
+
+@dataclass(frozen=True, slots=True)
+class Recalled:
+    """The identity, and the state of an open store."""
+
+    identity: Identity
+    state: State
+
+
+def recall(plan: Plan, directory: DataDirectory, world: World) -> Deferred[Recalled]:
+    """``directory`` is locked. Fails with LocalError; then the store is closed again."""
+    settings = plan.resolved.settings.node
+    try:  # the identity first: a store without one says that it was lost
+        identity = directory.identity(plan.resolved.identity_kind, _revealed(plan.key_passphrase))
+    except QuantumGateError:
+        return fail()
+    store = world.store(settings.store, directory.path)
+    found = store.open().addCallback(lambda _: State.load(store))
+    found.addCallback(lambda state: take_over(directory.file(STATE_FILE), state).addCallback(lambda _: state))
+    return found.addCallbacks(lambda state: Recalled(identity, state), lambda failure: _closed(store, failure))
+
+
+def _closed(store: IStore, failure: Failure) -> Any:
+    return store.close().addCallback(lambda _: failure)
+
+
+def _revealed(words: Secret | None) -> str | None:
+    return None if words is None else words.reveal().decode()

@@ -1,0 +1,40 @@
+"""From the text of ``node.store`` to a store: which database, where, in which thread.
+
+``""`` is SQLite in the data directory, ``memory:`` forgets, ``sqlite:///PATH`` is a file elsewhere. Not for: the
+configuration's own errors (``settings/resolve.py`` has checked the text). Spec: docs/guide/operating.md (the store).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from quantumgate.store.interface import Database
+from quantumgate.store.memory import MemoryDatabase
+from quantumgate.store.store import Store
+from quantumgate.store.thread import OwnThread
+
+if TYPE_CHECKING:
+    from quantumgate.store.sql import SqlDatabase
+
+STORE_FILE = "store.db"
+MEMORY = "memory:"
+SQLITE = "sqlite:///"
+
+
+def database_at(url: str, directory: Path) -> Database:
+    """The database that ``url`` names, not opened."""
+    return MemoryDatabase() if url == MEMORY else sql_database_at(url, directory)
+
+
+def sql_database_at(url: str, directory: Path) -> SqlDatabase:
+    """The same for one that lies on a disk. SQLAlchemy is loaded here, not before."""
+    from quantumgate.store.sql import SqlDatabase
+    from quantumgate.store.sqlite import SqliteFile
+
+    return SqlDatabase(SqliteFile(Path(url.removeprefix(SQLITE)) if url else directory / STORE_FILE))
+
+
+def store_at(url: str, directory: Path, reactor: Any) -> Store:
+    """A store with a thread of its own, not opened."""
+    return Store(database_at(url, directory), OwnThread(reactor), reactor)

@@ -1,0 +1,103 @@
+"""Before a node starts: its identity first, then its store, then the file of before; and a stop in the middle of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from twisted.internet.defer import Deferred
+
+from quantumgate.errors import LocalError
+from quantumgate.node.data_directory import IDENTITY_FILE, STATE_FILE
+from quantumgate.store.interface import StoreError
+from quantumgate.store.memory import MemoryDatabase
+from quantumgate.store.opening import STORE_FILE
+from quantumgate.store.store import Store
+from quantumgate.store.thread import Inline
+from tests.node.test_state_file import OLD
+from tests.node.world import MEMORIES, NodeCase, node_settings
+
+HOME = "127.0.0.1"
+
+
+class Late(Inline):
+    """The first call, the opening, is done when the test says so."""
+
+    def __init__(self) -> None:
+        self.first: Deferred[Any] | None = None
+
+    def run(self, function: Any, *arguments: Any) -> Deferred[Any]:
+        if self.first is None:
+            self.first = Deferred()
+            self.opening = function
+            return self.first
+        return super().run(function, *arguments)
+
+
+class LateTests(NodeCase):
+    """A store that takes its time, as one does while the reactor runs."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.runner = Late()
+        self.late = self.node(HOME, start=False)
+        store = Store(MemoryDatabase(), self.runner, self.clock)
+        object.__setattr__(self.late._world, "store", lambda *_: store)
+        self.late.startService()
+
+    def test_the_node_is_ready_when_it_has_opened(self) -> None:
+        ready = self.late.when_ready()
+        self.assertNoResult(ready)
+        self.assertEqual(self.late.status().phase, "starting")
+        self.runner.first.callback(None)  # type: ignore[union-attr]
+        self.done(ready)
+        self.assertEqual(len(self.late.listening), 1)
+
+    def test_and_fails_when_it_does_not(self) -> None:
+        ready = self.late.when_ready()
+        self.runner.first.errback(StoreError("damaged"))  # type: ignore[union-attr]
+        self.failureResultOf(ready, StoreError)
+        self.assertEqual((self.late.status().phase, self.late.running), ("failed", 0))
+        self.node(HOME, data=self.late.data_directory)
+
+    def test_a_stop_meanwhile_waits_for_it(self) -> None:
+        self.late.when_ready().addErrback(lambda _: None)
+        stopped = self.late.stopService()
+        self.assertNoResult(stopped)
+        self.runner.first.callback(None)  # type: ignore[union-attr]
+        self.done(stopped)
+        self.assertEqual((self.late.status().phase, self.late.listening), ("stopped", []))
+        self.node(HOME, data=self.late.data_directory)
+
+    def test_a_stop_meanwhile_of_one_that_fails(self) -> None:
+        stopped = self.late.stopService()
+        self.runner.first.errback(StoreError("damaged"))  # type: ignore[union-attr]
+        self.done(stopped)
+        self.assertEqual(self.late.status().phase, "stopped")
+
+
+class FilesTests(NodeCase):
+    """With files as a node of a user has them."""
+
+    def files(self) -> Path:
+        data = Path(self.mktemp()).absolute()
+        self.settings = node_settings(store=f"sqlite:///{data / STORE_FILE}")
+        return data
+
+    def test_the_file_of_before_is_taken_over(self) -> None:
+        data = self.files()
+        first = self.node(HOME, data=data)
+        self.done(first.stopService(), 1)
+        MEMORIES.pop(data)
+        (data / STATE_FILE).write_text(OLD)
+        again = self.node(HOME, data=data)
+        self.assertEqual(len(again._parts.state.pins), 1)  # type: ignore[union-attr]
+        self.assertFalse((data / STATE_FILE).exists())
+
+    def test_a_lost_identity_makes_no_store(self) -> None:
+        data = self.files()
+        data.mkdir()
+        (data / STATE_FILE).write_text(OLD)
+        with self.assertRaises(LocalError):
+            self.node(HOME, data=data)
+        self.assertFalse((data / STORE_FILE).exists() or (data / IDENTITY_FILE).exists())
