@@ -60,6 +60,7 @@ class TreeTests(SynchronousTestCase):
                 b"QuantumGate/1 psk",
                 b"QuantumGate/1 peer uuid",
                 b"QuantumGate/1 fingerprint",
+                b"QuantumGate/1 directory",
             ),
         )
 

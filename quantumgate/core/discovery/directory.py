@@ -1,0 +1,226 @@
+"""What a keeper keeps: records that others left with it, and nodes it has met by which a search gets nearer.
+
+Bounded for each network that leaves something, so that no flood drives out what others left. Not for: searching
+(``search.py``), or verifying what comes (``core/peer_records.py``). Spec: docs/spec/discovery.md, look-up.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from quantumgate.core.discovery.positions import Charts, Located, Ring, apart, day_of, host_of, position_of
+from quantumgate.core.discovery.search import KEEPERS
+from quantumgate.core.peer_records import KnownRecord
+from quantumgate.core.places import network_of
+from quantumgate.crypto.random import RandomSource
+from quantumgate.ids import PeerUUID
+from quantumgate.wire.directory_frames import ANSWER_NODES, ANSWER_RECORDS, Kind, Left
+from quantumgate.wire.limits import VALIDITY_SLACK_SECONDS
+
+NEAR_NETWORKS = 64
+"""Networks around our own of which no node is forgotten for others."""
+
+MET_MAX = 256
+"""Nodes elsewhere that are remembered."""
+
+SLACK_KEEPERS = 2 * KEEPERS
+"""We keep what has so many keepers, or fewer, nearer than us: others may know less, or more, than we."""
+
+KEPT_MAX = 4096
+RECORDS_OF_A_KEY = 64
+
+
+class Acquaintances:
+    """Nodes that answered us at their address, on the ring: all that are near our own, and some of the others."""
+
+    def __init__(self, charts: Charts, own_host: str = "") -> None:
+        self._charts, self.own_host = charts, own_host
+        self._met: dict[PeerUUID, KnownRecord] = {}
+        self._rings: dict[int, Ring] = {}
+
+    def __len__(self) -> int:
+        return len(self._met)
+
+    def __contains__(self, uuid: PeerUUID) -> bool:
+        return uuid in self._met
+
+    def __iter__(self) -> Iterator[PeerUUID]:
+        return iter(self._met)
+
+    def own_position(self, day: int) -> int:
+        """Where we stand ourselves; 0 where nobody can ask us anyway."""
+        return self._charts.chart(day).group(network_of(self.own_host)) if self.own_host else 0
+
+    def met(self, known: KnownRecord, day: int) -> None:
+        """It answered at its address, today."""
+        uuid = known.identity.uuid
+        if not host_of(known):
+            return
+        self._met.pop(uuid, None)
+        self._met[uuid] = known
+        for kept, ring in self._rings.items():
+            one = self._charts.locate(known, kept)
+            if one is not None:
+                ring.add(one)
+        if len(self._met) > NEAR_NETWORKS + MET_MAX:
+            self._forget_one(day)
+
+    def _forget_one(self, day: int) -> None:
+        """Who was met longest ago of those that are not near."""
+        mine, ring = self.own_position(day), self.ring(day)
+        edge = ring.nearest(mine, NEAR_NETWORKS)[-1].at
+        far = (one for one, known in self._met.items() if self._distance(known, day, mine) > apart(edge, mine))
+        self.lost(next(far, next(iter(self._met))))
+
+    def _distance(self, known: KnownRecord, day: int, mine: int) -> int:
+        one = self._charts.locate(known, day)
+        return 0 if one is None else apart(one.at, mine)
+
+    def lost(self, uuid: PeerUUID) -> None:
+        """It did not answer."""
+        self._met.pop(uuid, None)
+        for ring in self._rings.values():
+            ring.remove(uuid)
+
+    def ring(self, day: int) -> Ring:
+        """Of that day; made when it is first asked for, and forgotten two days later."""
+        if day not in self._rings:
+            self._rings = {kept: ring for kept, ring in self._rings.items() if abs(kept - day) <= 1}
+            ring = self._rings[day] = Ring()
+            for known in self._met.values():
+                one = self._charts.locate(known, day)
+                if one is not None:
+                    ring.add(one)
+        return self._rings[day]
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    known: KnownRecord
+    source: str
+    day: int
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a keeper says to a question."""
+
+    records: tuple[KnownRecord, ...]
+    nearer: tuple[Located, ...]
+
+
+class Directory:
+    """One keeper's. ``wish_to_meet(known)``: a node near us that says that it is there; whoever dials it tells us."""
+
+    def __init__(
+        self, charts: Charts, acquaintances: Acquaintances, random: RandomSource,
+        wish_to_meet: Callable[[KnownRecord], object],
+    ) -> None:
+        self._charts, self._acquaintances, self._random = charts, acquaintances, random
+        self._wish_to_meet = wish_to_meet
+        self._kept: dict[bytes, dict[PeerUUID, _Kept]] = {}
+        self._by_source: dict[str, dict[tuple[bytes, PeerUUID], None]] = {}
+        self.refused: Counter[str] = Counter()
+        self._count = 0
+
+    def __len__(self) -> int:
+        return self._count
+
+    # -- questions -----------------------------------------------------------------------------------------------
+
+    def find(self, day: int, key: bytes, wall_seconds: float) -> Answer:
+        """What is kept under this key, and the nodes nearest to it that we have met. Another day is answered with
+        nothing."""
+        if not self._is_near_today(day, wall_seconds):
+            return Answer((), ())
+        nearer = self._acquaintances.ring(day).nearest(position_of(key), ANSWER_NODES)
+        return Answer(self._records(key, wall_seconds), tuple(nearer))
+
+    def _records(self, key: bytes, wall_seconds: float) -> tuple[KnownRecord, ...]:
+        kept = [one.known for one in self._kept.get(key, {}).values() if _lives(one.known, wall_seconds)]
+        while len(kept) > ANSWER_RECORDS:
+            kept.pop(self._random.below(len(kept)))
+        return tuple(kept)
+
+    def _is_near_today(self, day: int, wall_seconds: float) -> bool:
+        return abs(day - day_of(wall_seconds)) <= 1
+
+    # -- what is left --------------------------------------------------------------------------------------------
+
+    def leave(
+        self, kind: Kind, day: int, key: bytes, known: KnownRecord, source: str, wall_seconds: float
+    ) -> Left:
+        """Whether it is kept. ``known`` was verified; ``source`` is the network of who brought it."""
+        verdict = self._judge(kind, day, key, known, wall_seconds)
+        if verdict is Left.KEPT and kind is Kind.NODE:
+            self._wish_to_meet(known)
+        elif verdict is Left.KEPT:
+            verdict = self._keep(key, _Kept(known, source, day))
+        if verdict is not Left.KEPT:
+            self.refused[verdict.name.lower()] += 1
+        return verdict
+
+    def _judge(self, kind: Kind, day: int, key: bytes, known: KnownRecord, wall_seconds: float) -> Left:
+        if not self._is_near_today(day, wall_seconds) or not _lives(known, wall_seconds):
+            return Left.REFUSED
+        if kind is Kind.PEER and key != self._charts.chart(day).peer(known.identity.uuid):
+            return Left.REFUSED
+        target = position_of(key)
+        if kind is Kind.NODE:
+            node = self._charts.locate(known, day)
+            if node is None or known.identity.uuid in self._acquaintances:
+                return Left.REFUSED if node is None else Left.KEPT
+            target = node.at
+        ring = self._acquaintances.ring(day)
+        most = NEAR_NETWORKS if kind is Kind.NODE else SLACK_KEEPERS
+        far = ring.rank(self._acquaintances.own_position(day), target, most) >= most
+        return Left.FAR if far else Left.KEPT
+
+    def _keep(self, key: bytes, new: _Kept) -> Left:
+        there, uuid = self._kept.get(key, {}), new.known.identity.uuid
+        before = there.get(uuid)
+        if before is not None and before.known.record.seq_ms >= new.known.record.seq_ms:
+            return Left.KEPT
+        if before is None and len(there) >= RECORDS_OF_A_KEY:
+            return Left.FULL
+        if before is None and self._count >= KEPT_MAX and not self._make_room(new.source):
+            return Left.FULL
+        if before is not None:
+            self._remove(key, uuid)
+        self._kept.setdefault(key, {})[uuid] = new
+        self._by_source.setdefault(new.source, {})[key, uuid] = None
+        self._count += 1
+        return Left.KEPT
+
+    def _make_room(self, source: str) -> bool:
+        """The oldest of the network that left most goes, if that is not the one that wants more."""
+        largest = max(self._by_source, key=lambda group: len(self._by_source[group]))
+        if len(self._by_source.get(source, ())) >= len(self._by_source[largest]):
+            return False
+        self._remove(*next(iter(self._by_source[largest])))
+        return True
+
+    def _remove(self, key: bytes, uuid: PeerUUID) -> None:
+        gone = self._kept[key].pop(uuid)
+        if not self._kept[key]:
+            del self._kept[key]
+        del self._by_source[gone.source][key, uuid]
+        if not self._by_source[gone.source]:
+            del self._by_source[gone.source]
+        self._count -= 1
+
+    def tidy(self, wall_seconds: float) -> None:
+        """What is over goes; to be called now and then."""
+        today = day_of(wall_seconds - VALIDITY_SLACK_SECONDS)
+        over = [
+            (key, uuid) for key, there in self._kept.items() for uuid, one in there.items()
+            if one.day < today or not _lives(one.known, wall_seconds)
+        ]
+        for key, uuid in over:
+            self._remove(key, uuid)
+
+
+def _lives(known: KnownRecord, wall_seconds: float) -> bool:
+    return known.record.not_after_seconds + VALIDITY_SLACK_SECONDS >= wall_seconds

@@ -1,0 +1,165 @@
+"""What a keeper keeps and for whom; whom it remembers having met; and that nobody's flood drives others out."""
+
+from __future__ import annotations
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from quantumgate.core.discovery import directory as room
+from quantumgate.core.discovery.directory import KEPT_MAX, MET_MAX, NEAR_NETWORKS, Acquaintances, Directory
+from quantumgate.core.discovery.positions import Charts, apart
+from quantumgate.core.peer_records import KnownRecord
+from quantumgate.testing.seeded import SeededRandom
+from quantumgate.wire.directory_frames import ANSWER_RECORDS, Kind, Left
+from tests.core.discovery.test_positions import DAY, WALL_SECONDS
+from tests.simulation.people import NETWORK, record_of
+
+OWN = "198.51.100.7"
+
+
+def record(number: int, host: str = "") -> KnownRecord:
+    return record_of(number, host or f"{20 + number // 200}.{number % 200}.0.1", WALL_SECONDS, keeper=True)
+
+
+class Case(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.charts = Charts(NETWORK, remembered=1 << 16)
+        self.met = Acquaintances(self.charts, OWN)
+        self.wished: list[KnownRecord] = []
+        self.directory = Directory(self.charts, self.met, SeededRandom(1), self.wished.append)
+
+    def key(self, known: KnownRecord) -> bytes:
+        return self.charts.chart(DAY).peer(known.identity.uuid)
+
+    def leave(self, known: KnownRecord, source: str = "4:1", **more: object) -> Left:
+        kind, key = more.get("kind", Kind.PEER), more.get("key", self.key(known))
+        day, wall = more.get("day", DAY), more.get("wall", WALL_SECONDS)
+        return self.directory.leave(kind, day, key, known, source, wall)  # type: ignore[arg-type]
+
+    def found(self, known: KnownRecord, wall_seconds: float = WALL_SECONDS) -> tuple[KnownRecord, ...]:
+        return self.directory.find(DAY, self.key(known), wall_seconds).records
+
+
+class AcquaintanceTests(Case):
+    def test_near_ones_are_never_forgotten_for_others(self) -> None:
+        everybody = [record(number) for number in range(NEAR_NETWORKS + MET_MAX + 100)]
+        for known in everybody:
+            self.met.met(known, DAY)
+        self.assertEqual(len(self.met), NEAR_NETWORKS + MET_MAX)
+        mine = self.met.own_position(DAY)
+        located = [one for one in (self.charts.locate(known, DAY) for known in everybody) if one is not None]
+        nearest = sorted(located, key=lambda one: apart(one.at, mine))[: NEAR_NETWORKS // 2]
+        self.assertEqual([one for one in nearest if one.uuid not in self.met], [])
+
+    def test_who_does_not_answer_is_gone_from_every_ring(self) -> None:
+        self.met.met(record(1), DAY)
+        self.assertEqual((len(self.met.ring(DAY)), len(self.met.ring(DAY + 1))), (1, 1))
+        self.met.lost(record(1).identity.uuid)
+        self.assertEqual((len(self.met.ring(DAY)), len(self.met.ring(DAY + 1)), list(self.met)), (0, 0, []))
+
+    def test_nobody_without_an_address_is_met(self) -> None:
+        self.met.met(record_of(3, "node.example", WALL_SECONDS, keeper=True), DAY)
+        self.assertEqual(len(self.met), 0)
+
+    def test_rings_of_two_days_at_most_beside(self) -> None:
+        self.met.met(record(1), DAY)
+        for day in range(DAY, DAY + 9):
+            self.assertEqual(len(self.met.ring(day)), 1)
+        self.assertLessEqual(len(self.met._rings), 3)
+
+
+class DirectoryTests(Case):
+    def test_what_is_left_is_found(self) -> None:
+        self.assertIs(self.leave(record(1)), Left.KEPT)
+        self.assertEqual(self.found(record(1)), (record(1),))
+        self.assertEqual(self.found(record(2)), ())
+
+    def test_nodes_that_were_met_are_named_the_nearest_first(self) -> None:
+        for number in range(20):
+            self.met.met(record(number), DAY)
+        nearer = self.directory.find(DAY, self.key(record(99)), WALL_SECONDS).nearer
+        target = int.from_bytes(self.key(record(99))[:8], "big")
+        distances = [one.distance(target) for one in nearer]
+        self.assertEqual((len(nearer), distances), (8, sorted(distances)))
+
+    def test_a_key_of_another_peer_is_refused(self) -> None:
+        self.assertIs(self.leave(record(1), key=self.key(record(2))), Left.REFUSED)
+        self.assertEqual((len(self.directory), dict(self.directory.refused)), (0, {"refused": 1}))
+
+    def test_another_day_is_refused(self) -> None:
+        for day, verdict in ((DAY - 2, Left.REFUSED), (DAY + 2, Left.REFUSED)):
+            key = self.charts.chart(day).peer(record(1).identity.uuid)
+            self.assertIs(self.leave(record(1), day=day, key=key), verdict)
+            self.assertEqual(self.directory.find(day, bytes(32), WALL_SECONDS).nearer, ())
+        tomorrow = self.charts.chart(DAY + 1).peer(record(1).identity.uuid)
+        self.assertIs(self.leave(record(1), day=DAY + 1, key=tomorrow), Left.KEPT)
+
+    def test_what_is_over_is_refused_not_told_and_dropped(self) -> None:
+        after = record(1).record.not_after_seconds + 601.0
+        self.assertIs(self.leave(record(1)), Left.KEPT)
+        self.assertEqual(self.found(record(1), after), ())
+        self.assertIs(self.leave(record(2), wall=after), Left.REFUSED)
+        self.directory.tidy(WALL_SECONDS)
+        self.assertEqual(len(self.directory), 1)
+        self.directory.tidy(after)
+        self.assertEqual(len(self.directory), 0)
+
+    def test_yesterdays_is_dropped(self) -> None:
+        self.assertIs(self.leave(record(1)), Left.KEPT)
+        midnight = (DAY + 1) * 86_400.0
+        self.directory.tidy(midnight + 599)
+        self.assertEqual(len(self.directory), 1)
+        self.directory.tidy(midnight + 601)
+        self.assertEqual(len(self.directory), 0)
+
+    def test_what_is_far_from_us_is_not_kept(self) -> None:
+        """Sixteen others stand between us and it."""
+        target = int.from_bytes(self.key(record(1))[:8], "big")
+        mine = self.met.own_position(DAY)
+        nearer, number = 0, 100
+        while nearer < 16:
+            self.assertIs(self.leave(record(1)), Left.KEPT)
+            one = self.charts.locate(record(number), DAY)
+            assert one is not None
+            self.met.met(one.known, DAY)
+            nearer += apart(one.at, target) < apart(mine, target)
+            number += 1
+        self.assertIs(self.leave(record(1)), Left.FAR)
+
+    def test_the_newest_stays(self) -> None:
+        old, new = (record_of(1, OWN, WALL_SECONDS + more, keeper=True) for more in (0, 60))
+        for known in (old, new, old):
+            self.assertIs(self.leave(known), Left.KEPT)
+        self.assertEqual((self.found(new), len(self.directory)), ((new,), 1))
+
+    def test_many_under_one_key_are_sampled(self) -> None:
+        key = self.charts.chart(DAY).extender(record(1).identity.uuid)
+        for number in range(room.RECORDS_OF_A_KEY):
+            self.assertIs(self.leave(record(number), kind=Kind.EXTENDER, key=key), Left.KEPT)
+        self.assertIs(self.leave(record(200), kind=Kind.EXTENDER, key=key), Left.FULL)
+        several = {self.directory.find(DAY, key, WALL_SECONDS).records for _ in range(4)}
+        self.assertEqual({len(one) for one in several}, {ANSWER_RECORDS})
+        self.assertGreater(len(several), 1)
+
+    def test_a_node_that_says_it_is_near_is_to_be_met_not_believed(self) -> None:
+        self.assertIs(self.leave(record(1), kind=Kind.NODE, key=bytes(32)), Left.KEPT)
+        self.assertEqual((self.wished, len(self.directory), len(self.met)), ([record(1)], 0, 0))
+        nameless = record_of(2, "node.example", WALL_SECONDS, keeper=True)
+        self.assertIs(self.leave(nameless, kind=Kind.NODE, key=bytes(32)), Left.REFUSED)
+
+
+class FloodTests(Case):
+    def test_who_leaves_most_pays_for_room(self) -> None:
+        """An attacker in three networks fills the directory; everybody else still finds room, and stays."""
+        self.patch(room, "KEPT_MAX", 64)
+        self.assertGreater(KEPT_MAX, 64)
+        for number in range(4):
+            self.assertIs(self.leave(record(number), source=f"4:honest {number}"), Left.KEPT)
+        for number in range(1000, 1200):
+            key = number.to_bytes(32, "big")
+            self.leave(record(number), source=f"4:flood {number % 3}", kind=Kind.EXTENDER, key=key)
+        self.assertEqual(len(self.directory), 64)
+        self.assertIs(self.leave(record(5), source="4:late"), Left.KEPT)
+        for number in (0, 1, 2, 3, 5):
+            self.assertEqual(self.found(record(number)), (record(number),))
+        self.assertEqual(len(self.directory), 64)
+        self.assertGreater(self.directory.refused["full"], 0)
