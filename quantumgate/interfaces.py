@@ -66,7 +66,7 @@ class IExtenderHost(Interface):
     clock = Attribute("IReactorTime, to be used instead of the reactor")
     log = Attribute("twisted.logger.Logger of the guest's own name")
     data_directory = Attribute("pathlib.Path, the guest's own, made on first use")
-    store = Attribute("a MutableMapping[str, bytes] of its own")
+    store = Attribute("a MutableMapping[str, bytes] of its own, kept over restarts; flushed() says when it is durable")
 
     def peers(query=None):  # type: ignore[no-untyped-def]
         """Live peers that run this extender; ``query`` is a callable IPeer -> bool, or None for all."""

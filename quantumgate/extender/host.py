@@ -6,7 +6,7 @@ Not for: finding extenders (``registry.py``), one guest's life (``lifecycle.py``
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 from uuid import UUID
 
@@ -23,12 +23,17 @@ from quantumgate.wire.codes import ResetCode
 
 
 class ExtenderHost:
-    """The guests' floor of one node. ``registrations`` come from the registry, or from ``registered`` in tests."""
+    """The guests' floor of one node. ``registrations`` come from the registry, or from ``registered`` in tests;
+    ``spaces`` are what is kept of guests, by UUID: who has none there has one that is forgotten at the stop.
+    """
 
-    def __init__(self, registrations: Iterable[Registration], landlord: Landlord) -> None:
+    def __init__(
+        self, registrations: Iterable[Registration], landlord: Landlord,
+        spaces: Mapping[UUID, MemoryStore] | None = None,
+    ) -> None:
         self._landlord = landlord
         self._guests: list[Guest] = [
-            Guest(row, landlord, MemoryStore(), self._guest_changed, FaultCount()) for row in registrations
+            Guest(row, landlord, _space(row, spaces or {}), self._guest_changed, FaultCount()) for row in registrations
         ]
         self._by_uuid = {guest.registration.uuid: guest for guest in self._guests if guest.registration.maker}
         self._in_order = sorted((uuid, guest) for uuid, guest in self._by_uuid.items() if uuid is not None)
@@ -149,3 +154,8 @@ class ExtenderHost:
 
     def _each(self, ends: list[Deferred[None]]) -> Deferred[None]:
         return DeferredList(ends).addCallback(lambda _: None)
+
+
+def _space(row: Registration, spaces: Mapping[UUID, MemoryStore]) -> MemoryStore:
+    kept = None if row.uuid is None else spaces.get(row.uuid)
+    return MemoryStore() if kept is None else kept

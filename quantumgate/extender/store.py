@@ -1,13 +1,19 @@
-"""A guest's key-value space, in memory: strings to bytes, bounded. It lives as long as the node.
+"""A guest's key-value space: strings to bytes, bounded, whole in memory, and kept by the node's store.
 
-Not for: what must survive a restart of the node; the guest's ``data_directory`` is for that.
+``MemoryStore`` is the mapping; ``DurableStore`` puts what changes into the store and says when that is durable. Not
+for: large files (the guest's ``data_directory`` is). Contract: docs/guide/extender-host.md.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Iterator, Mapping, MutableMapping
+from uuid import UUID
+
+from twisted.internet.defer import Deferred, succeed
 
 from quantumgate.errors import LimitError, LocalError
+from quantumgate.store.interface import IStore
+from quantumgate.store.tables import GUEST_VALUES
 from quantumgate.wire.limits import MIB
 
 KEY_CHARACTERS = 256
@@ -40,11 +46,13 @@ class MemoryStore(MutableMapping[str, bytes]):
             raise LimitError("store_bytes", self.capacity_bytes, "none: it is fixed")
         self._entries[key] = value
         self.used_bytes = used
+        self._changed(key, value)
 
     def __delitem__(self, key: str) -> None:
         cost = self._cost(key)
         del self._entries[key]
         self.used_bytes -= cost
+        self._changed(key, None)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._entries)
@@ -52,8 +60,43 @@ class MemoryStore(MutableMapping[str, bytes]):
     def __len__(self) -> int:
         return len(self._entries)
 
+    def flushed(self) -> Deferred[None]:
+        """Fires when everything that was set or deleted so far is as durable as it will be."""
+        return succeed(None)
+
+    def _changed(self, key: str, value: bytes | None) -> None:
+        """``key`` has this value now; None = it is gone."""
+
     def _cost(self, key: str) -> int:
         return _cost(key, self._entries[key]) if key in self._entries else 0
+
+
+class DurableStore(MemoryStore):
+    """The same, kept for the guest of this UUID. What is set in one turn of the reactor is written together or not."""
+
+    def __init__(self, store: IStore, guest: UUID, entries: Mapping[str, bytes]) -> None:
+        """``entries`` are what ``store`` has of this guest, whatever the bounds were when it was written."""
+        super().__init__()
+        self._store, self._guest = store, guest
+        self._entries = dict(entries)
+        self.used_bytes = sum(map(self._cost, self._entries))
+
+    @classmethod
+    def load(cls, store: IStore, guest: UUID) -> Deferred[DurableStore]:
+        """This guest's. Fails with DamagedStore."""
+        rows = store.load(GUEST_VALUES, guest=guest)
+        return rows.addCallback(
+            lambda found: cls(store, guest, {name: value for (_, name), (value,) in found.items()}))
+
+    def flushed(self) -> Deferred[None]:
+        """Fires when everything that was set or deleted so far outlives a power cut.
+
+        Fails with LocalError where it cannot be written now: nothing is lost then, and it is tried again.
+        """
+        return self._store.flushed()
+
+    def _changed(self, key: str, value: bytes | None) -> None:
+        self._store.put(GUEST_VALUES, {(self._guest, key): None if value is None else (value,)})
 
 
 def _cost(key: str, value: bytes) -> int:

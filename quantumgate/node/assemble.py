@@ -197,7 +197,8 @@ def assemble(plan: Plan, directory: DataDirectory, recalled: Recalled, world: Wo
     tokens = Tokens(world.random, world.now(), limits.token_seconds)
     strict = node.require_authentication
     desk = FrontDesk(own, world, limits, door.access, pins, farm.take, tokens, require_authentication=strict)
-    host = ExtenderHost((*plan.registrations, registered(landlord.services.maker(), None, "quantumgate")), landlord)
+    guests = (*plan.registrations, registered(landlord.services.maker(), None, "quantumgate"))
+    host = ExtenderHost(guests, landlord, recalled.spaces)
     replay = _replay(state, world, limits, budgeted=node.handshake_budget)
     memory = MemoryWatch(world, limits, lambda: desk.contacts, door.conduct.esteem)
     ladder = _ladder(plan, world, desk, memory)

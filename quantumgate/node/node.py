@@ -434,7 +434,7 @@ class Node(Service):
             fingerprint=parts.identity.public.fingerprint_text if parts is not None else "",
             network=self.settings.node.network,
             connecting=down,
-            notices=list(parts.desk.notices) if parts is not None else [],
+            notices=_notices(parts) if parts is not None else [],
             overload=self._overload(),
             anchors=self._anchors(),
         )
@@ -532,6 +532,12 @@ class Node(Service):
         for contact in list(self._parts.desk.contacts):
             contact.ping_urgently()
         self._parts.keeper.retry_now()
+
+
+def _notices(parts: Parts) -> list[str]:
+    """What an operator must see: first of all that nothing is being written."""
+    problem = parts.state.store.problem
+    return [*([f"the store cannot be written: {problem}"] if problem else []), *parts.desk.notices]
 
 
 def _present(parts: Parts, target: Target) -> Contact | None:

@@ -5,15 +5,19 @@ Not for: making anything out of it (``assemble.py``). Spec: docs/guide/operating
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
-from twisted.internet.defer import Deferred, fail
+from twisted.internet.defer import Deferred, fail, succeed
 from twisted.python.failure import Failure
 
 from quantumgate.crypto.identity import Identity
 from quantumgate.crypto.secret import Secret
 from quantumgate.errors import QuantumGateError
+from quantumgate.extender.store import DurableStore
 from quantumgate.node.data_directory import STATE_FILE, DataDirectory
 from quantumgate.node.state import State
 from quantumgate.node.state_file import take_over
@@ -26,10 +30,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Recalled:
-    """The identity, and the state of an open store."""
+    """The identity, the state of an open store, and what is kept of each extender, by its UUID."""
 
     identity: Identity
     state: State
+    spaces: Mapping[UUID, DurableStore]
 
 
 def recall(plan: Plan, directory: DataDirectory, world: World) -> Deferred[Recalled]:
@@ -42,7 +47,23 @@ def recall(plan: Plan, directory: DataDirectory, world: World) -> Deferred[Recal
     store = world.store(settings.store, directory.path)
     found = store.open().addCallback(lambda _: State.load(store))
     found.addCallback(lambda state: take_over(directory.file(STATE_FILE), state).addCallback(lambda _: state))
-    return found.addCallbacks(lambda state: Recalled(identity, state), lambda failure: _closed(store, failure))
+    found.addCallback(lambda state: _spaces(plan, store).addCallback(partial(Recalled, identity, state)))
+    return found.addErrback(lambda failure: _closed(store, failure))
+
+
+def _spaces(plan: Plan, store: IStore) -> Deferred[dict[UUID, DurableStore]]:
+    """One after the other: each may be several MiB."""
+    spaces: dict[UUID, DurableStore] = {}
+    waiting = [row.uuid for row in plan.registrations if row.maker is not None and row.uuid is not None]
+
+    def next_one() -> Deferred[dict[UUID, DurableStore]]:
+        if not waiting:
+            return succeed(spaces)
+        guest = waiting.pop()
+        return DurableStore.load(store, guest).addCallback(partial(spaces.__setitem__, guest)).addCallback(
+            lambda _: next_one())
+
+    return next_one()
 
 
 def _closed(store: IStore, failure: Failure) -> Any:

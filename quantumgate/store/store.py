@@ -44,7 +44,7 @@ class Store:
     @property
     def described(self) -> str:
         """See IStore."""
-        return f"{self._database.described}; NOT WRITTEN: {self.problem}" if self.problem else self._database.described
+        return f"{self._database.described}; cannot be written now" if self.problem else self._database.described
 
     def open(self) -> Deferred[None]:
         """See IStore."""
@@ -58,13 +58,17 @@ class Store:
 
     def put(self, table: Table, rows: Mapping[Key, Row | None]) -> None:
         """See IStore."""
+        if self._closed:
+            return
         for key, row in rows.items():
             self._gathered[table, key] = row
-        if self._gathered and not self._writing and self._soon is None and not self._closed:
+        if self._gathered and not self._writing and self._soon is None:
             self._soon = self._clock.callLater(0, self._write)
 
     def flushed(self) -> Deferred[None]:
         """See IStore."""
+        if self._closed:
+            return fail(NotWritten("not written: the node is stopping"))
         if self._gathered and self.problem:
             return fail(NotWritten(f"not written yet: {self.problem}"))
         done: Deferred[None] = Deferred()

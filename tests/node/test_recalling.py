@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 from twisted.internet.defer import Deferred
 
 from quantumgate.errors import LocalError
+from quantumgate.extender.api import Extender, maker
+from quantumgate.ids import parse_peer_uuid
 from quantumgate.node.data_directory import IDENTITY_FILE, STATE_FILE
-from quantumgate.store.interface import StoreError
+from quantumgate.store.interface import NotWritten, StoreError
 from quantumgate.store.memory import MemoryDatabase
 from quantumgate.store.opening import STORE_FILE
 from quantumgate.store.store import Store
 from quantumgate.store.thread import Inline
+from tests.node.remembering import recalled
 from tests.node.test_state_file import OLD
 from tests.node.world import MEMORIES, NodeCase, node_settings
 
@@ -74,6 +78,31 @@ class LateTests(NodeCase):
         self.runner.first.errback(StoreError("damaged"))  # type: ignore[union-attr]
         self.done(stopped)
         self.assertEqual(self.late.status().phase, "stopped")
+
+
+class SpacesTests(NodeCase):
+    def test_what_an_extender_keeps_is_there_after_a_restart(self) -> None:
+        keeping = maker(Extender, name="keeping", uuid=UUID(int=7))
+        first = self.node(HOME, keeping)
+        self.settle()
+        space = first.guests.guest_host("keeping").store
+        space["key"] = b"value"
+        self.done(space.flushed())
+        self.done(first.stopService(), 1)
+        second = self.node(HOME, keeping, data=first.data_directory)
+        self.settle()
+        self.assertEqual(dict(second.guests.guest_host("keeping").store), {"key": b"value"})
+
+    def test_a_store_that_cannot_be_written_is_seen_in_status(self) -> None:
+        node = self.node(HOME)
+        self.assertEqual(node.status().notices, [])
+        memory = MEMORIES[node.data_directory]
+        memory.trouble = "the disk is full"
+        self.failed(node.access.allow(parse_peer_uuid("c0ffee00-1234-8abc-9def-0123456789ab")), NotWritten)
+        self.assertIn("the disk is full", node.status().notices[0])
+        memory.trouble = ""
+        self.pass_time(2)
+        self.assertEqual((node.status().notices, len(recalled(memory).allow)), ([], 1))
 
 
 class FilesTests(NodeCase):

@@ -157,11 +157,11 @@ class TroubleTests(StoreCase):
             self.clock.advance(100)
         self.assertEqual(len(self.lines()), 1)
         self.assertIn("the disk is full", self.lines()[0])
-        self.assertIn("NOT WRITTEN: the disk is full", self.kept.described)
+        self.assertIn("cannot be written now", self.kept.described)
         self.database.trouble = ""
         self.clock.advance(LAST_RETRY_SECONDS)
         self.assertEqual(len(self.lines()), 2)
-        self.assertNotIn("NOT WRITTEN", self.kept.described)
+        self.assertNotIn("cannot", self.kept.described)
 
     def test_ever_more_seldom_up_to_a_minute(self) -> None:
         self.database.trouble = "the disk is full"
@@ -179,6 +179,11 @@ class TroubleTests(StoreCase):
         self.database.trouble = ""
         self.successResultOf(self.kept.close())
         self.assertEqual(len(self.database.load(tables.SETTINGS, {})), 1)
+
+    def test_after_it_nothing_is_taken_any_more(self) -> None:
+        self.successResultOf(self.kept.close())
+        self.failureResultOf(self.put(0), NotWritten)
+        self.assertEqual((self.clock.getDelayedCalls(), self.database.load(tables.SETTINGS, {})), ([], {}))
 
     def test_and_says_what_could_not_be_saved(self) -> None:
         self.database.trouble = "the disk is full"
