@@ -1,6 +1,7 @@
 """From the text of ``node.store`` to a store: which database, where, in which thread.
 
-``""`` is SQLite in the data directory, ``memory:`` forgets, ``sqlite:///PATH`` is a file elsewhere. Not for: the
+``""`` is SQLite in the data directory, ``memory:`` forgets, ``sqlite:///PATH`` is a file elsewhere,
+``postgresql://...`` a server. Not for: the
 configuration's own errors (``settings/resolve.py`` has checked the text). Spec: docs/guide/operating.md (the store).
 """
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 STORE_FILE = "store.db"
 MEMORY = "memory:"
 SQLITE = "sqlite:///"
+POSTGRESQL = ("postgresql://", "postgresql+psycopg://")
 
 
 def database_at(url: str, directory: Path) -> Database:
@@ -27,11 +29,18 @@ def database_at(url: str, directory: Path) -> Database:
     return MemoryDatabase() if url == MEMORY else sql_database_at(url, directory)
 
 
-def sql_database_at(url: str, directory: Path) -> SqlDatabase:
-    """The same for one that lies on a disk. SQLAlchemy is loaded here, not before."""
+def sql_database_at(url: str, directory: Path, *, alone: bool = True) -> SqlDatabase:
+    """The same for one that lies on a disk; not ``alone`` = beside the node that uses it. Raises StoreError.
+
+    SQLAlchemy is loaded here, not before.
+    """
     from quantumgate.store.sql import SqlDatabase
     from quantumgate.store.sqlite import SqliteFile
 
+    if url.startswith(POSTGRESQL):
+        from quantumgate.store.postgresql import PostgresqlServer
+
+        return SqlDatabase(PostgresqlServer(url, alone=alone))
     return SqlDatabase(SqliteFile(Path(url.removeprefix(SQLITE)) if url else directory / STORE_FILE))
 
 
