@@ -343,18 +343,27 @@ class Connection:
 
     def _seal(self, session: Session, now: float) -> None:
         session.woken = False
-        if session.outgoing.roomy or session.wants_to_send:
-            buffer = self._buffers.borrow(session.record_room_bytes)
-            view = memoryview(buffer)
-            size = session.seal_next(view, now)
-            if size:
-                if session.cells == WIRE_CELLS:
-                    size = _seal_more(session, view, size, now)
-                self._out, self._out_start, self._out_end = buffer, 0, size
-            else:
-                self._buffers.give_back(buffer)
-        session.drained(now)
+        self._seal_record(session, now)
+        if session.phase is SessionPhase.DRAINING:
+            session.woken = True  # if this was all, CLOSE is queued now: it needs no turn of the reactor of its own
+            session.drained(now)
+            session.woken = False
+            if self._out is None:
+                self._seal_record(session, now)
         self._finish_if_said()
+
+    def _seal_record(self, session: Session, now: float) -> None:
+        if not (session.outgoing.roomy or session.wants_to_send):
+            return
+        buffer = self._buffers.borrow(session.record_room_bytes)
+        view = memoryview(buffer)
+        size = session.seal_next(view, now)
+        if not size:
+            self._buffers.give_back(buffer)
+            return
+        if session.cells == WIRE_CELLS:
+            size = _seal_more(session, view, size, now)
+        self._out, self._out_start, self._out_end = buffer, 0, size
 
     def _finish_if_said(self) -> None:
         session = self.session
@@ -392,9 +401,13 @@ class Connection:
 
     @property
     def quiet(self) -> bool:
-        """Whether an open session has nothing more to say now: asking ``data_to_send`` again would give nothing."""
+        """Whether there is nothing more to say now: asking ``data_to_send`` again would give nothing."""
         session = self.session
-        if session is None or self._out is not None or session.phase is not SessionPhase.READY:
+        if self._out is not None:
+            return False
+        if session is None:
+            return self._handshake is not None and self._handshake.quiet
+        if session.phase is not SessionPhase.READY:
             return False
         return not (session.outgoing.waiting or session.outgoing.roomy)
 

@@ -145,6 +145,21 @@ class EndTests(SynchronousTestCase):
         self.assertEqual(len(pair.bob.streamed[id(pair.bob.offered[0])]), 300_000)
         self.assertEqual(self.ends(pair), [("bye", 0, True, "local"), ("bye", 0, True, "remote")])
 
+    def test_close_follows_what_it_waited_for_without_another_call(self) -> None:
+        """The transport that takes the last of it gets CLOSE with its next question, and nobody is woken for that."""
+        pair = Pair()
+        pair.alice.open().send(b"the last")
+        pair.alice.connection.close(now=pair.now)
+        calls: list[None] = []
+        pair.alice.connection.on_output = lambda: calls.append(None)
+        for _ in range(2):
+            data = pair.alice.connection.data_to_send(pair.now)
+            assert data is not None
+            pair.bob.connection.receive(bytes(data), pair.now)
+            pair.alice.connection.taken(len(data), pair.now)
+            pair.bob.meet()
+        self.assertEqual((pair.bob.messages, len(pair.bob.of(Closed)), calls), ([b"the last"], 1, []))
+
     def test_graceful_at_once_where_nothing_waits(self) -> None:
         pair = Pair()
         pair.alice.connection.close(now=pair.now)

@@ -66,6 +66,11 @@ class Party(ABC):
         self._out.clear()
         return data
 
+    @property
+    def quiet(self) -> bool:
+        """Whether ``output`` would give nothing."""
+        return not self._out
+
     def answer(self, request: Request, value: Any, now: float) -> None:
         """What was asked for in ``requests``. Too late an answer is dropped."""
         if self.outcome is not None:

@@ -90,7 +90,9 @@ class PartyTests(SynchronousTestCase):
         party.answer(request, "bad", START)
         assert isinstance(party.outcome, Failed)
         self.assertEqual(party.outcome.detail, "a bad answer")
+        self.assertFalse(party.quiet)
         self.assertEqual((party.output(), party.output(), party.requests), (b"sorry", b"", []))
+        self.assertTrue(party.quiet)
 
     def test_nothing_after_the_end(self) -> None:
         party = Simple()
