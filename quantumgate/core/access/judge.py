@@ -21,6 +21,10 @@ _WHERE = {CONFIGURATION: "node.default_access", BY_HAND: "the default by hand"}
 _DEFAULTS = {by: Decision(True, Rule.DEFAULT, f'{where} = "allow" and no rule names it', by)
              for by, where in _WHERE.items()}
 _UNDO = {"allow": "remove", "deny": "remove", "ban": "unban"}
+_NO_ADDRESS = Decision(True, Rule.NO_ADDRESS, "it has no IP address: only its identity is judged")
+_OPEN = Decision(True, Rule.OPEN, "no filter is about it")
+_DIALLED = Decision(True, Rule.DIALLED, "dialled by this node")
+_CARRIED = Decision(True, Rule.RELAYING, "links are for everybody whom no rule denies")
 
 
 class Judge:
@@ -56,7 +60,7 @@ class Judge:
     def filtered(self, address: Address | None, wall: float) -> Decision:
         """What the filters say. Who has no IP address (a unix socket, a link) is not filtered."""
         if address is None:
-            return Decision(True, Rule.NO_ADDRESS, "it has no IP address: only its identity is judged")
+            return _NO_ADDRESS
         blocked = self.blocked(address, wall)
         if blocked is not None:
             return blocked
@@ -67,7 +71,7 @@ class Judge:
         if self.filters.allows:
             return Decision(False, Rule.NOT_ALLOWED, "there are allow filters, and it is inside none of them",
                             advice=f"qgate access filters add allow {address}")
-        return Decision(True, Rule.OPEN, "no filter is about it")
+        return _OPEN
 
     def blocked(self, address: Address, wall: float) -> Decision | None:
         """What forbids every connection with this address, in both directions; None where nothing does."""
@@ -99,20 +103,22 @@ class Judge:
 
         ``standing``: it is there already, or belongs to a session that is; scores end nothing that stands.
         """
-        forbidding = self.rules.find(peer, "ban", about, wall) or self.rules.find(peer, "deny", about, wall)
+        named = self.rules.names(peer)  # hardly anybody is: this is asked several times a handshake
+        forbidding = self._forbidding(peer, about, wall) if named else None
         if forbidding is not None:
             return _named(forbidding)
         scored = None if dialled or standing else self._scored(peer, about, now, wall)
         if scored is not None:
             return scored
-        allowing = self.rules.find(peer, "allow", about, wall)
+        allowing = self.rules.find(peer, "allow", about, wall) if named else None
         if allowing is not None:
             return _named(allowing)
         if dialled:
-            return Decision(True, Rule.DIALLED, "dialled by this node")
-        if about == RELAY:
-            return Decision(True, Rule.RELAYING, "links are for everybody whom no rule denies")
-        return self._default(peer)
+            return _DIALLED
+        return _CARRIED if about == RELAY else self._default(peer)
+
+    def _forbidding(self, peer: PeerUUID, about: str, wall: float) -> PeerRule | None:
+        return self.rules.find(peer, "ban", about, wall) or self.rules.find(peer, "deny", about, wall)
 
     def _scored(self, peer: PeerUUID, about: str, now: float, wall: float) -> Decision | None:
         found = self.reputation.of_peer(peer, now)

@@ -88,6 +88,8 @@ class Filters:
 
     def blocking(self, address: Address, wall: float) -> Filter | None:
         """The narrowest block in force around this address, or around one that it hints at."""
+        if not self._rows:
+            return None
         for one in hinted(address):
             found = self._around(one, True, wall)
             if found is not None:
@@ -96,6 +98,8 @@ class Filters:
 
     def allowing(self, address: Address) -> Filter | None:
         """The narrowest allow around this very address."""
+        if not self._rows:
+            return None
         return self._around(address, False, 0.0)
 
     def _around(self, address: Address, block: bool, wall: float) -> Filter | None:
@@ -150,12 +154,13 @@ class PeerRules:
         rows = self._rows.get(peer)
         return rows.values() if rows is not None else ()
 
+    def names(self, peer: PeerUUID) -> bool:
+        """Whether any rule is about this peer."""
+        return peer in self._rows
+
     def find(self, peer: PeerUUID, word: Word, about: str, wall: float) -> PeerRule | None:
         """A rule in force of this word that fits; the configuration's before one by hand, and everything before one."""
-        rows = self._rows.get(peer)
-        if rows is None:
-            return None  # so it is for almost everybody, several times a handshake
-        fitting = [rule for rule in rows.values()
+        fitting = [rule for rule in self.of(peer)
                    if rule.word == word and rule.fits(about) and in_force(rule.until, wall)]
         return min(fitting, key=lambda rule: (rule.made_by == BY_HAND, rule.about != EVERYTHING), default=None)
 

@@ -92,6 +92,7 @@ class PeerRuleTests(SynchronousTestCase):
     def test_one_by_hand_takes_the_place_of_one_about_the_same(self) -> None:
         rules = self.rules(PeerRule(ONE, "allow"), PeerRule(ONE, "deny"), PeerRule(ONE, "deny", ECHO))
         self.assertEqual(self.words(rules), {("deny", "", BY_HAND), ("deny", ECHO, BY_HAND)})
+        self.assertEqual([rules.names(one) for one in (ONE, TWO)], [True, False])
         rules.put(PeerRule(ONE, "allow"), WALL)
         self.assertEqual(self.words(rules), {("allow", "", BY_HAND), ("deny", ECHO, BY_HAND)})
 
