@@ -88,9 +88,7 @@ class HandshakeKeys:
 
 def handshake_keys(ke_salt: Secret, ss_secondary: Secret, ss_primary: Secret, th2: bytes) -> HandshakeKeys:
     """The combiner: both shared secrets and the transcript up to BODY2A (64 bytes). Section 3."""
-    ikm = Secret.join((_length(ss_secondary), ss_secondary, _length(ss_primary), ss_primary, th2))
-    prk1 = extract(ke_salt, ikm)
-    ikm.wipe()
+    prk1 = extract(ke_salt, _length(ss_secondary), ss_secondary, _length(ss_primary), ss_primary, th2)
     under = Expansion(prk1)
     return HandshakeKeys(
         prk1,
@@ -131,10 +129,7 @@ def record_keys(root: Secret, aead_id: int) -> tuple[AeadKey, AeadKey]:
 def next_root(root: Secret, ss_secondary: Secret, ss_primary: Secret, request: bytes, response: bytes) -> Secret:
     """root_{e+1}; request and response are the whole payloads of REKEY_REQ and REKEY_RSP. Section 6."""
     bound = hashlib.sha512(lp(request) + lp(response)).digest()
-    ikm = Secret.join((_length(ss_secondary), ss_secondary, _length(ss_primary), ss_primary, bound))
-    made = extract(root, ikm)
-    ikm.wipe()
-    return made
+    return extract(root, _length(ss_secondary), ss_secondary, _length(ss_primary), ss_primary, bound)
 
 
 def rekey_id(root: Secret) -> bytes:

@@ -29,9 +29,9 @@ def lp(data: bytes) -> bytes:
     return len(data).to_bytes(4, "big") + data
 
 
-def extract(salt: bytes | Secret, ikm: bytes | Secret) -> Secret:
-    """HKDF-Extract: 64 bytes from input key material of any length."""
-    return Secret(_hmac(salt, ikm))
+def extract(salt: bytes | Secret, *ikm: bytes | Secret) -> Secret:
+    """HKDF-Extract: 64 bytes from input key material of any length, which may come in pieces."""
+    return Secret(_hmac(salt, *ikm))
 
 
 def expand(prk: Secret, info: bytes, length: int = HASH_BYTES) -> Secret:
@@ -74,9 +74,10 @@ def hmac_sha512(key: Secret, data: bytes) -> bytes:
     return _hmac(key, data)
 
 
-def _hmac(key: bytes | Secret, data: bytes | Secret) -> bytes:
+def _hmac(key: bytes | Secret, *data: bytes | Secret) -> bytes:
     keyed = HMAC(_view(key), _SHA512)
-    keyed.update(_view(data))
+    for piece in data:
+        keyed.update(_view(piece))
     return keyed.finalize()
 
 

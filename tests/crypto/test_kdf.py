@@ -46,6 +46,10 @@ class HkdfTests(SynchronousTestCase):
                 if salt:
                     self.assertEqual(kdf.extract(Secret(salt), Secret(ikm)).reveal(), expected)
 
+    def test_extract_of_pieces(self) -> None:
+        whole = kdf.extract(b"salt", b"one, two")
+        self.assertEqual(kdf.extract(b"salt", b"one", b"", Secret(b", "), b"two").reveal(), whole.reveal())
+
     def test_expand(self) -> None:
         """Against the text of the RFC, at lengths around blocks."""
         prk = kdf.extract(b"salt", b"key")

@@ -238,8 +238,7 @@ class Responder(Party):
     def _candidates(self) -> tuple[Candidate, ...]:
         if self._retried is not None:
             return (self._retried.candidate,)
-        every = self._settings.candidates
-        return every if self._allow_unaddressed else tuple(one for one in every if one.addressed)
+        return self._settings.candidates if self._allow_unaddressed else self._settings.addressed_candidates
 
     def _await_body(self, wanted_bytes: int, now: float) -> None:
         self._wanted_bytes = wanted_bytes

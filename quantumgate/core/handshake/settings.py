@@ -133,6 +133,11 @@ class HandshakeSettings:
         return tuple(candidate(self.network_id, psk, target) for target, psk in wanted)[:CANDIDATE_KEYS]
 
     @cached_property
+    def addressed_candidates(self) -> tuple[Candidate, ...]:
+        """Those of ``candidates`` for diallers who know a UUID."""
+        return tuple(one for one in self.candidates if one.addressed)
+
+    @cached_property
     def _prk0(self) -> Secret:
         return schedule.network_secret(self.network_id, self.psk)
 
@@ -149,7 +154,7 @@ class HandshakeSettings:
             del kept[next(iter(kept))]
         return found
 
-    @property
+    @cached_property
     def first_flight_bytes(self) -> int:
         """The cap of a first flight; larger only where a McEliece group is enabled."""
         large = any(SECONDARIES[group].opt_in for group in self.lists.secondaries if group in SECONDARIES)
