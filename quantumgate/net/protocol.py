@@ -81,12 +81,11 @@ class PeerProtocol(Pump, Protocol):
     def _take_socket(self, transport: SocketTransport) -> None:
         self._fast = True
         self._socket = transport.getHandle()
-        if self._socket.family in (socket.AF_INET, socket.AF_INET6):
-            transport.setTcpNoDelay(True)
-            try:
-                self._socket.setsockopt(socket.IPPROTO_TCP, _TCP_NOTSENT_LOWAT, NOT_SENT_LOW_WATER_BYTES)
-            except OSError:
-                self.log.debug("no TCP_NOTSENT_LOWAT here")
+        try:
+            self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            self._socket.setsockopt(socket.IPPROTO_TCP, _TCP_NOTSENT_LOWAT, NOT_SENT_LOW_WATER_BYTES)
+        except OSError:
+            self.log.debug("no TCP_NOTSENT_LOWAT here, or no TCP")
         transport.doRead = self._do_read  # type: ignore[method-assign]
         transport.doWrite = self._do_write  # type: ignore[method-assign]
 

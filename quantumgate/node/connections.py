@@ -92,8 +92,8 @@ class Connections:
         """Addresses of ours that sockets had, the newest last."""
         return tuple(self._own_hosts)
 
-    def _note_own_host(self, transport: Any) -> None:
-        host = getattr(transport.getHost(), "host", None)
+    def _note_own_host(self, address: Any) -> None:
+        host = getattr(address, "host", None)
         if isinstance(host, str) and host not in self._own_hosts:
             self._own_hosts[host] = None
             if len(self._own_hosts) > OWN_HOSTS_KEPT:
@@ -103,10 +103,11 @@ class Connections:
 
     def arrive(self, transport: Any, place: Place, lan: bool) -> tuple[PeerProtocol, Lost]:
         """For a transport that was accepted."""
-        contact = Contact(self._desk, address_text(transport.getPeer()), outbound=False, place=place)
-        contact.address, contact.local = ip_of(transport.getPeer()), lan or is_loopback(transport.getPeer())
-        self._note_own_host(transport)
-        unaddressed = self.shared_secret or lan or _both_local(transport)
+        here, there = transport.getHost(), transport.getPeer()
+        contact = Contact(self._desk, address_text(there), outbound=False, place=place)
+        contact.address, contact.local = ip_of(there), lan or is_loopback(there)
+        self._note_own_host(here)
+        unaddressed = self.shared_secret or lan or (is_loopback(there) and is_loopback(here))
         favoured = partial(self._favoured, contact.address if contact.counted else None)
         quiet = partial(self._is_quiet, place.prefix if contact.counted else str(contact.address))
         return self._pump(self._answering(self._pattern(), unaddressed, favoured, quiet), contact)
@@ -121,9 +122,10 @@ class Connections:
         self, contact: Contact, target: PeerUUID | None, pin: bytes | None, replaces: bytes, transport: Any
     ) -> tuple[PeerProtocol, Lost]:
         """For a transport that we dialled. Without a target we stay nameless, but for a PSK or loopback."""
-        contact.address, contact.local = ip_of(transport.getPeer()), is_loopback(transport.getPeer())
-        self._note_own_host(transport)
-        anonymous = target is None and not self.shared_secret and not _both_local(transport)
+        here, there = transport.getHost(), transport.getPeer()
+        contact.address, contact.local = ip_of(there), is_loopback(there)
+        self._note_own_host(here)
+        anonymous = target is None and not self.shared_secret and not (contact.local and is_loopback(here))
         if contact.role != ROLE_PEER:
             settings, anonymous = self._pattern(cells=0), contact.nameless
         else:
@@ -234,7 +236,3 @@ def _stranger(address: Address) -> float:
 def _nobodys() -> bool:
     """What comes over a link has no address of its own."""
     return False
-
-
-def _both_local(transport: Any) -> bool:
-    return is_loopback(transport.getPeer()) and is_loopback(transport.getHost())

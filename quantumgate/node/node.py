@@ -318,10 +318,10 @@ class Node(Service):
             contacts = [contact] if contact is not None else table.all_of(PeerUUID(uuid)) if uuid is not None else []
         if not contacts:
             return succeed(None) if forgotten else fail(LocalError("this peer is not connected"))
-        ended: Deferred[Any] = DeferredList([each.ended() for each in contacts])
+        ended = [each.ended() for each in contacts]
         for each in contacts:
             each.close(CloseCode.BYE)
-        return ended.addCallback(lambda _: None)
+        return ended[0] if len(ended) == 1 else DeferredList(ended).addCallback(lambda _: None)
 
     def ping(self, target: str) -> Deferred[PingReport]:
         """One round trip; a peer that is not connected is dialled first. No answer is a ConnectFailed."""
