@@ -56,6 +56,9 @@ RATE_WINDOW_SECONDS = 0.1
 DAMAGED = "damaged"
 IDS_USED_UP = "the channel ids of this session are used up: the next session has new ones"
 _ZEROS = bytes(64 * 1024)
+_UNKNOWN = SessionBlock(max_record=FIRST_RECORD_BYTES, max_channels=0, compression=())
+"""What is assumed of a peer whose SESSION has not come."""
+
 Signer = Callable[[str, bytes], bytes]
 
 
@@ -142,7 +145,7 @@ class Session:
         self.peer, self.local = established.peer, established.local
         self.suite, self.sid, self.exporter = established.suite, established.sid, established.exporter
         self.shared_secret = established.shared_secret
-        self.peer_block = SessionBlock(max_record=FIRST_RECORD_BYTES, max_channels=0, compression=())
+        self.peer_block = _UNKNOWN
         self.peer_extenders: frozenset[UUID] = frozenset()
         self.compressing, self._keep, self.agreed = False, settings.keep, frozenset[int]()
         self.now = self.last_received_at = self.last_data_at = now

@@ -14,6 +14,8 @@ from twisted.internet.defer import Deferred
 
 def as_deferred(result: Any) -> Deferred[Any] | None:
     """None where nothing is to be waited for. A coroutine begins to run here. Raises TypeError for a bare generator."""
+    if result is None:
+        return None
     if isinstance(result, Deferred):
         return result
     if iscoroutine(result):

@@ -10,7 +10,6 @@ from typing import Any
 from uuid import UUID
 
 from twisted.internet.interfaces import IReactorTime
-from twisted.python.failure import Failure
 
 from quantumgate.errors import QuantumGateError
 from quantumgate.extender.delivery import Gate, Outbox, Sender
@@ -103,9 +102,8 @@ class Presence:
         for box in boxes.values():
             box.end(reason, reset_code)
         code = ResetCode.CANCELLED if reset_code is None else reset_code
-        failure: Failure = reason_of(reason)
         for transport in list(self._streams):
-            transport.lose(failure, code)
+            transport.lose(reason_of(reason), code)
         self.silence(code)
 
     def silence(self, reset_code: int) -> None:

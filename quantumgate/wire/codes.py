@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from enum import IntEnum
+from functools import lru_cache
+
+CODES_REMEMBERED = 64
+"""Whose words are kept: a session's end says the same few again and again."""
 
 
 class CloseCode(IntEnum):
@@ -63,6 +67,7 @@ class RefuseCode(IntEnum):
     BUSY = 3
 
 
+@lru_cache(CODES_REMEMBERED)
 def describe(code: int, family: type[IntEnum]) -> str:
     """A code in words, ``unknown reason N`` where it has none."""
     try:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass, field
+from functools import lru_cache
 from uuid import UUID
 
 from quantumgate.errors import MalformedError
@@ -84,7 +85,7 @@ class SessionBlock:
             _tlv(FEATURES, _u16_list(self.features)),
         ]
         if self.extenders:
-            parts.append(_tlv(EXTENDERS, frames.encode_extenders(tuple(sorted(self.extenders)))))
+            parts.append(_extenders_tlv(self.extenders))
         if self.endpoints:
             parts.append(_tlv(ENDPOINTS, b"".join(bytes([len(e.encode())]) + e.encode() for e in self.endpoints)))
         if self.relay:
@@ -176,6 +177,12 @@ def invitation_in(session: bytes) -> bytes:
         return _split(session).get(INVITATION, b"")
     except MalformedError:
         return b""
+
+
+@lru_cache(16)
+def _extenders_tlv(extenders: frozenset[UUID]) -> bytes:
+    """Our own list: one value for many sessions."""
+    return _tlv(EXTENDERS, frames.encode_extenders(tuple(sorted(extenders))))
 
 
 def token_tlv(token: bytes) -> bytes:
