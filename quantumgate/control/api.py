@@ -330,6 +330,48 @@ class AccessExplanation(Struct, frozen=True, kw_only=True):
     score: float
 
 
+class NameReport(Struct, frozen=True):
+    """What a peer is called on this node."""
+
+    name: str
+    uuid: str
+
+
+class InvitationReport(Struct, frozen=True, kw_only=True):
+    """An invitation that this node made. ``id`` names it to ``revoke``; times are unix seconds.
+
+    ``joined``: UUIDs of who came in by it; ``name``: what such a peer is called here; ``only`` as in rules.
+    """
+
+    id: str
+    state: Literal["open", "used", "expired", "revoked"]
+    made: int
+    expires: int
+    uses: int
+    joined: Sequence[str]
+    only: Sequence[str]
+    name: str
+
+
+class MadeInvitation(InvitationReport, frozen=True, kw_only=True):
+    """The same with its text, which is told once, and what it says of this node."""
+
+    invitation: str
+    proposed_name: str
+    endpoints: Sequence[str]
+    anchors: Sequence[str]
+    note: str = ""
+
+
+class JoinReport(Struct, frozen=True, kw_only=True):
+    """Who invited us: what it is called here, "" = nothing, and what it proposes; ``peer`` is its session."""
+
+    uuid: str
+    name: str
+    proposed_name: str
+    peer: PeerReport
+
+
 class PingReport(Struct, frozen=True, kw_only=True):
     """One answered PING. ``path`` is empty for a direct peer."""
 
@@ -391,6 +433,42 @@ class ControlledReputation(Protocol):
     def list(self) -> Sequence[ScoreReport]: ...
 
 
+class ControlledNames(Protocol):
+    """``node.names``: what peers are called. The awaitables fire when a restart would know, too."""
+
+    def report(self) -> Sequence[NameReport]: ...
+    def peer(self, text: str) -> UUID: ...
+    def of(self, uuid: UUID | None) -> str: ...
+    def put(self, uuid: UUID, text: str) -> Awaitable[object]: ...
+    def forget(self, text: str) -> Awaitable[object]: ...
+
+
+class JoinedPeer(Protocol):
+    """Who invited us; ``name`` what it is called here now, ``proposed`` what it wants to be called."""
+
+    @property
+    def uuid(self) -> UUID: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def proposed(self) -> str: ...
+
+
+class ControlledPairing(Protocol):
+    """``node.pairing``: names, invitations made and used. LocalErrors and ConnectFailed say what cannot be, and why."""
+
+    @property
+    def names(self) -> ControlledNames: ...
+    def invite(
+        self, endpoints: Sequence[str], *, uses: int, seconds: float, only: Sequence[str], name: str, proposed: str
+    ) -> Awaitable[MadeInvitation]: ...
+    def invitations(self) -> Sequence[InvitationReport]: ...
+    def revoke(self, text: str) -> Awaitable[InvitationReport]: ...
+    def join(
+        self, text: str, hops: int | None = None, via: Sequence[str] = (), *, name: str, take_name: bool
+    ) -> Awaitable[JoinedPeer]: ...
+
+
 class ConnectedPeer(Protocol):
     @property
     def uuid(self) -> UUID | None: ...
@@ -404,7 +482,8 @@ class ControlledNode(Protocol):
     session is up; ``hops`` None is the configured number, ``via`` names relays, ``keep`` makes it again when lost.
     ``disconnect`` raises LocalError where no such peer is connected. ``ping`` is one round trip and is called again for
     each of ``--count``: a peer that is not connected is dialled first; no answer is a ConnectFailed. ``streams_socket``
-    is the path of the socket for services, "" where there is none.
+    is the path of the socket for services, "" where there is none. Where a UUID is asked for as text, and as an
+    address, a name does, too.
     """
 
     @property
@@ -413,6 +492,8 @@ class ControlledNode(Protocol):
     def reputation(self) -> ControlledReputation: ...
     @property
     def streams_socket(self) -> str: ...
+    @property
+    def pairing(self) -> ControlledPairing: ...
     def wall_seconds(self) -> float: ...
     def status(self) -> StatusReport: ...
     def peers_snapshot(self) -> Sequence[PeerReport]: ...

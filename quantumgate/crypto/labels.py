@@ -15,6 +15,7 @@ NETWORK_SALT = b"QuantumGate/1 net"
 PASSPHRASE_SALT = b"QuantumGate/1 psk"
 PEER_UUID = b"QuantumGate/1 peer uuid"
 FINGERPRINT = b"QuantumGate/1 fingerprint"
+INVITATION_SALT = b"QuantumGate/1 invitation"
 DIRECTORY = b"QuantumGate/1 directory"
 SIGNATURE = b"\x20" * 64 + b"QuantumGate/1 "
 
@@ -40,6 +41,8 @@ SESSION_ID = b"qg1 session id"
 EXPORTER = b"qg1 exporter"
 EXPORT = b"qg1 exp"
 REKEY_ID = b"qg1 rekey id"
+INVITATION_ID = b"qg1 invitation id"
+INVITATION_KEY = b"qg1 invitation key"
 
 # -- names of signatures -----------------------------------------------------------------------------------------
 SIGN_RESPONDER = "responder signature"
@@ -50,6 +53,8 @@ SIGN_DELEGATION = "delegation"
 SIGN_PEER_RECORD = "peer record"
 SIGN_SUCCESSION = "succession"
 SIGN_VOUCHER = "voucher"
+SIGN_INVITATION = "invitation"
+"""By the key that an invitation holds, and that signs nothing else."""
 
 SIGNATURE_NAMES = (
     SIGN_RESPONDER,
@@ -60,8 +65,9 @@ SIGNATURE_NAMES = (
     SIGN_PEER_RECORD,
     SIGN_SUCCESSION,
     SIGN_VOUCHER,
+    SIGN_INVITATION,
 )
-"""All that an identity key ever signs."""
+"""All that an identity key ever signs, but for the last."""
 
 # -- tags of the transcript: TH runs over lp(tag) || lp(value) ---------------------------------------------------
 TAG_PROTOCOL = b"proto"
@@ -103,6 +109,8 @@ TREE: dict[str, tuple[bytes, ...]] = {
     "PRK1": (*_pair(HANDSHAKE_R2I, HANDSHAKE_I2R), FINISHED_R, FINISHED_I, DERIVED),
     "PRK2": (ROOT, SESSION_ID, EXPORTER),
     "exporter": (EXPORT,),
+    "Extract, in front of the secret of an invitation": (INVITATION_SALT,),
+    "Extract(QuantumGate/1 invitation, secret)": (INVITATION_ID, INVITATION_KEY),
     "root_e": (*_pair(APPLICATION_I2R, APPLICATION_R2I), REKEY_ID),
 }
 """Parent secret (or hash) -> the labels used directly below it."""

@@ -194,7 +194,7 @@ class Access:
     def remove(self, uuid: UUID, only: Collection[str] = ()) -> Deferred[None]:
         """Forgets rules by hand, all or those about what ``only`` names. Raises LocalError where there is none."""
         name = parse_peer_uuid(str(uuid))
-        for about in self._abouts(only) if only else [None]:
+        for about in self.abouts(only) if only else [None]:
             self.judge.rules.remove(name, about)
         return self._keep(name)
 
@@ -202,11 +202,12 @@ class Access:
         self, word: Word, uuid: UUID | str, only: Collection[str], until: float | None = None
     ) -> Deferred[None]:
         name = parse_peer_uuid(str(uuid))
-        for about in self._abouts(only):
+        for about in self.abouts(only):
             self.judge.rules.put(PeerRule(name, word, about, until=until), self._times.wall_seconds())
         return self._keep(name)
 
-    def _abouts(self, only: Collection[str]) -> list[str]:
+    def abouts(self, only: Collection[str]) -> list[str]:
+        """What rules are about that name all of these; LocalError for what is not here."""
         return [about_of(text, self.extenders()) for text in only] or [EVERYTHING]
 
     def set_default(self, word: str) -> Deferred[None]:

@@ -22,7 +22,9 @@ from quantumgate.node.state import State
 from quantumgate.node.world import World
 from quantumgate.wire import frames
 from quantumgate.wire.codes import CloseCode
-from quantumgate.wire.limits import RENDEZVOUS_KEY_BYTES
+from quantumgate.wire.invitation_text import InvitingAnchor
+from quantumgate.wire.limits import ANCHORS_MAX, RENDEZVOUS_KEY_BYTES
+from quantumgate.wire.link_frames import LinkEndpoint
 from quantumgate.wire.peer_records import Anchor
 from quantumgate.wire.reservation_frames import Grant
 
@@ -75,6 +77,20 @@ class Anchors:
             Anchor(uuid, self._with[uuid].session.peer.fingerprint, grant.encode())
             for uuid, grant in self.granted.items() if grant.expiry_seconds > now
         )
+
+    def inviting(self) -> tuple[InvitingAnchor, ...]:
+        """The anchors that were named, for an invitation; those that keep a way open now come first."""
+        ordered = sorted(self._anchors.values(), key=lambda one: one.uuid not in self.granted)
+        return tuple(
+            InvitingAnchor(one.uuid, one.fingerprint or self._met(one.uuid), tuple(
+                LinkEndpoint(host.strip("[]"), port) for host, port in one.hosts))
+            for one in ordered[:ANCHORS_MAX]
+        )
+
+    def _met(self, uuid: PeerUUID) -> bytes:
+        """The fingerprint of an anchor that is connected."""
+        contact = self._with.get(uuid)
+        return b"" if contact is None else contact.session.peer.fingerprint
 
     def reports(self) -> list[AnchorReport]:
         """Each anchor that was named, and what has become of it."""

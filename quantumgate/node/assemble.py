@@ -53,10 +53,14 @@ from quantumgate.node.desk import FrontDesk
 from quantumgate.node.dialling import Dialling, parse_target
 from quantumgate.node.enforcement import Enforcement
 from quantumgate.node.given_records import GivenRecords
+from quantumgate.node.inviting import Inviting
+from quantumgate.node.joining import Joining, Ours
 from quantumgate.node.keeper import Keeper
 from quantumgate.node.lan import LocalNetwork
 from quantumgate.node.memory import MemoryWatch
+from quantumgate.node.names import Names
 from quantumgate.node.own_record import RecordAuthor
+from quantumgate.node.pairing import Pairing
 from quantumgate.node.paths import Paths, gateway_of
 from quantumgate.node.pins import Pins
 from quantumgate.node.recalling import Recalled
@@ -100,6 +104,7 @@ class Parts:
     listeners: tuple[Listener, ...]
     clock_watch: ClockWatch
     memory: MemoryWatch
+    pairing: Pairing
     lan: LocalNetwork | None
 
     @property
@@ -191,12 +196,11 @@ def assemble(plan: Plan, directory: DataDirectory, recalled: Recalled, world: Wo
     landlord.uuid = own = identity.public.uuid
     pins, node = Pins(state), resolved.settings.node
     door = _door(plan, state, world)
-    stock = KeyStock(world.clock)
-    handshakes = handshake_settings(plan, identity, stock)
+    handshakes = handshake_settings(plan, identity, stock := KeyStock(world.clock))
     farm = KeyFarm(lambda group: kem(group).generate(), world.elsewhere)
     tokens = Tokens(world.random, world.now(), limits.token_seconds)
-    strict = node.require_authentication
-    desk = FrontDesk(own, world, limits, door.access, pins, farm.take, tokens, require_authentication=strict)
+    desk = FrontDesk(own, world, limits, door.access, pins, farm.take, tokens,
+                     require_authentication=node.require_authentication)
     guests = (*plan.registrations, registered(landlord.services.maker(), None, "quantumgate"))
     host = ExtenderHost(guests, landlord, recalled.spaces)
     replay = _replay(state, world, limits, budgeted=node.handshake_budget)
@@ -231,13 +235,14 @@ def assemble(plan: Plan, directory: DataDirectory, recalled: Recalled, world: Wo
         relays=relays,
         circuits=circuits,
         keeper=keeper,
-        author=_author(plan, identity, world, anchors),
+        author=(author := _author(plan, identity, world, anchors)),
         given=GivenRecords(world, handshakes.network_id, circuits.gateway),
         host=host,
         intake=intake,
         listeners=listeners,
         clock_watch=ClockWatch(world, limits.clock_jump_seconds, landlord.clock_jumped),
         memory=memory,
+        pairing=_pairing(plan, identity, world, desk, door, pins, circuits, state, author, anchors, keeper, listeners),
         lan=_lan(plan, own, world, desk, door, circuits, listeners) if resolved.settings.discovery.lan else None,
     )
 
@@ -254,6 +259,34 @@ def _lan(
         lambda: (one.bound for one in listeners if one.bound), dials=not settings.privacy.hops,
         notice=desk.notice_of_ourselves,
     )
+
+
+def _pairing(
+    plan: Plan, identity: Identity, world: World, desk: FrontDesk, door: Enforcement, pins: Pins, circuits: Circuits,
+    state: State, author: RecordAuthor, anchors: Anchors, keeper: Keeper, listeners: tuple[Listener, ...],
+) -> Pairing:
+    settings, secret, limits = plan.resolved.settings, plan.psk is not None, plan.resolved.limits
+    network, names = settings.node.network, _names(desk, state, limits)
+    desk.inviting = Inviting(identity.public, network.encode(), world, state, door.access, names, limits.invitations,
+                             shared_secret=secret)
+    ours = Ours(identity.public.uuid, network, secret)
+    joining = Joining(ours, world, state, door.access, pins, names, circuits.reach)
+    pairing = Pairing(names, desk.inviting, joining, author, anchors, keep=keeper.keep,
+                      own_addresses=world.own_addresses, hops=settings.privacy.hops)
+    pairing.listening = lambda: (one.bound for one in listeners if one.bound)
+    return pairing
+
+
+def _names(desk: FrontDesk, state: State, limits: Limits) -> Names:
+    """What peers are called, shown by those that are connected from the moment it changes."""
+    names = desk.names = Names(state, limits.petnames)
+
+    def show(uuid: PeerUUID) -> None:
+        for contact in desk.table.all_of(uuid):
+            contact.peer.name = names.of(uuid)
+
+    names.changed = show
+    return names
 
 
 def _own_hosts(connections: Connections, listeners: tuple[Listener, ...]) -> tuple[str, ...]:

@@ -90,7 +90,7 @@ class Builder:
         finished: Deferred[Contact] = self._extend(
             outer, target.uuid, target.fingerprint, target.hosts or path[-1].hosts, len(path), PEER,
             aim=self._aim(target, outer.session.peer), path=tuple(one.uuid for one in path), dialled=target.address,
-            keep=keep, why=target.route.why, succeeds=succeeds,
+            keep=keep, why=target.route.why, succeeds=succeeds, prove=None if succeeds else target.prove,
         )
         return finished
 

@@ -35,7 +35,8 @@ from quantumgate.wire.limits import Limits
 RELAYS_OWN = frozenset({"limit", "path-lost"})
 """What the last relay says of itself; all else that goes wrong behind it may as well be the target's doing."""
 
-LAST_WORDS = frozenset({"access-denied", "cancelled", "denied", "pin", "self"})
+INVITATION_WORDS = frozenset({"invitation-expired", "invitation-revoked", "invitation-used"})
+LAST_WORDS = frozenset({"access-denied", "cancelled", "denied", "pin", "self"}) | INVITATION_WORDS
 """Reasons for which no other way to the same peer is tried."""
 
 EXPLAINED = frozenset(

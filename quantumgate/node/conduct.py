@@ -7,6 +7,7 @@ docs/spec/access.md section 5. [A31]
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from heapq import nlargest
 from typing import Any, Protocol
 from uuid import UUID
@@ -101,6 +102,10 @@ class Conduct:
     def count(self, deed: Deed, contact: Connected) -> None:
         """Lets whoever is to blame for what happened on this connection pay."""
         self._count(deed, self.doer(contact))
+
+    def count_of(self, deed: Deed, contact: Connected, uuid: PeerUUID) -> None:
+        """The same in a handshake, whose peer has proved to be ``uuid``."""
+        self._count(deed, replace(self.doer(contact), peer=uuid))
 
     def attempt(self, address: Address) -> None:
         """Somebody there connects more often than is allowed."""

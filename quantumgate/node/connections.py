@@ -188,6 +188,7 @@ class Connections:
             target=target,
             pin=pin,
             session_tlvs=block.encode(),
+            session_end=contact.prove,
             role=contact.role,
             anonymous=anonymous,
             token=theirs,

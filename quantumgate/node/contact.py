@@ -90,6 +90,7 @@ class Contact:
 
     ``path`` is None for a socket of our own; else the relays that the connection goes through, as far as we know them.
     ``why`` says for people whose wish this path was. ``succeeds``: the contact whose peer this one takes over.
+    ``prove`` shows the peer an invitation (``dialling.Target``).
     ``address`` is the IP address at the other end of a socket, None where there is none; ``local``: it says nothing,
     for it is this machine, or the listener is marked ``lan``.
     """
@@ -113,6 +114,7 @@ class Contact:
         "path",
         "place",
         "protocol",
+        "prove",
         "result",
         "role",
         "session",
@@ -127,9 +129,9 @@ class Contact:
     def __init__(
         self, desk: Desk, where: str, *, outbound: bool, dialled: str = "", keep: bool = False,
         place: Counted | None = None, role: int = ROLE_PEER, path: tuple[PeerUUID, ...] | None = None,
-        why: str = "", succeeds: Contact | None = None,
+        why: str = "", succeeds: Contact | None = None, prove: Callable[[bytes], bytes] | None = None,
     ) -> None:
-        self._desk, self.why, self.succeeds = desk, why, succeeds
+        self._desk, self.why, self.succeeds, self.prove = desk, why, succeeds, prove
         self.role, self.path = role, path
         self.where, self.outbound, self.dialled, self.keep, self.place = where, outbound, dialled, keep, place
         self.address: Address | None = None
@@ -320,6 +322,7 @@ class Contact:
         self.session = event.session
         self.connected_at = self._desk.now()
         self.told_extenders = frozenset(event.session.block.extenders)
+        self.prove = None
         if self.given_up:
             self.close(CloseCode.DUPLICATE, graceful=False)
             return

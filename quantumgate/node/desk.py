@@ -16,15 +16,16 @@ from twisted.internet.defer import Deferred
 
 from quantumgate import logs
 from quantumgate.control.api import AnchorReport
-from quantumgate.core.access.decision import Rule
+from quantumgate.core.access.decision import Decision, Rule
 from quantumgate.core.access.reputation import Deed
 from quantumgate.core.access.rules import RELAY, RESERVE
 from quantumgate.core.events import Closed, SecurityNotice
+from quantumgate.core.invitations import Answer, Issued
 from quantumgate.core.relay.link import Link
 from quantumgate.core.requests import PeerCheck, PuzzleNeeded, TurnNeeded, Verdict
 from quantumgate.core.session import DAMAGED
 from quantumgate.core.tokens import Tokens
-from quantumgate.errors import ConnectFailed
+from quantumgate.errors import ConnectFailed, LocalError
 from quantumgate.ids import PeerUUID
 from quantumgate.net.solving import Solver
 from quantumgate.node import dialwords
@@ -32,6 +33,8 @@ from quantumgate.node.access import Access
 from quantumgate.node.conduct import Conduct
 from quantumgate.node.contact import ROLE_PEER, ROLE_RELAY_CLIENT, Contact
 from quantumgate.node.enforcement import Enforcement
+from quantumgate.node.inviting import REFUSALS, Inviting
+from quantumgate.node.names import Names
 from quantumgate.node.peers import PeerTable
 from quantumgate.node.pins import Pins
 from quantumgate.node.turnstile import Turnstile
@@ -121,6 +124,8 @@ class FrontDesk:
     turnstile: Turnstile
     solver: Solver
     conduct: Conduct
+    inviting: Inviting
+    names: Names
     enforcement: Enforcement
     our_extenders: Callable[[], tuple[UUID, ...]]
 
@@ -208,9 +213,35 @@ class FrontDesk:
         if check.role != ROLE_PEER:
             return self._judge_links(contact, check.identity.uuid, check.role)
         decision = self._access.decide(check.identity.uuid, dialled=contact.outbound)
+        if check.invitation and (decision.admitted or decision.rule is Rule.DEFAULT):
+            return self._judge_invited(contact, check, check.identity.uuid, decision)
         if not decision.admitted:
             return self._deny(contact, check.identity.uuid, decision.why)
         return self._room(contact, check)
+
+    def _judge_invited(self, contact: Contact, check: PeerCheck, uuid: PeerUUID, decision: Decision) -> Verdict:
+        """Who shows an invitation is judged by it: docs/spec/addresses.md section 5."""
+        answer, issued = self.inviting.heard(check.invitation, check.transcript, uuid)
+        if answer is Answer.AGAIN and decision.rule is not Rule.ALLOW:
+            answer = Answer.USED
+        if issued is None:
+            self.conduct.count_of(Deed.INVITATION, contact, uuid)
+            return self._deny(contact, uuid, "it shows an invitation that we do not know")
+        if answer in REFUSALS:
+            _log.info("{peer} is not let in: its invitation {short} is {answer}", peer=logs.peer(uuid),
+                      short=issued.short, answer=answer.value)
+            return Verdict(False, REFUSALS[answer])
+        if not self._has_room(known=True):
+            self._say_full(logs.peer(uuid))
+            return Verdict(False, CloseCode.TOO_MANY_SESSIONS)
+        return self._let_in(contact, uuid, issued) if answer is Answer.ACCEPTED else Verdict(True)
+
+    def _let_in(self, contact: Contact, uuid: PeerUUID, issued: Issued) -> Verdict:
+        try:
+            self.inviting.let_in(issued, uuid)
+        except LocalError as error:
+            return self._deny(contact, uuid, str(error))
+        return Verdict(True)
 
     def _judge_nameless(self, contact: Contact, check: PeerCheck) -> Verdict:
         if check.role != ROLE_PEER:
@@ -306,6 +337,7 @@ class FrontDesk:
             _log.warn("{peer} says that this clock is {off} s off", peer=logs.peer(uuid), off=round(off_seconds))
 
     def _announce(self, contact: Contact) -> None:
+        contact.peer.name = self.names.of(contact.peer.uuid)
         _log.info("{peer} is connected, {direction}, at {where}", peer=logs.peer(contact.peer.uuid),
                   direction=contact.peer.direction, where=logs.place(contact.where))
         self.guests.session_ready(contact.peer, contact.session)

@@ -96,7 +96,7 @@ class Target:
 
     ``anchors`` = through one of which it is reached, for who has the ``rendezvous_key``; ``vouchers`` = what they
     signed about it. ``record`` = its signed record, where the last relay needs that. ``otherwise`` = where to reach it
-    if this fails.
+    if this fails. ``prove`` makes the last TLVs of our SESSION, for who is to see an invitation.
     """
 
     address: str
@@ -110,12 +110,13 @@ class Target:
     vouchers: tuple[tuple[PeerUUID, Grant], ...] = field(default=(), repr=False)
     record: bytes = field(default=b"", repr=False)
     otherwise: Target | None = None
+    prove: Callable[[bytes], bytes] | None = field(default=None, repr=False)
     key: str = field(init=False)
     """One dial at a time, and one connection that is kept, for each of these."""
 
     def __post_init__(self) -> None:
         named = self.address if self.uuid is None else str(self.uuid)
-        object.__setattr__(self, "key", f"{named}{self.route}")
+        object.__setattr__(self, "key", f"{named}{self.route}{' with an invitation' if self.prove else ''}")
 
 
 def parse_target(address: str, world: World, route: Route = DIRECT) -> Target:
@@ -184,9 +185,10 @@ class Dialling:
     def connect(self, target: Target, *, keep: bool, role: int = ROLE_PEER) -> Deferred[Contact]:
         """The contact with this peer, the present one or a new one. Fails with ConnectFailed or LimitError.
 
-        A session of another role, which carries links only, is always a new one.
+        A session of another role, which carries links only, is always a new one; so is one for an invitation.
         """
-        present = self._desk.table.current(target.uuid) if target.uuid is not None and role == ROLE_PEER else None
+        sought = target.uuid if role == ROLE_PEER and target.prove is None else None
+        present = None if sought is None else self._desk.table.current(sought)
         if present is not None:
             return succeed(present)
         try:
@@ -226,7 +228,7 @@ class Dialling:
     def _attempt(self, target: Target, way: Way, keep: bool, role: int) -> Callable[[], Deferred[Contact]]:
         def start() -> Deferred[Contact]:
             contact = Contact(self._desk, way.text, outbound=True, dialled=target.address, keep=keep, role=role,
-                              why=target.route.why)
+                              why=target.route.why, prove=target.prove)
             blocked = self._access.filtered(address_of(way.host.strip("[]")), outbound=True)
             if blocked is not None:
                 error = ConnectFailed("denied", _blocked(way.text, blocked), advice=blocked.advice)

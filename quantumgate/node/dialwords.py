@@ -15,10 +15,17 @@ TELLING_CLOCK_SECONDS = 2
 """Below this, a peer's opinion of our clock is only the way the message took."""
 
 _TELLING = (
-    "self", "pin", "denied", "access-denied", "refused", "puzzle", "authentication", "not-accepted", "no-answer",
+    "self", "pin", "denied", "invitation-expired", "invitation-revoked", "invitation-used",
+    "access-denied", "refused", "puzzle", "authentication", "not-accepted", "no-answer",
     "lost",
 )  # fmt: skip
 """Of several failures of one dial the one that tells most; what is not here tells least."""
+
+_INVITATIONS = {
+    CloseCode.INVITATION_EXPIRED: "this invitation has expired",
+    CloseCode.INVITATION_USED: "this invitation was used by somebody else already",
+    CloseCode.INVITATION_REVOKED: "this invitation was taken back",
+}
 
 
 def silence(host: str, clock_off_seconds: float | None) -> str:
@@ -38,6 +45,8 @@ def closed_during_dial(host: str, event: Closed, clock_off_seconds: float | None
     if event.code == CloseCode.ACCESS_DENIED and event.by == "remote":
         return ConnectFailed("access-denied", f"{host} does not admit this identity",
                              advice="its operator can admit it: qgate access allow with this node's UUID (qgate id)")
+    if event.code in _INVITATIONS and event.by == "remote":
+        return ConnectFailed(reason, f"{host}: {_INVITATIONS[CloseCode(event.code)]}", advice="ask for a new one")
     if event.code is not None and event.by == "remote":
         return ConnectFailed(reason, f"{host} closed the session: {event.text or reason}", advice=advice)
     sentences = {

@@ -47,6 +47,7 @@ from quantumgate.node.data_directory import DataDirectory
 from quantumgate.node.dialling import Route, Target, parse_target, route_of
 from quantumgate.node.given_records import is_record_text
 from quantumgate.node.own_record import report_of
+from quantumgate.node.pairing import Pairing
 from quantumgate.node.peers import Peer
 from quantumgate.node.recalling import Recalled, recall
 from quantumgate.node.status import Phase
@@ -273,7 +274,7 @@ class Node(Service):
         """
         try:
             parts = self._running_parts()
-            target = self._target(parts, address, self._route(hops, via))
+            target = self._target(parts, address, self._route(hops, self._named_relays(via)))
         except QuantumGateError as error:
             return fail(error)
         lasting = target.route.direct if keep is None else keep
@@ -291,14 +292,23 @@ class Node(Service):
     def _route(self, hops: int | None = None, via: Any = None) -> Route:
         return route_of(hops, via, self.settings.privacy.hops)
 
+    def _named_relays(self, via: Any) -> Any:
+        """``via`` with UUIDs where it has names. Raises LocalError where nobody is called so."""
+        if not via or isinstance(via, UUID):
+            return via
+        names, several = self._running_parts().pairing.names, via.split(",") if isinstance(via, str) else via
+        return [one if isinstance(one, UUID) else names.peer(one.strip()) for one in several]
+
     def _target(self, parts: Parts, address: str, route: Route) -> Target:
         if is_record_text(address):
             return parts.given.target(address, route)
-        target = parse_target(address, self._world, route)
+        target = parse_target(parts.pairing.names.resolved(address), self._world, route)
         if _present(parts, target) is not None:
             return target
         heard = parts.lan.known(target.uuid) if parts.lan is not None and not target.hosts else None
-        return heard if heard is not None and route.direct else parts.circuits.completed(target)
+        if heard is not None and route.direct:
+            return heard
+        return parts.circuits.completed(parts.pairing.joining.completed(target))
 
     def disconnect(self, peer: Peer | UUID) -> Deferred[None]:
         """Ends the session and keeps it no longer; by UUID every session of this peer. Fails with LocalError."""
@@ -379,6 +389,11 @@ class Node(Service):
     def reputation(self) -> Conduct:
         """The scores. Raises LocalError while the node is stopped."""
         return self._running_parts().conduct
+
+    @property
+    def pairing(self) -> Pairing:
+        """Names of peers, and invitations. Raises LocalError while the node is stopped."""
+        return self._running_parts().pairing
 
     @property
     def anchored_address(self) -> str:

@@ -119,6 +119,18 @@ SUCCESSION_SECONDS = 90 * 86_400
 ONLINE_KEY_FILE_BYTES = 32 * KIB
 """Of a file that holds an online key; more is not read."""
 
+# -- invitations -------------------------------------------------------------------------------------------------
+INVITATION_BYTES = 2 * KIB
+INVITATION_SECRET_BYTES = 20
+INVITATION_SECONDS = 90 * 86_400
+"""The longest life of an invitation."""
+
+INVITATION_USES = 64
+INVITATION_KEPT_SECONDS = 30 * 86_400
+"""So long after its end whoever has an invitation is told what became of it."""
+
+PETNAME_LETTERS = 32
+
 # -- local network -----------------------------------------------------------------------------------------------
 BEACON_PORT = 9999
 BEACON_PAD_BYTES = 255
@@ -226,6 +238,8 @@ class Limits:
     heard_seconds: float = 150
     # access
     peer_rules: int = 4096
+    invitations: int = 256
+    petnames: int = 4096
     address_filters: int = 1024
     prefix_limits: int = 32
     attempt_prefixes: int = 4096

@@ -69,8 +69,8 @@ class SignatureNameTests(SynchronousTestCase):
     """Names inside signature inputs, ended by a zero byte."""
 
     def test_names(self) -> None:
-        """All different, none with a zero byte, the eight of the specification."""
-        self.assertEqual(len(set(labels.SIGNATURE_NAMES)), 8)
+        """All different, none with a zero byte, the nine of the specification."""
+        self.assertEqual(len(set(labels.SIGNATURE_NAMES)), 9)
         self.assertFalse(any("\0" in name for name in labels.SIGNATURE_NAMES))
         self.assertEqual(labels.SIGNATURE, b" " * 64 + b"QuantumGate/1 ")
 

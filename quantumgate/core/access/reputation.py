@@ -35,6 +35,7 @@ class Deed(StrEnum):
     DAMAGE = "damage"
     ATTEMPT = "attempt"
     LINKS = "links"
+    INVITATION = "invitation"
     FLOOD = "flood"
     VIOLATION = "violation"
     REPORT = "report"
@@ -56,6 +57,7 @@ COSTS: Mapping[Deed, Cost] = {
     Deed.DAMAGE: Cost(-5, 0),
     Deed.ATTEMPT: Cost(-10, 0),
     Deed.LINKS: Cost(-5, -5),
+    Deed.INVITATION: Cost(-20, -20),
     Deed.FLOOD: Cost(-50, -50),
     Deed.VIOLATION: Cost(-200, -200),
     Deed.REPORT: Cost(-20, -20),
