@@ -50,6 +50,8 @@ from quantumgate.node.conduct import Conduct
 from quantumgate.node.connections import Connections
 from quantumgate.node.data_directory import DataDirectory
 from quantumgate.node.desk import FrontDesk
+from quantumgate.node.discovering import discovery_of, exchanges, is_public
+from quantumgate.node.discovery import Discovery
 from quantumgate.node.dialling import Dialling, parse_target
 from quantumgate.node.enforcement import Enforcement
 from quantumgate.node.given_records import GivenRecords
@@ -73,6 +75,7 @@ from quantumgate.node.world import World
 from quantumgate.settings.loader import read_identity_passphrase, read_shared_secret
 from quantumgate.settings.resolve import Resolved, resolve
 from quantumgate.settings.schema import Settings
+from quantumgate.wire.features import EXCHANGE
 from quantumgate.wire.limits import ANSWERS_PER_SECOND, DEFAULT_LIMITS, FIRST_FLIGHT_BYTES, Limits
 
 _log = logs.named("node")
@@ -104,6 +107,7 @@ class Parts:
     listeners: tuple[Listener, ...]
     clock_watch: ClockWatch
     memory: MemoryWatch
+    discovery: Discovery | None
     pairing: Pairing
     lan: LocalNetwork | None
 
@@ -219,6 +223,7 @@ def assemble(plan: Plan, directory: DataDirectory, recalled: Recalled, world: Wo
     desk.announced = announced = AnnouncedGateways(door.access.names)
     circuits.paths.announced = announced.gateways
     _tie(door, plan, connections, desk, host, relays, announced)
+    given = GivenRecords(world, handshakes.network_id, circuits.gateway)
     return Parts(
         directory=directory,
         identity=identity,
@@ -236,12 +241,15 @@ def assemble(plan: Plan, directory: DataDirectory, recalled: Recalled, world: Wo
         circuits=circuits,
         keeper=keeper,
         author=(author := _author(plan, identity, world, anchors)),
-        given=GivenRecords(world, handshakes.network_id, circuits.gateway),
+        given=given,
         host=host,
         intake=intake,
         listeners=listeners,
         clock_watch=ClockWatch(world, limits.clock_jump_seconds, landlord.clock_jumped),
         memory=memory,
+        discovery=discovery_of(
+            resolved.settings, own, world, limits, state, desk, door.access, door.conduct, circuits, author, given,
+            lambda: (one.bound for one in listeners if one.bound)),
         pairing=_pairing(plan, identity, world, desk, door, pins, circuits, state, author, anchors, keeper, listeners),
         lan=_lan(plan, own, world, desk, door, circuits, listeners) if resolved.settings.discovery.lan else None,
     )
@@ -339,7 +347,8 @@ def _relays(
 
 def _author(plan: Plan, identity: Identity, world: World, anchors: Anchors) -> RecordAuthor:
     node, private = plan.resolved.settings.node, plan.resolved.settings.relay.allow_private
-    return RecordAuthor(identity, world, node.network.encode(), anchors, relay=node.relay, allow_private=private)
+    return RecordAuthor(identity, world, node.network.encode(), anchors, relay=node.relay, allow_private=private,
+                        public=is_public(plan.resolved.settings))
 
 
 def _intake(world: World, limits: Limits, handshakes: HandshakeSettings, door: Enforcement) -> Intake:
@@ -411,6 +420,7 @@ def session_settings(resolved: Resolved, world: World) -> SessionSettings:
         instance=int.from_bytes(world.random.bytes(8), "big"),
         compression=resolved.compression,
         padding=resolved.padding,
+        features=(EXCHANGE,) if exchanges(resolved.settings) else (),
         node_pool=CreditPool(resolved.limits.window_pool_node_bytes),
         link_pool=CreditPool(resolved.limits.link_pool_node_bytes, growth_share=1),
     )

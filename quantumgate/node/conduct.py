@@ -107,6 +107,10 @@ class Conduct:
         """The same in a handshake, whose peer has proved to be ``uuid``."""
         self._count(deed, replace(self.doer(contact), peer=uuid))
 
+    def signed(self, deed: Deed, uuid: PeerUUID) -> None:
+        """Lets the signer of something pay for it, whoever brought it."""
+        self._count(deed, Doer(peer=uuid))
+
     def attempt(self, address: Address) -> None:
         """Somebody there connects more often than is allowed."""
         self._count(Deed.ATTEMPT, Doer(address, relay=self.known_relay(address)))

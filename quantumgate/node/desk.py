@@ -92,6 +92,12 @@ class Announcing(Protocol):
     def arrived(self, contact: Contact) -> None: ...
 
 
+class Discovering(Protocol):
+    """The part of ``discovery.Discovery`` that sessions need."""
+
+    def arrived(self, contact: Contact) -> None: ...
+
+
 class Reserving(Protocol):
     """The part of ``reservations.Anchorage`` that sessions need."""
 
@@ -150,6 +156,7 @@ class FrontDesk:
         self.notices: deque[str] = deque(maxlen=NOTICES_KEPT)
         self.contacts: set[Contact] = set()
         self._emptied: Deferred[None] | None = None
+        self.discovery: Discovering | None = None
         self.last_sid: dict[PeerUUID, bytes] = {}
         self.ears: dict[int, Callable[[Contact, Any], None]] = {}
         """Who listens to a frame type that was agreed on, by its number."""
@@ -313,6 +320,8 @@ class FrontDesk:
             self.keeper.arrived(contact)
             self.announced.arrived(contact)
             self.anchors.arrived(contact)
+            if self.discovery is not None:
+                self.discovery.arrived(contact)
             self._tell_extenders(contact)
         if contact.outbound and not contact.result.called:
             contact.result.callback(standing)

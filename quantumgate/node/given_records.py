@@ -47,11 +47,15 @@ class GivenRecords:
     def target(self, text: str, route: Route) -> Target:
         """The peer of the first record: at its endpoints, or else through its anchors. Raises ConnectFailed."""
         peer, *others = self.read(text)
+        return self.by_record(peer, others, route)
+
+    def by_record(self, peer: KnownRecord, others: Sequence[KnownRecord], route: Route) -> Target:
+        """The same for a record that was verified, with those of its anchors that are known. Raises ConnectFailed."""
         behind = self._behind(peer, others, route)
         if behind is not None and route.via and route.via[-1] in {one.uuid for one in behind.anchors}:
             return behind
         if peer.record.endpoints:
-            return replace(self._at_endpoints(peer, route), otherwise=behind)
+            return replace(self.at_endpoints(peer, route), otherwise=behind)
         if behind is None:
             raise self._no_way(peer)
         return behind
@@ -70,7 +74,8 @@ class GivenRecords:
             raise ConnectFailed("bad-record", f"{which} cannot be used: {damaged}{error}", advice=advice) from None
         return tuple(found)
 
-    def _at_endpoints(self, peer: KnownRecord, route: Route) -> Target:
+    def at_endpoints(self, peer: KnownRecord, route: Route) -> Target:
+        """Where it says that it listens, and nowhere else."""
         endpoints, identity = peer.record.endpoints, peer.identity
         hosts = _hosts(endpoints)
         low = any(one.port < LOWEST_PORT for one in endpoints)  # no relay dials those unless it has the record

@@ -31,6 +31,7 @@ from quantumgate.control.api import (
     RelaysReport,
     StatusReport,
 )
+from quantumgate.control.book_reports import BookEntryReport, BookReport
 from quantumgate.errors import ConnectFailed, LocalError, QuantumGateError
 from quantumgate.extender.registry import Registry
 from quantumgate.extender.services import Services, checked_name, stream_address
@@ -166,6 +167,8 @@ class Node(Service):
         parts.memory.start()
         parts.conduct.start(lambda: parts.desk.contacts)
         parts.farm.start(parts.slow_groups)
+        if parts.discovery is not None:
+            parts.discovery.start()
         if parts.lan is not None:
             parts.lan.start()
         parts.host.start().addCallback(lambda _: self._keep_configured(parts))
@@ -213,6 +216,8 @@ class Node(Service):
             return early
         parts.clock_watch.stop()
         parts.memory.stop()
+        if parts.discovery is not None:
+            parts.discovery.stop()
         parts.keeper.stop()
         parts.dialling.stop()
         parts.circuits.stop()
@@ -501,6 +506,18 @@ class Node(Service):
         """Who is heard on the local network."""
         lan = None if self._parts is None else self._parts.lan
         return LanReport() if lan is None else lan.report()
+
+    def book_snapshot(self) -> BookReport:
+        """What this node knows of where others are."""
+        discovery = None if self._parts is None else self._parts.discovery
+        return BookReport() if discovery is None else discovery.report()
+
+    def book_entry(self, uuid: UUID) -> BookEntryReport:
+        """What it knows of one of them. Raises LocalError where that is nothing."""
+        discovery = self._running_parts().discovery
+        if discovery is None:
+            raise LocalError("this node keeps no address book", advice="set discovery.exchange = true and restart")
+        return discovery.entry_report(PeerUUID(uuid))
 
     def extenders_snapshot(self) -> list[ExtenderReport]:
         """A report for each installed extender."""

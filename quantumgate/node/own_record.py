@@ -19,22 +19,26 @@ from quantumgate.node.anchors import Anchors
 from quantumgate.node.announced import own_endpoints
 from quantumgate.node.data_directory import ROTATE
 from quantumgate.node.world import World
-from quantumgate.wire.limits import PEER_RECORD_ENDPOINTS
+from quantumgate.wire.limits import PEER_RECORD_ENDPOINTS, VALIDITY_SLACK_SECONDS
 from quantumgate.wire.link_frames import LinkEndpoint
-from quantumgate.wire.peer_records import CAPABLE_OF_RELAY, PeerRecord, SignedPeerRecord
+from quantumgate.wire.peer_records import CAPABLE_OF_RELAY, PUBLIC, PeerRecord, SignedPeerRecord
 from quantumgate.wire.record_text import as_text
 
 _NEVER_SECONDS = 1 << 62
 
 
 class RecordAuthor:
-    """One node's. ``relay``: it carries links for others; ``allow_private``: in a network of its own."""
+    """One node's. ``relay``: it carries links for others; ``public``: anybody may be told of it; ``allow_private``: in
+    a network of its own."""
 
     def __init__(
-        self, identity: Identity, world: World, network_id: bytes, anchors: Anchors, *, relay: bool, allow_private: bool
+        self, identity: Identity, world: World, network_id: bytes, anchors: Anchors, *, relay: bool,
+        allow_private: bool, public: bool = False,
     ) -> None:
         self._identity, self._world, self._anchors = identity, world, anchors
-        self._network, self._relay, self._allow_private = network_of(network_id), relay, allow_private
+        self._network, self._allow_private = network_of(network_id), allow_private
+        self._capabilities = CAPABLE_OF_RELAY * relay | PUBLIC * public
+        self._written: tuple[PeerRecord, SignedPeerRecord] | None = None
         self._last_seq_ms = 0
         delegated = own_delegation(identity)
         self._key_ends = _NEVER_SECONDS if delegated is None else delegated.not_after_seconds
@@ -44,21 +48,34 @@ class RecordAuthor:
 
         Raises LocalError for what is no such place, or more of them than a record holds.
         """
+        return self._signed(self._draft(listening, more))
+
+    def current(self, listening: Iterable[str]) -> SignedPeerRecord:
+        """The one that others have by now: a fresh one where it says something else, or after half its life."""
+        draft = self._draft(listening, ())
+        if self._written is None or self._written[0] != draft or self._half_over(self._written[1].record):
+            self._written = draft, self._signed(draft)
+        return self._written[1]
+
+    def _half_over(self, record: PeerRecord) -> bool:
+        middle = (record.seq_ms / 1000 + record.not_after_seconds) / 2
+        return not record.seq_ms / 1000 <= self._world.wall_seconds() + VALIDITY_SLACK_SECONDS <= (
+            middle + VALIDITY_SLACK_SECONDS)
+
+    def _draft(self, listening: Iterable[str], more: Iterable[str]) -> PeerRecord:
+        """Without its times."""
+        via = self._anchors.via()
+        return PeerRecord(
+            self._network, self._identity.public.bundle, 0, 0, capabilities=self._capabilities,
+            endpoints=self._endpoints(listening, more), via=via,
+            rendezvous=self._anchors.rendezvous_key if via else b"", delegation=self._identity.delegation,
+        )
+
+    def _signed(self, draft: PeerRecord) -> SignedPeerRecord:
         seq_ms = max(int(self._world.wall_seconds() * 1000), self._last_seq_ms + 1)
         self._last_seq_ms = seq_ms  # two bodies with one seq would look as if we told people different things
-        via = self._anchors.via()
-        record = PeerRecord(
-            self._network,
-            self._identity.public.bundle,
-            seq_ms,
-            0,
-            capabilities=CAPABLE_OF_RELAY * self._relay,
-            endpoints=self._endpoints(listening, more),
-            via=via,
-            rendezvous=self._anchors.rendezvous_key if via else b"",
-        )
-        record = replace(record, not_after_seconds=self._end(record), delegation=self._identity.delegation)
-        return sign(self._identity, self._fitting(record))
+        record = replace(draft, seq_ms=seq_ms)
+        return sign(self._identity, self._fitting(replace(record, not_after_seconds=self._end(record))))
 
     def _end(self, record: PeerRecord) -> int:
         """No record outlives the online key that signs it."""

@@ -31,7 +31,8 @@ class State:
     """The state in memory; ``save()`` writes it. ``pins`` maps a UUID to the text of its fingerprint; ``guards``,
     ``middles`` and ``dropped`` one to a unix time: until then it is a first hop of ours, a second, or none.
     ``allow`` and ``deny`` are the rules by hand about everything, ``access`` holds the others. ``names`` are what we
-    call peers, ``addresses`` where those are who invited us; ``invitations`` are those that we made.
+    call peers, ``addresses`` where those are who invited us; ``invitations`` are those that we made. ``firsts`` are the
+    connections to make first after a start, each with the unix time since which it stood; ``book_key`` is the book's.
     """
 
     def __init__(self, store: IStore) -> None:
@@ -49,6 +50,8 @@ class State:
         self.names: dict[PeerUUID, str] = {}
         self.addresses: dict[PeerUUID, str] = {}
         self.invitations: tuple[InvitationRow, ...] = ()
+        self.firsts: dict[PeerUUID, int] = {}
+        self.book_key = ""
         self.file_seen = ""
         """What became of the state file of before the store (``state_file.py``)."""
         self._saved: dict[Table, dict[Key, Any]] = {piece.table: {} for piece in PIECES}

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 EVERYTHING = ""
 NAME_LETTERS, ADDRESS_LETTERS = 64, 4096
-PLACES = {"first": "guards", "second": "middles", "dropped": "dropped"}
+PLACES = {"first": "guards", "second": "middles", "dropped": "dropped", "called first": "firsts"}
 """The words of the column ``place``, and the state's names for them."""
 
 
@@ -57,7 +57,7 @@ def _settings_now(state: State) -> dict[Key, Any]:
     found = {
         "replay_floor_ms": str(state.replay_floor_ms or ""), "rendezvous_key": state.rendezvous_key,
         "default_access": state.access.default, "scores_at": repr(state.scores.at) if state.scores.at else "",
-        "state_file": state.file_seen,
+        "state_file": state.file_seen, "book_key": state.book_key,
     }
     return {(name,): value for name, value in found.items() if value}
 
@@ -72,16 +72,19 @@ class _Settings(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     default_access: str = ""
     scores_at: str = "0"
     state_file: str = ""
+    book_key: str = ""
 
 
 def _take_settings(state: State, rows: Rows) -> None:
     found = msgspec.convert({name: value.decode() for (name,), (value,) in rows.items()}, _Settings)
     if found.rendezvous_key and len(bytes.fromhex(found.rendezvous_key)) != 32:
         raise ValueError("settings: a rendezvous key has 32 bytes")
+    if found.book_key and len(bytes.fromhex(found.book_key)) != 32:
+        raise ValueError("settings: the key of the book has 32 bytes")
     state.replay_floor_ms, state.rendezvous_key = int(found.replay_floor_ms), found.rendezvous_key
     state.access = msgspec.convert({"default": found.default_access}, AccessBlock)
     state.scores = msgspec.convert({"at": float(found.scores_at)}, ScoresBlock)
-    state.file_seen = found.state_file
+    state.file_seen, state.book_key = found.state_file, found.book_key
 
 
 # -- peers -------------------------------------------------------------------------------------------------------

@@ -126,7 +126,6 @@ def _resolve(settings: Settings, offerable: Offerable) -> Resolved:
 
 UNBUILT: tuple[tuple[str, str, object, str], ...] = (
     ("node", "store", "", '"" (stores other than the built-in are not built yet)'),
-    ("discovery", "public", False, "false (discovery is not built yet)"),
 )
 """Table, key, the one value it may have today, and the words of the error for any other."""
 

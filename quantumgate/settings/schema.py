@@ -218,7 +218,19 @@ class RelayTable(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
 
 class DiscoveryTable(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     lan: Annotated[bool, key("true or false", "find and be found on the local network")] = False
-    public: Annotated[bool, key("true or false", "let other peers pass on where this node is")] = False
+    exchange: Annotated[
+        bool | Literal["auto"],
+        key('true, false or "auto"', "tell peers where others are, and ask them; auto = as public"),
+    ] = "auto"
+    public: Annotated[
+        bool | Literal["auto"],
+        key('true, false or "auto"', "let anybody be told where this node is; auto = only where relay = true"),
+    ] = "auto"
+    connections: Annotated[
+        int,
+        key("a number from 0 to 64", "made by an exchanging node itself, to peers that access admits",
+            "connections", ge=0, le=64),
+    ] = 8
 
 
 class PrivacyTable(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):

@@ -112,6 +112,11 @@ BOOK_ENTRY_BYTES = 3 * KIB
 BOOK_SAMPLES = 4096
 PEX_RECORDS = 64
 PEX_CACHE_SECONDS = 86_400
+PEX_AGAIN_SECONDS = (20, 3600)
+PEX_TOLD = 2048
+PEX_CHECKS_WAITING = 16
+OUTBOUND_SUGGESTED_SHARE = 0.5
+OUTBOUND_SUGGESTED_SECONDS = 3600
 
 # -- identities --------------------------------------------------------------------------------------------------
 DELEGATION_SECONDS = 90 * 86_400
@@ -225,6 +230,12 @@ class Limits:
     drain_prefix: int = 16
     drain_rate_bytes: int = 16 * KIB
     book_bytes: int = 64 * MIB
+    pex_rate: tuple[float, float] = (0.1, 1000)
+    pex_get_rate: tuple[float, float] = (0.1, 20)
+    pex_named_seconds: float = 30
+    pex_stranger_seconds: float = 600
+    feeler_seconds: tuple[float, float] = (120, 300)
+    outbound: int = 8
     cpu_share: float = 0.2
     cpu_reserve_share: float = 0.25
     # local network

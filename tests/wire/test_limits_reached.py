@@ -228,6 +228,23 @@ REACHED = {
         "core.discovery.test_book.TellingTests.test_a_sample_of_a_small_book_grows_to_its_size_and_no_further",
     "PEX_CACHE_SECONDS": "core.discovery.test_book.TellingTests.test_a_day_later_it_is_another_sample",
     "book_bytes": "core.discovery.test_book.BoundsTests.test_bytes_are_bounded",
+    "PEX_AGAIN_SECONDS":
+        "core.discovery.test_exchange.AskingTests.test_who_has_news_is_asked_soon_who_has_none_later_and_later",
+    "PEX_TOLD": "core.discovery.test_exchange.TellingTests.test_what_was_told_is_remembered_so_far",
+    "PEX_CHECKS_WAITING": "node.test_exchanging.BoundsTests.test_so_many_messages_wait",
+    "OUTBOUND_SUGGESTED_SHARE":
+        "core.discovery.test_strategy.ConnectionTests.test_half_of_them_were_suggested_within_an_hour_at_most",
+    "OUTBOUND_SUGGESTED_SECONDS":
+        "core.discovery.test_strategy.ConnectionTests.test_half_of_them_were_suggested_within_an_hour_at_most",
+    "pex_rate": "node.test_exchanging.BoundsTests.test_so_many_records_of_one_peer",
+    "pex_get_rate": "core.discovery.test_exchange.TellingTests.test_questions_have_a_budget",
+    "pex_named_seconds":
+        "core.discovery.test_exchange.AskingTests.test_half_a_minute_with_the_named_ten_with_strangers",
+    "pex_stranger_seconds":
+        "core.discovery.test_exchange.AskingTests.test_half_a_minute_with_the_named_ten_with_strangers",
+    "feeler_seconds":
+        "core.discovery.test_strategy.FeelerTests.test_one_every_two_to_five_minutes_of_who_was_never_reached",
+    "outbound": "core.discovery.test_strategy.ConnectionTests.test_eight_each_in_another_group",
     "LINK_ID_MAX": "core.relay.test_links.RulesTests.test_ids_end",
     "LINK_ENDPOINTS_MAX": "wire.test_link_frames.TargetTests.test_what_is_no_target",
     "LINK_NAME_BYTES": "wire.test_link_frames.TargetTests.test_names_that_are_none",

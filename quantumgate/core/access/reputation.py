@@ -35,6 +35,8 @@ class Deed(StrEnum):
     DAMAGE = "damage"
     ATTEMPT = "attempt"
     LINKS = "links"
+    RECORD = "record"
+    EQUIVOCATION = "equivocation"
     INVITATION = "invitation"
     FLOOD = "flood"
     VIOLATION = "violation"
@@ -57,6 +59,8 @@ COSTS: Mapping[Deed, Cost] = {
     Deed.DAMAGE: Cost(-5, 0),
     Deed.ATTEMPT: Cost(-10, 0),
     Deed.LINKS: Cost(-5, -5),
+    Deed.RECORD: Cost(-20, -20),
+    Deed.EQUIVOCATION: Cost(0, -200),
     Deed.INVITATION: Cost(-20, -20),
     Deed.FLOOD: Cost(-50, -50),
     Deed.VIOLATION: Cost(-200, -200),

@@ -158,7 +158,7 @@ class Book:
 
     def _take(self, known: KnownRecord, source: Group, now_s: float) -> Added | Rejected:
         groups, quarters = self._where(known.record)
-        entry = Entry(known, source, groups, quarters)
+        entry = Entry(known, source, groups, quarters, heard_at=now_s)
         if self._named(entry.uuid):
             self._make_room(entry.bytes_held, at_all_costs=True)
             self._kept[entry.uuid] = None
@@ -377,8 +377,16 @@ class Book:
             if entry is not None and fits(entry) and self._random.uniform(0, 1) < entry.chance(now_s) * ease:
                 return entry.known
             ease *= 1.2
-        left = [entry for entry in self._entries.values() if fits(entry)]
-        return left[self._random.below(len(left))].known if left else None
+        return self._of_any_group([entry for entry in self._entries.values() if fits(entry)])
+
+    def _of_any_group(self, left: list[Entry]) -> KnownRecord | None:
+        """Each group as likely as the others, whoever is many in one."""
+        groups = list(dict.fromkeys(entry.groups[0] for entry in left))
+        if not groups:
+            return None
+        group = groups[self._random.below(len(groups))]
+        there = [entry for entry in left if entry.groups[0] == group]
+        return there[self._random.below(len(there))].known
 
     def _drawn(self, only_new: bool) -> Entry | None:
         """From either table, or of those that our rules name, each as likely as the others where there is anybody."""
@@ -415,10 +423,10 @@ class Book:
         def untold(entry: Entry) -> bool:
             return entry.fresh(now_s) and told.get(entry.uuid, -1) < entry.known.record.seq_ms
 
-        named = [uuid for uuid in self._kept if untold(self._entries[uuid])]
+        named = [uuid for uuid in self._kept if untold(self._entries[uuid]) and self._named(uuid)]
         others = [one.uuid for one in self._entries.values() if self._tellable(one, now_s) and untold(one)]
         chosen = self._some(named, count)
-        chosen += self._some([uuid for uuid in others if uuid not in self._kept], count - len(chosen))
+        chosen += self._some([uuid for uuid in others if uuid not in chosen], count - len(chosen))
         return [self._entries[uuid].known for uuid in chosen]
 
     def _tellable(self, entry: Entry, now_s: float) -> bool:

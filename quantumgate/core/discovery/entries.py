@@ -31,7 +31,8 @@ _RECENT_CHANCE, _FAILURE_CHANCE = 0.01, 0.66
 class Entry:
     """What is known of one peer. Times are unix seconds, 0 = never.
 
-    ``place`` is None for one that our rules name; ``reached``: the one of its groups for which it stands in ``tried``.
+    ``place`` is None for one that our rules name; ``reached``: the one of its groups in which it was reached last.
+    ``heard_at``: when we first heard of it.
     """
 
     known: KnownRecord
@@ -39,6 +40,7 @@ class Entry:
     groups: tuple[Group, ...]
     quarters: tuple[str, ...]
     reached: Group = ""
+    heard_at: float = 0.0
     place: Place | None = None
     tried: bool = False
     succeeded_at: float = 0.0

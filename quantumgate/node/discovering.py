@@ -1,0 +1,104 @@
+"""What finding peers is made of, put together where ``[discovery]`` asks for it. Read ``assemble.py`` first.
+
+Not for: what it does (``discovery.py``). Spec: docs/spec/discovery.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from quantumgate.core.discovery.book import Book
+from quantumgate.core.discovery.strategy import Strategy
+from quantumgate.core.peer_records import network_of
+from quantumgate.errors import LocalError
+from quantumgate.ids import PeerUUID
+from quantumgate.node.access import Access
+from quantumgate.node.circuits import Circuits
+from quantumgate.node.conduct import Conduct
+from quantumgate.node.desk import FrontDesk
+from quantumgate.node.dialling import DIRECT
+from quantumgate.node.discovery import Discovery
+from quantumgate.node.exchanging import Exchanging
+from quantumgate.node.given_records import GivenRecords
+from quantumgate.node.outbound import Outbound
+from quantumgate.node.own_record import RecordAuthor
+from quantumgate.node.state import State
+from quantumgate.node.world import World
+from quantumgate.settings.schema import Settings
+from quantumgate.wire import exchange_frames
+from quantumgate.wire.limits import Limits
+
+SECRET_BYTES = 32
+
+
+def is_public(settings: Settings) -> bool:
+    """Whether anybody may be told where this node is: relays unless they say otherwise, others if they say so."""
+    wish = settings.discovery.public
+    return settings.node.relay if wish == "auto" else wish
+
+
+def exchanges(settings: Settings) -> bool:
+    """Whether this node takes part in exchange: who is public, unless it says otherwise; others if they say so."""
+    wish = settings.discovery.exchange
+    return is_public(settings) if wish == "auto" else wish
+
+
+def connections_of(settings: Settings, limits: Limits) -> int:
+    """How many it makes by itself. A node that dials through relays makes none: they would show where it is."""
+    return 0 if settings.privacy.hops else min(settings.discovery.connections, limits.outbound)
+
+
+def discovery_of(
+    settings: Settings, own: PeerUUID, world: World, limits: Limits, state: State, desk: FrontDesk, access: Access,
+    conduct: Conduct, circuits: Circuits, author: RecordAuthor, given: GivenRecords,
+    listening: Callable[[], Iterable[str]],
+) -> Discovery | None:
+    """None where this node does not exchange: then nothing of it is there, and no peer is offered it."""
+    if not exchanges(settings):
+        return None
+    book = Book(own, _secret(state, world), world.random, named=access.names,
+                diverse=not settings.relay.allow_private, most_bytes=limits.book_bytes)
+    exchanging = Exchanging(
+        world, limits, network_of(settings.node.network.encode()), book, conduct, _own_record(author, listening),
+        access.names, public=is_public(settings), hidden=bool(settings.privacy.hops),
+    )
+    outbound = None
+    if connections := connections_of(settings, limits):
+        outbound = Outbound(world, book, desk.table, circuits.reach,
+                            lambda known: given.at_endpoints(known, DIRECT), access.names)
+        outbound.strategy = Strategy(
+            book, world.random, limits, world.wall_seconds(), connections=connections,
+            may_call=lambda uuid: access.decide(uuid).admitted, named=access.names,
+        )
+    discovery = desk.discovery = Discovery(world, state, book, exchanging, outbound, given, _why_not(access))
+    desk.ears[exchange_frames.PEX_GET] = exchanging.question
+    desk.ears[exchange_frames.PEX] = exchanging.told
+    circuits.found = discovery.found
+    return discovery
+
+
+def _secret(state: State, world: World) -> bytes:
+    if not state.book_key:
+        state.book_key = world.random.bytes(SECRET_BYTES).hex()
+        state.save_in_background()
+    return bytes.fromhex(state.book_key)
+
+
+def _own_record(author: RecordAuthor, listening: Callable[[], Iterable[str]]) -> Callable[[], bytes]:
+    """Our own as it is now; b"" where it would name no way to us, or its key has run out."""
+    def own() -> bytes:
+        try:
+            signed = author.current(listening())
+        except LocalError:
+            return b""
+        return signed.encode() if signed.record.endpoints or signed.record.via else b""
+
+    return own
+
+
+def _why_not(access: Access) -> Callable[[PeerUUID], str]:
+    def why_not(uuid: PeerUUID) -> str:
+        decision = access.decide(uuid)
+        return "" if decision.admitted else f"our own rules do not admit it: {decision.why}"
+
+    return why_not

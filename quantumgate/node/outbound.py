@@ -1,0 +1,158 @@
+"""Calls that a node makes by itself: connections that it wants to have, and short ones to see who is there.
+
+Only to peers that the rules admit, and directly: a node that dials through relays makes none. Not for: whom to call
+(``core/discovery/strategy.py``), or peers that an operator wants connected (``keeper.py``). Spec:
+docs/spec/discovery.md section 4.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import Any, Protocol
+
+from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
+
+from quantumgate import logs
+from quantumgate.core.discovery.book import Book
+from quantumgate.core.discovery.entries import groups_of
+from quantumgate.core.discovery.strategy import Aim, Call, Standing, Strategy, anchors_of
+from quantumgate.core.peer_records import KnownRecord
+from quantumgate.errors import ConnectFailed, QuantumGateError
+from quantumgate.ids import PeerUUID
+from quantumgate.node.contact import Contact
+from quantumgate.node.dialling import Target
+from quantumgate.node.world import World
+from quantumgate.wire.codes import CloseCode
+
+CALLS_AT_ONCE = 4
+REFUSED_SECONDS = 3600.0
+"""Who does not admit us is called again after this time."""
+
+REFUSALS_KEPT = 1024
+_log = logs.named("discovery")
+
+
+class Connected(Protocol):
+    """The part of ``peers.PeerTable`` that is asked who is connected."""
+
+    def current(self, uuid: PeerUUID) -> Any: ...
+
+
+class Outbound:
+    """One node's. ``dial(target, keep=)`` makes a direct session; ``target_of`` makes a record into what is dialled."""
+
+    def __init__(
+        self, world: World, book: Book, table: Connected, dial: Callable[..., Deferred[Contact]],
+        target_of: Callable[[KnownRecord], Target], named: Callable[[PeerUUID], bool],
+    ) -> None:
+        self._world, self._book, self._table, self._dial = world, book, table, dial
+        self._target_of, self._named = target_of, named
+        self._calls: dict[PeerUUID, Deferred[Any]] = {}
+        self._refused: dict[PeerUUID, float] = {}
+        self._standing: dict[PeerUUID, tuple[Contact, Standing]] = {}
+        self._first: list[PeerUUID] = []
+        self._stopped = False
+        self.strategy: Strategy
+
+    @property
+    def standing(self) -> list[Standing]:
+        """The connections that were made so and are there."""
+        return [standing for _, standing in self._standing.values()]
+
+    @property
+    def anchors(self) -> tuple[Standing, ...]:
+        """Those to make first after the next start."""
+        return anchors_of(self.standing)
+
+    def begin(self, first: Iterable[PeerUUID]) -> None:
+        """After a start, with these before all others."""
+        self._first = list(first)
+        self.turn()
+
+    def stop(self) -> None:
+        """The node goes down."""
+        self._stopped = True
+        for call in list(self._calls.values()):
+            call.cancel()
+
+    def turn(self) -> None:
+        """Makes the calls that are due."""
+        while not self._stopped and len(self._calls) < CALLS_AT_ONCE:
+            wall = self._world.wall_seconds()
+            call = self._anchor() or self.strategy.next_call(self.standing, self._busy, wall)
+            if call is None:
+                return
+            self._make(call, wall)
+
+    def _anchor(self) -> Call | None:
+        while self._first:
+            uuid = self._first.pop(0)
+            known = self._book.record(uuid)
+            if known is not None and known.record.endpoints and not self._busy(uuid) and self.strategy.may_call(uuid):
+                return Call(known, Aim.CONNECTION)
+        return None
+
+    def against(self, uuid: PeerUUID) -> str:
+        """Why it is not called just now, "" = it is, when it is its turn."""
+        entry = self._book.entry(uuid)
+        if self._table.current(uuid) is not None:
+            return "it is connected"
+        if uuid in self._calls:
+            return "it is being called"
+        if self._refused.get(uuid, 0.0) > self._world.now():
+            return "it does not admit this node"
+        resting = entry is not None and self.strategy.resting(entry, self._world.wall_seconds())
+        return "it was called a short while ago" if resting else ""
+
+    def _busy(self, uuid: PeerUUID) -> bool:
+        if self._refused.get(uuid, 0.0) > self._world.now():
+            return True
+        return uuid in self._calls or self._table.current(uuid) is not None
+
+    def _make(self, call: Call, wall: float) -> None:
+        uuid = call.known.identity.uuid
+        self._book.tried(uuid, wall)
+        _log.debug("{peer} is called {aim}", peer=logs.peer(uuid), aim=call.aim.value)
+        self._calls[uuid] = dialling = self._dial(self._target_of(call.known), keep=False)
+        dialling.addCallbacks(partial(self._reached, call), partial(self._failed, call))
+        dialling.addBoth(lambda _: self._over(uuid))
+
+    def _over(self, uuid: PeerUUID) -> None:
+        self._calls.pop(uuid, None)
+        self._world.clock.callLater(0, self.turn)
+
+    def _reached(self, call: Call, contact: Contact) -> None:
+        """``arrived`` told the book. A contact that was there before, or that somebody uses by now, is not ours."""
+        uuid = call.known.identity.uuid
+        if call.aim is not Aim.CONNECTION:
+            if contact.outbound and not contact.session.keep and not contact.session.in_use:
+                contact.close(CloseCode.BYE)
+            return
+        contact.session.keep = True
+        entry, wall = self._book.entry(uuid), self._world.wall_seconds()
+        groups = entry.groups if entry is not None else groups_of(call.known.record)
+        suggested = entry is not None and self.strategy.suggested(entry, wall)
+        standing = Standing(uuid, groups, wall, named=self._named(uuid), suggested=suggested)
+        self._standing[uuid] = contact, standing
+        contact.ended().addCallback(lambda _: self._ended(uuid, contact))
+
+    def _ended(self, uuid: PeerUUID, contact: Contact) -> None:
+        if uuid in self._standing and self._standing[uuid][0] is contact:
+            del self._standing[uuid]
+
+    def _failed(self, call: Call, failure: Failure) -> None:
+        """Who answers and does not admit us is there: nobody but it could have said so."""
+        uuid, wall, error = call.known.identity.uuid, self._world.wall_seconds(), failure.value
+        if self._stopped:
+            return
+        if isinstance(error, ConnectFailed) and error.reason == "access-denied":
+            self._book.succeeded(uuid, wall)
+            self._refused[uuid] = self._world.now() + REFUSED_SECONDS
+            if len(self._refused) > REFUSALS_KEPT:
+                del self._refused[next(iter(self._refused))]
+        elif isinstance(error, QuantumGateError):
+            self._book.failed(uuid, wall)
+        else:
+            _log.failure("a mistake in a call", failure=failure)
