@@ -180,7 +180,6 @@ class Incoming:
             session.peer_closed(*frames.decode_reason(data, CLOSE_TEXT_BYTES))
         elif kind == frames.PING:
             self.count_control()
-            session.liveness.pinged(session.now)
             session.outgoing.pong(frames.decode_u64(data, "PING"))
         elif kind == frames.PONG:
             if not session.liveness.pong(frames.decode_u64(data, "PONG"), session.now):

@@ -16,9 +16,6 @@ from quantumgate.wire.limits import PING_GAP_SECONDS
 if TYPE_CHECKING:
     from quantumgate.core.session import Session
 
-KEPT_PING_SHARE = 1 / 3
-"""Of the idle time: after so long without a PING a kept session is pinged, silent or not."""
-
 
 class Liveness:
     """Timers of one session; all times are the caller's monotonic seconds."""
@@ -88,10 +85,6 @@ class Liveness:
         """The idle time is counted from the end of the last channel."""
         self._idle_since = now
 
-    def pinged(self, now: float) -> None:
-        """The other side asked whether we live: it cares for this session, whatever we think of it."""
-        self._idle_since = now
-
     def deadline(self) -> float:
         """The next moment at which ``expire`` has something to look at."""
         if self._answer_by is not None:
@@ -124,18 +117,9 @@ class Liveness:
         if now < self._ping_at:
             return
         session = self._session
-        ask_at = min(session.last_received_at + self._silence_seconds, self._say_so_at())
-        if ask_at <= now:
+        silent_until = session.last_received_at + self._silence_seconds
+        if silent_until <= now:
             self.ping(now, session.limits.ping_seconds, asked=False)
             self._silence_seconds = session.random.uniform(*session.limits.ping_after_seconds)
-            ask_at = now + self._silence_seconds
-        self._ping_at = ask_at
-
-    def _say_so_at(self) -> float:
-        """When a kept session without channels is pinged though records come: they may be nobody's but the cover's,
-        and the other side cannot know that we keep it."""
-        session = self._session
-        if session.in_use:
-            return float("inf")
-        spoken_at = max(self._sent_at, self._idle_since, session.last_data_at)
-        return spoken_at + session.limits.idle_seconds * KEPT_PING_SHARE
+            silent_until = now + self._silence_seconds
+        self._ping_at = silent_until

@@ -109,30 +109,6 @@ class IdleTests(Case):
         (_, _, data), *_ = mallory.heard(frames.CLOSE)
         self.assertEqual(frames.U16.unpack_from(data)[0], CloseCode.IDLE)
 
-    def test_a_ping_says_that_the_other_side_cares(self) -> None:
-        mallory = Mallory(settings=SILENCE)
-        mallory.wait(899)
-        mallory.say(frames.frame(frames.PING, bytes(8)))
-        mallory.wait(899.5)
-        self.assertEqual(mallory.heard(frames.CLOSE), [])
-        mallory.wait(0.5)
-        self.assertEqual(len(mallory.heard(frames.CLOSE)), 1)
-
-    def test_other_records_do_not(self) -> None:
-        mallory = Mallory(settings=SILENCE)
-        mallory.wait(899)
-        mallory.say(NOTHING)
-        mallory.wait(1)
-        self.assertEqual(mallory.side.end and mallory.side.end.code, CloseCode.IDLE)
-
-    def test_what_is_kept_is_pinged_though_cover_traffic_comes(self) -> None:
-        """Else the other side, which cannot know, would close it and be dialled again every quarter of an hour."""
-        mallory = Mallory(settings=replace(SILENCE, keep=True))
-        for _ in range(45):
-            mallory.wait(15)
-            mallory.say(NOTHING)
-        self.assertEqual(len(self.pings(mallory)), 2)
-
     def test_counted_from_the_end_of_the_last_channel(self) -> None:
         mallory = self.mallory()
         mallory.wait(30)
