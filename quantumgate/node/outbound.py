@@ -52,6 +52,7 @@ class Outbound:
         self._calls: dict[PeerUUID, Deferred[Any]] = {}
         self._refused: dict[PeerUUID, float] = {}
         self._standing: dict[PeerUUID, tuple[Contact, Standing]] = {}
+        self._wanted: dict[PeerUUID, Standing] = {}
         self._first: list[PeerUUID] = []
         self._stopped = False
         self.strategy: Strategy
@@ -81,7 +82,8 @@ class Outbound:
         """Makes the calls that are due."""
         while not self._stopped and len(self._calls) < CALLS_AT_ONCE:
             wall = self._world.wall_seconds()
-            call = self._anchor() or self.strategy.next_call(self.standing, self._busy, wall)
+            there = [*self.standing, *self._wanted.values()]
+            call = self._anchor() or self.strategy.next_call(there, self._busy, wall)
             if call is None:
                 return
             self._make(call, wall)
@@ -113,14 +115,24 @@ class Outbound:
 
     def _make(self, call: Call, wall: float) -> None:
         uuid = call.known.identity.uuid
+        if call.aim is Aim.CONNECTION:
+            self._wanted[uuid] = self._standing_of(call.known, wall)
         self._book.tried(uuid, wall)
         _log.debug("{peer} is called {aim}", peer=logs.peer(uuid), aim=call.aim.value)
         self._calls[uuid] = dialling = self._dial(self._target_of(call.known), keep=False)
         dialling.addCallbacks(partial(self._reached, call), partial(self._failed, call))
         dialling.addBoth(lambda _: self._over(uuid))
 
+    def _standing_of(self, known: KnownRecord, wall: float) -> Standing:
+        uuid = known.identity.uuid
+        entry = self._book.entry(uuid)
+        groups = entry.groups if entry is not None else groups_of(known.record)
+        suggested = entry is not None and self.strategy.suggested(entry, wall)
+        return Standing(uuid, groups, wall, named=self._named(uuid), suggested=suggested)
+
     def _over(self, uuid: PeerUUID) -> None:
         self._calls.pop(uuid, None)
+        self._wanted.pop(uuid, None)
         self._world.clock.callLater(0, self.turn)
 
     def _reached(self, call: Call, contact: Contact) -> None:
@@ -131,11 +143,7 @@ class Outbound:
                 contact.close(CloseCode.BYE)
             return
         contact.session.keep = True
-        entry, wall = self._book.entry(uuid), self._world.wall_seconds()
-        groups = entry.groups if entry is not None else groups_of(call.known.record)
-        suggested = entry is not None and self.strategy.suggested(entry, wall)
-        standing = Standing(uuid, groups, wall, named=self._named(uuid), suggested=suggested)
-        self._standing[uuid] = contact, standing
+        self._standing[uuid] = contact, self._wanted[uuid]
         contact.ended().addCallback(lambda _: self._ended(uuid, contact))
 
     def _ended(self, uuid: PeerUUID, contact: Contact) -> None:
