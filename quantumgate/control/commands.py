@@ -105,6 +105,10 @@ class ExplainArguments(Struct, forbid_unknown_fields=True, frozen=True):
     about: Annotated[str, Meta(max_length=64)] = ""
 
 
+class BookArguments(Struct, forbid_unknown_fields=True, frozen=True):
+    peer: Annotated[str, Meta(max_length=64)] = ""
+
+
 class PingArguments(Struct, forbid_unknown_fields=True, frozen=True):
     target: Annotated[str, Meta(min_length=1, max_length=4096)]
     count: Annotated[int, Meta(ge=1, le=1_000_000)] = 4
@@ -129,6 +133,12 @@ async def peers(errand: Errand, _: NoArguments) -> Any:
 
 async def extenders(errand: Errand, _: NoArguments) -> Any:
     return errand.node.extenders_snapshot()
+
+
+async def book(errand: Errand, arguments: BookArguments) -> Any:
+    """The address book, or what it holds of one peer."""
+    node = errand.node
+    return node.book_entry(parse_peer_uuid(arguments.peer)) if arguments.peer else node.book_snapshot()
 
 
 async def relays(errand: Errand, _: NoArguments) -> Any:
@@ -268,6 +278,7 @@ COMMANDS: dict[str, tuple[type[Struct], Callable[[Errand, Any], Coroutine[Any, A
     "peers": (NoArguments, peers),
     "extenders": (NoArguments, extenders),
     "relays": (NoArguments, relays),
+    "book": (BookArguments, book),
     "lan": (NoArguments, lan),
     "record": (RecordArguments, record),
     "connect": (ConnectArguments, connect),

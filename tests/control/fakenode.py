@@ -29,6 +29,7 @@ from quantumgate.control.api import (
     RelaysReport,
     StatusReport,
 )
+from quantumgate.control.book_reports import BookEntryReport, BookReport
 from quantumgate.errors import ConnectFailed, LocalError
 from quantumgate.node.access import Access
 from quantumgate.node.conduct import Conduct
@@ -93,6 +94,7 @@ class FakeNode:
     anchors: Sequence[str] = ()
     overload: OverloadReport = field(default_factory=OverloadReport)
     relaying: RelaysReport = field(default_factory=RelaysReport)
+    book: BookReport = field(default_factory=BookReport)
     neighbours: LanReport = LanReport()
     asked: list[tuple[str, int | None, list[str], bool | None]] = field(default_factory=list)
 
@@ -126,6 +128,18 @@ class FakeNode:
                            distribution="quantumgate-echo", peers=len(self.connected)),
             ExtenderReport(name="odd", uuid="", version="2", summary="", state="failed", reason="raised at import"),
         ]
+
+    def book_snapshot(self) -> BookReport:
+        return self.book
+
+    def book_entry(self, uuid: UUID) -> BookEntryReport:
+        if uuid != FRIEND:
+            raise LocalError(f"the book knows nothing of {uuid}")
+        return BookEntryReport(
+            uuid=str(FRIEND), endpoints=["192.0.2.7:9999"], anchors=[], relay=True, public=True, named=False,
+            tried=True, made=1_800_000_000, not_after=1_800_021_600, reached=1_800_000_100, failures=2,
+            source="4:c633", groups=["4:c000"], two_faced=False, why_not_called="it is connected",
+        )
 
     def relays_snapshot(self) -> RelaysReport:
         return self.relaying
