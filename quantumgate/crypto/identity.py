@@ -8,17 +8,16 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import unicodedata
 from dataclasses import dataclass
 from functools import lru_cache
 from uuid import UUID
 
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ed448, ed25519, mldsa
-from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 
 from quantumgate.crypto import labels
-from quantumgate.crypto.aead import AES_256_GCM, AeadKey
+from quantumgate.crypto.aead import AES_256_GCM, KEY_BYTES, AeadKey
+from quantumgate.crypto.kdf import stretch_for_file
 from quantumgate.crypto.random import RandomSource, SystemRandom
 from quantumgate.crypto.secret import Secret
 from quantumgate.crypto.signatures import BUNDLES_REMEMBERED, KINDS, Kind, check_bundle, kind_named, signature_input
@@ -34,7 +33,6 @@ KDF_NONE = 0
 KDF_ARGON2ID = 1
 SALT_BYTES = 16
 IV_BYTES = 12
-ARGON2_PASSES, ARGON2_MEMORY_KIB, ARGON2_LANES = 3, 64 * 1024, 4
 
 
 def uuid_of(bundle: bytes) -> PeerUUID:
@@ -197,12 +195,7 @@ def _open_body(data: bytes, passphrase: str | None) -> bytes:
 
 def _file_key(passphrase: str, head: bytes) -> AeadKey:
     salt, iv = head[2 : 2 + SALT_BYTES], head[2 + SALT_BYTES :]
-    stretch = Argon2id(
-        salt=salt, length=32, iterations=ARGON2_PASSES, lanes=ARGON2_LANES, memory_cost=ARGON2_MEMORY_KIB
-    )
-    return AeadKey(
-        AES_256_GCM, Secret(stretch.derive(unicodedata.normalize("NFC", passphrase).encode())), Secret(iv)
-    )
+    return AeadKey(AES_256_GCM, stretch_for_file(passphrase, salt, KEY_BYTES), Secret(iv))
 
 
 def _edwards_key(table: Kind, seed: memoryview) -> ed25519.Ed25519PrivateKey | ed448.Ed448PrivateKey:

@@ -1,4 +1,4 @@
-"""HKDF-SHA-512, HMAC-SHA-512 and the stretching of passphrases.
+"""HKDF-SHA-512, HMAC-SHA-512 and the stretching of passphrases, for networks (scrypt) and for files (argon2id).
 
 Results that are kept stay in locked memory. Not for: the key schedule itself (``core/schedule.py``). Spec:
 docs/spec/crypto.md (key derivation); RFC 5869, RFC 7914.
@@ -11,6 +11,7 @@ import unicodedata
 
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.hmac import HMAC
+from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 
@@ -20,6 +21,9 @@ from quantumgate.crypto.secret import Secret
 HASH_BYTES = 64
 SCRYPT_COST = 1 << 17
 """N of scrypt; with r = 8 it needs 128 MiB and about half a second, once, at configuration time."""
+
+ARGON2_PASSES, ARGON2_MEMORY_KIB, ARGON2_LANES = 3, 64 * 1024, 4
+"""For what lies on a disk: a key file, a store. A tenth of a second and 64 MiB."""
 
 _SHA512 = hashes.SHA512()
 
@@ -96,3 +100,11 @@ def stretch_passphrase(passphrase: str, network_id: bytes) -> Secret:
     salt = hashlib.sha512(labels.PASSPHRASE_SALT + lp(network_id)).digest()[:32]
     text = unicodedata.normalize("NFC", passphrase).encode()
     return Secret(Scrypt(salt=salt, length=HASH_BYTES, n=SCRYPT_COST, r=8, p=1).derive(text))
+
+
+def stretch_for_file(passphrase: str, salt: bytes, length: int) -> Secret:
+    """``length`` bytes of a passphrase (NFC, UTF-8) that seals a file: argon2id. RFC 9106."""
+    stretch = Argon2id(
+        salt=salt, length=length, iterations=ARGON2_PASSES, lanes=ARGON2_LANES, memory_cost=ARGON2_MEMORY_KIB
+    )
+    return Secret(stretch.derive(unicodedata.normalize("NFC", passphrase).encode()))

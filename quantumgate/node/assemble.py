@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from twisted.internet.address import IPv4Address
@@ -50,9 +51,9 @@ from quantumgate.node.conduct import Conduct
 from quantumgate.node.connections import Connections
 from quantumgate.node.data_directory import DataDirectory
 from quantumgate.node.desk import FrontDesk
+from quantumgate.node.dialling import Dialling, parse_target
 from quantumgate.node.discovering import discovery_of, exchanges, is_public
 from quantumgate.node.discovery import Discovery
-from quantumgate.node.dialling import Dialling, parse_target
 from quantumgate.node.enforcement import Enforcement
 from quantumgate.node.given_records import GivenRecords
 from quantumgate.node.inviting import Inviting
@@ -70,11 +71,15 @@ from quantumgate.node.record_checks import RecordChecks
 from quantumgate.node.relays import Relays
 from quantumgate.node.reservations import Anchorage
 from quantumgate.node.state import State
+from quantumgate.node.store_key import store_key_of
 from quantumgate.node.turnstile import Turnstile
 from quantumgate.node.world import World
 from quantumgate.settings.loader import read_identity_passphrase, read_shared_secret
 from quantumgate.settings.resolve import Resolved, resolve
 from quantumgate.settings.schema import Settings
+from quantumgate.store.interface import StoreError
+from quantumgate.store.opening import database_at
+from quantumgate.store.sealed import StoreKey
 from quantumgate.wire.features import EXCHANGE
 from quantumgate.wire.limits import ANSWERS_PER_SECOND, DEFAULT_LIMITS, FIRST_FLIGHT_BYTES, Limits
 
@@ -129,6 +134,7 @@ class Plan:
     resolved: Resolved
     psk: Secret | None
     key_passphrase: Secret | None
+    store_key: StoreKey | None
     endpoints: tuple[IStreamServerEndpoint, ...]
     gateways: tuple[Gateway, ...]
     anchors: tuple[Gateway, ...]
@@ -147,18 +153,20 @@ def plan(settings: Settings, file: str, world: World, registry: Registry | None 
         raise ConfigurationError(f"{file}: {error}", advice=error.advice) from None
     for line in registry.configuration_errors():
         raise ConfigurationError(f"{file}: {line}")
+    _check_store(settings.node.store, file)
     endpoints = tuple(_server(world, file, number, one.endpoint) for number, one in enumerate(resolved.listen))
     shared = read_shared_secret(settings, file)
     network_id = settings.node.network.encode()
     psk = stretch_passphrase(shared, network_id) if isinstance(shared, str) else Secret(shared) if shared else None
     words = read_identity_passphrase(settings, file)
     key_passphrase = None if words is None else Secret(words.encode())
+    store_key = store_key_of(settings, file, key_passphrase)
     gateways, anchors = (
         tuple(_gateway(world, file, f"{key}[{number}]", address) for number, address in enumerate(addresses))
         for key, addresses in (("gateways", settings.relay.gateways), ("anchors", settings.relay.anchors))
     )
     rules = tuple(_rule(rule, registrations, file) for rule in resolved.rules)
-    return Plan(resolved, psk, key_passphrase, endpoints, gateways, anchors, registrations, rules)
+    return Plan(resolved, psk, key_passphrase, store_key, endpoints, gateways, anchors, registrations, rules)
 
 
 def _rule(rule: PeerRule, registrations: tuple[Registration, ...], file: str) -> PeerRule:
@@ -178,6 +186,14 @@ def _gateway(world: World, file: str, key: str, address: str) -> Gateway:
         raise ConfigurationError(
             f'{file}: relay.{key}: expected qg://UUID@host:port, found "{address}" ({error})'
         ) from None
+
+
+def _check_store(url: str, file: str) -> None:
+    """What only the store knows of its URL, and whether what it needs is installed."""
+    try:
+        database_at(url, Path())
+    except StoreError as error:
+        raise ConfigurationError(f"{file}: {error}", advice=error.advice) from None
 
 
 def _server(world: World, file: str, number: int, text: str) -> IStreamServerEndpoint:

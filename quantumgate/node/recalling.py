@@ -42,9 +42,9 @@ def recall(plan: Plan, directory: DataDirectory, world: World) -> Deferred[Recal
     settings = plan.resolved.settings.node
     try:  # the identity first: a store without one says that it was lost
         identity = directory.identity(plan.resolved.identity_kind, _revealed(plan.key_passphrase))
+        store = world.store(settings.store, directory.path, plan.store_key)
     except QuantumGateError:
         return fail()
-    store = world.store(settings.store, directory.path)
     found = store.open().addCallback(lambda _: State.load(store))
     found.addCallback(lambda state: take_over(directory.file(STATE_FILE), state).addCallback(lambda _: state))
     found.addCallback(lambda state: _spaces(plan, store).addCallback(partial(Recalled, identity, state)))

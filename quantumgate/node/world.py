@@ -30,6 +30,7 @@ from quantumgate.net.multicast import Heard, Multicast, Multicasting, Nowhere
 from quantumgate.net.ownaddresses import own_addresses
 from quantumgate.store.interface import IStore
 from quantumgate.store.opening import store_at
+from quantumgate.store.sealed import StoreKey
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +40,7 @@ class World:
     ``elsewhere(function, *arguments)`` runs it off the reactor thread. ``server`` and ``client`` turn endpoint strings
     into endpoints (ValueError for what is none), ``host`` a host name or IP address and a port. ``own_addresses()``
     are those that packets of ours leave from. ``multicast(groups, heard)`` is the cable with the neighbours on it,
-    ``store(url, directory)`` the store that ``node.store`` names, not opened.
+    ``store(url, directory, key)`` the store that ``node.store`` names, not opened: StoreError where it cannot be.
     """
 
     clock: Any
@@ -50,7 +51,7 @@ class World:
     server: Callable[[str], IStreamServerEndpoint]
     client: Callable[[str], IStreamClientEndpoint]
     host: Callable[[str, int], IStreamClientEndpoint]
-    store: Callable[[str, Path], IStore]
+    store: Callable[[str, Path, StoreKey | None], IStore]
     own_addresses: Callable[[], tuple[str, ...]] = tuple
     multicast: Callable[[tuple[str, str], Heard], Multicasting] = Nowhere
 
@@ -75,7 +76,7 @@ def real_world(reactor: Any = None) -> World:
         server=lambda text: serverFromString(reactor, text),  # type: ignore[no-untyped-call]
         client=lambda text: clientFromString(reactor, text),  # type: ignore[no-untyped-call]
         host=lambda host, port: _host_endpoint(reactor, host, port),
-        store=lambda url, directory: store_at(url, directory, reactor),
+        store=lambda url, directory, key: store_at(url, directory, key, reactor),
         own_addresses=own_addresses,
         multicast=lambda groups, heard: Multicast(reactor, groups, heard),
     )

@@ -25,7 +25,7 @@ MIN_SECRET_BYTES = 32
 MAX_SECRET_BYTES = 1024 * 1024
 _AT = re.compile(r"(?s)(.*) \(at (?:line (\d+), column (\d+)|end of document)\)")
 _KEY_TUPLE = re.compile(r"\((?:'[^']*',? ?)+\)")
-_RELATIVE = ("shared_secret_file", "shared_passphrase_file", "identity_passphrase_file", "control")
+_RELATIVE = ("shared_secret_file", "shared_passphrase_file", "identity_passphrase_file", "control", "store_key_file")
 
 
 def load(path: Path, *, extenders: Collection[str] | None = None, offerable: Offerable | None = None) -> Settings:
@@ -95,6 +95,16 @@ def read_identity_passphrase(settings: Settings, file: str = "settings") -> str 
         return None
     try:
         return _passphrase(("node", name), _secret_bytes(("node", name), Path(settings.node.identity_passphrase_file)))
+    except Problem as problem:
+        raise problem.error(file) from None
+
+
+def read_store_key(settings: Settings, file: str = "settings") -> bytes | None:
+    """The key file of the store, None where the configuration names none. Raises ConfigurationError."""
+    if not settings.node.store_key_file:
+        return None
+    try:
+        return _secret_bytes(("node", "store_key_file"), Path(settings.node.store_key_file))
     except Problem as problem:
         raise problem.error(file) from None
 
@@ -190,7 +200,7 @@ def _secret_bytes(place: tuple[str | int, ...], path: Path) -> bytes:
         raise Problem(place, "a readable file", f"{path}: {_why(error)}") from None
     if len(secret) > MAX_SECRET_BYTES:
         raise Problem(place, f"at most {MAX_SECRET_BYTES} bytes", f"more in {path}")
-    if place[-1] == "shared_secret_file" and len(secret) < MIN_SECRET_BYTES:
+    if place[-1] in ("shared_secret_file", "store_key_file") and len(secret) < MIN_SECRET_BYTES:
         raise Problem(place, f"at least {MIN_SECRET_BYTES} bytes", f"{len(secret)} in {path}")
     return secret
 

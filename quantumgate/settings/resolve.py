@@ -95,6 +95,7 @@ def _installed(ids: Iterable[int]) -> tuple[int, ...]:
 def _resolve(settings: Settings, offerable: Offerable) -> Resolved:
     _refuse_unbuilt(settings)
     _check_secrets(settings)
+    _check_store(settings.node.store)
     _check_anchors(settings)
     for number, address in enumerate(settings.node.connect):
         _check_target(("node", "connect", number), address, settings.privacy.hops)
@@ -124,17 +125,7 @@ def _resolve(settings: Settings, offerable: Offerable) -> Resolved:
 
 # -- what is not built yet ---------------------------------------------------------------------------------------
 
-UNBUILT: tuple[tuple[str, str, object, str], ...] = (
-    ("node", "store", "", '"" (stores other than the built-in are not built yet)'),
-)
-"""Table, key, the one value it may have today, and the words of the error for any other."""
-
-
 def _refuse_unbuilt(settings: Settings) -> None:
-    for table, name, off, expected in UNBUILT:
-        value = getattr(getattr(settings, table), name)
-        if value != off:
-            raise Problem((table, name), expected, found_text(value, (name,)))
     if settings.privacy.padding in {"cells", "random"}:
         raise Problem(("privacy", "padding"), '"off" or "padme" (the others are not built yet)',
                       found_text(settings.privacy.padding))
@@ -313,6 +304,16 @@ def _check_anchors(settings: Settings) -> None:
     relay = settings.relay
     if relay.anchors and not relay.accept_relayed and not settings.node.relay:
         raise Problem(("relay", "accept_relayed"), "true where relay.anchors names any", found_text(False))
+
+
+STORES = '"" (SQLite in the data directory), "sqlite:////PATH", "postgresql://..." or "memory:"'
+
+
+def _check_store(text: str) -> None:
+    """Its kind; a URL may hold a password, so it is not repeated."""
+    known = text in ("", "memory:") or text.startswith(("sqlite:////", "postgresql://", "postgresql+psycopg://"))
+    if not known:
+        raise Problem(("node", "store"), STORES, found_text(text, ("store",)))
 
 
 def _check_secrets(settings: Settings) -> None:

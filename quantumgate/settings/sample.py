@@ -17,7 +17,7 @@ from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 import msgspec
 
 from quantumgate.settings.ranges import range_of
-from quantumgate.settings.resolve import LEVEL_LIMITS, LEVEL_PRESETS, UNBUILT
+from quantumgate.settings.resolve import LEVEL_LIMITS, LEVEL_PRESETS
 from quantumgate.settings.schema import Settings
 from quantumgate.settings.wording import number_text
 from quantumgate.wire.limits import DEFAULT_LIMITS, Limits
@@ -123,7 +123,6 @@ def _reason(table: str, key: str) -> str:
     meta = _meta_of(table, key)
     expected = (meta.extra or {})["expected"]
     parts = [meta.description or ""] + ([expected] if expected not in {"true or false", "a path"} else [])
-    parts += ["not built yet"] * any((table, key) == unbuilt[:2] for unbuilt in UNBUILT)
     return " ".join(_sentence(part) for part in parts)
 
 

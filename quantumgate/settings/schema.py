@@ -77,7 +77,14 @@ class NodeTable(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
         key("true or false", "answer dials with at most limits.cpu_share of a core; false answers every good one, "
             "whatever CPU that takes (measuring, or a network of friends)"),
     ] = True
-    store: Annotated[str, key("a SQLAlchemy URL", '"" = the built-in one in the data directory')] = ""
+    store_key_file: Annotated[
+        str, key("a path", "seals the store: a file's exact bytes, at least 32; mode 0600. \"\" = the identity's "
+                 "passphrase does, where there is one")
+    ] = ""
+    store: Annotated[
+        str, key("a SQLAlchemy URL", '"" = SQLite in the data directory; or sqlite:////PATH, '
+                 "postgresql://USER@HOST/DATABASE, memory: (remembers nothing)")
+    ] = ""
     control: Annotated[str, key("a path", '"" = a unix socket in the data directory')] = ""
 
 

@@ -16,6 +16,7 @@ from quantumgate.store.store import Store
 from quantumgate.store.thread import OwnThread
 
 if TYPE_CHECKING:
+    from quantumgate.store.sealed import StoreKey
     from quantumgate.store.sql import SqlDatabase
 
 STORE_FILE = "store.db"
@@ -24,12 +25,12 @@ SQLITE = "sqlite:///"
 POSTGRESQL = ("postgresql://", "postgresql+psycopg://")
 
 
-def database_at(url: str, directory: Path) -> Database:
-    """The database that ``url`` names, not opened."""
-    return MemoryDatabase() if url == MEMORY else sql_database_at(url, directory)
+def database_at(url: str, directory: Path, key: StoreKey | None = None) -> Database:
+    """The database that ``url`` names, not opened. ``key`` seals it. Raises StoreError."""
+    return MemoryDatabase() if url == MEMORY else sql_database_at(url, directory, key)
 
 
-def sql_database_at(url: str, directory: Path, *, alone: bool = True) -> SqlDatabase:
+def sql_database_at(url: str, directory: Path, key: StoreKey | None = None, *, alone: bool = True) -> SqlDatabase:
     """The same for one that lies on a disk; not ``alone`` = beside the node that uses it. Raises StoreError.
 
     SQLAlchemy is loaded here, not before.
@@ -40,10 +41,10 @@ def sql_database_at(url: str, directory: Path, *, alone: bool = True) -> SqlData
     if url.startswith(POSTGRESQL):
         from quantumgate.store.postgresql import PostgresqlServer
 
-        return SqlDatabase(PostgresqlServer(url, alone=alone))
-    return SqlDatabase(SqliteFile(Path(url.removeprefix(SQLITE)) if url else directory / STORE_FILE))
+        return SqlDatabase(PostgresqlServer(url, alone=alone), key)
+    return SqlDatabase(SqliteFile(Path(url.removeprefix(SQLITE)) if url else directory / STORE_FILE), key)
 
 
-def store_at(url: str, directory: Path, reactor: Any) -> Store:
-    """A store with a thread of its own, not opened."""
-    return Store(database_at(url, directory), OwnThread(reactor), reactor)
+def store_at(url: str, directory: Path, key: StoreKey | None, reactor: Any) -> Store:
+    """A store with a thread of its own, not opened. Raises StoreError."""
+    return Store(database_at(url, directory, key), OwnThread(reactor), reactor)

@@ -16,6 +16,7 @@ from sqlalchemy.pool import NullPool
 
 from quantumgate.store.interface import StoreError
 from quantumgate.store.sql import cause_of
+from quantumgate.store.tables import TABLES
 
 CONNECT_SECONDS, OWN_SECONDS = 5, 10
 """How long a connection may take, and how long one waits for a node that is just going."""
@@ -48,7 +49,7 @@ class PostgresqlServer:
         self._alone = alone
         self.described = f"PostgreSQL, {self._url.database or 'the default database'}"
 
-    def engine(self) -> sa.Engine:
+    def source(self) -> sa.Engine:
         """See Dialect."""
         made = sa.create_engine(self._url, poolclass=NullPool, connect_args={"connect_timeout": CONNECT_SECONDS})
         event.listen(made, "connect", self._prepare)
@@ -68,6 +69,16 @@ class PostgresqlServer:
 
     def before_migration(self, schema: int) -> None:
         """Nothing: a step is one transaction, and copies are the server's."""
+
+    def forget(self, connection: sa.Connection) -> None:
+        """See Dialect. The server's own log and archives are beyond us."""
+        raw: Any = connection.connection.dbapi_connection
+        raw.rollback()
+        raw.autocommit = True
+        for table in TABLES:
+            raw.execute(f"VACUUM FULL {table.name}")
+        raw.autocommit = False
+        connection.rollback()
 
     def in_words(self, error: SQLAlchemyError) -> StoreError:
         """See Dialect. The library's words name host and user, never a password."""

@@ -15,16 +15,22 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
+from quantumgate.crypto.random import RandomSource, SystemRandom
+from quantumgate.crypto.secret import Secret
 from quantumgate.store.codec import ID, decoded, encoded, id_of, wanted
 from quantumgate.store.interface import StoreError
-from quantumgate.store.migrations import NEWEST, migrate, schema_of
+from quantumgate.store.migrations import META, NEWEST, migrate, schema_of
 from quantumgate.store.seal import Seal, Unsealed
+from quantumgate.store.sealed import Sealed, StoreKey, Wrapped, new_master
 from quantumgate.store.tables import TABLES, Key, Kind, Row, Table
 
 _TYPES: dict[Kind, Any] = {
     "text": sa.Text, "bytes": sa.LargeBinary, "whole": sa.BigInteger, "number": sa.Double, "flag": sa.Boolean,
     "uuid": sa.LargeBinary,
 }
+SEAL = "seal"
+"""The row of ``meta`` that says how the store is sealed."""
+
 _INSERT: dict[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 
 
@@ -33,7 +39,7 @@ class Dialect(Protocol):
 
     described: str
 
-    def engine(self) -> sa.Engine:
+    def source(self) -> sa.Engine:
         """Connects when it is used. Raises StoreError where nothing can be there."""
 
     def examine(self, connection: sa.Connection, *, wholly: bool) -> None:
@@ -41,6 +47,9 @@ class Dialect(Protocol):
 
     def before_migration(self, schema: int) -> None:
         """Called with nothing open, before an older schema is changed."""
+
+    def forget(self, connection: sa.Connection) -> None:
+        """No transaction is open. What was deleted is no longer in the database's files."""
 
     def in_words(self, error: SQLAlchemyError) -> StoreError:
         """What an error of the database means to its owner."""
@@ -70,16 +79,18 @@ def _removal(table: Table) -> Any:
 class SqlDatabase:
     """See ``interface.Database``. A connection that failed is given up; the next call makes another."""
 
-    def __init__(self, dialect: Dialect) -> None:
-        self._dialect = dialect
+    def __init__(self, dialect: Dialect, key: StoreKey | None = None, random: RandomSource | None = None) -> None:
+        """With a ``key`` a store that is not sealed yet will be, all of it, when it is opened."""
+        self._dialect, self._key, self._random = dialect, key, random or SystemRandom()
         self._seal: Seal = Unsealed()
+        self._sealed_with = ""
         self._engine: sa.Engine | None = None
         self._held: sa.Connection | None = None
 
     @property
     def described(self) -> str:
         """See Database."""
-        return self._dialect.described
+        return self._dialect.described + (f", sealed with a {self._sealed_with}" if self._sealed_with else "")
 
     def open(self) -> None:
         """See Database."""
@@ -87,11 +98,54 @@ class SqlDatabase:
             with self._connection().begin() as _:
                 self._dialect.examine(self._connection(), wholly=False)
                 there = schema_of(self._connection())
+                if there:
+                    self._unlock()  # before anything is changed
             if 0 < there < NEWEST:
                 self.close()
                 self._dialect.before_migration(there)
             with self._connection().begin() as _:
                 migrate(self._connection())
+        if self._key is not None and not self._seal.sealed:
+            self._seal_everything(new_master(self._random), self._key)
+
+    # -- the seal ------------------------------------------------------------------------------------------------
+
+    def _unlock(self) -> None:
+        found = self._connection().execute(sa.select(META.c.value).where(META.c.name == SEAL)).scalar()
+        if found is not None:
+            wrapped = Wrapped.decode(bytes(found))
+            self._seal, self._sealed_with = Sealed(wrapped.opened(self._key), self._random), wrapped.source
+
+    def _seal_everything(self, master: Secret, key: StoreKey) -> None:
+        """What lies there openly becomes sealed, and nothing of it stays behind in the database."""
+        kept = {(table, name): row for table in TABLES for name, row in self.load(table, {}).items()}
+        sealed = Sealed(master, self._random)
+        with self._words(), self._connection().begin() as _:
+            for table in TABLES:
+                self._connection().execute(sa.delete(sql_table(table)))
+            self._wrap(Wrapped.of(master, key, self._random))
+            self._seal, self._sealed_with = sealed, key.source
+            self._put(kept)
+        with self._words():
+            self._dialect.forget(self._connection())
+
+    def seal_again(self, key: StoreKey) -> None:
+        """The same seal, opened by another key from now on; a store without one is sealed. Opened before."""
+        with self._words(), self._connection().begin() as _:
+            found = self._connection().execute(sa.select(META.c.value).where(META.c.name == SEAL)).scalar()
+            if found is not None:
+                master = Wrapped.decode(bytes(found)).opened(self._key)
+                self._wrap(Wrapped.of(master, key, self._random))
+        if found is None:
+            self._seal_everything(new_master(self._random), key)
+        self._key, self._sealed_with = key, key.source
+
+    def _wrap(self, wrapped: Wrapped) -> None:
+        connection = self._connection()
+        connection.execute(sa.delete(META).where(META.c.name == SEAL))
+        connection.execute(sa.insert(META), {"name": SEAL, "value": wrapped.encode()})
+
+    # -- rows ----------------------------------------------------------------------------------------------------
 
     def load(self, table: Table, where: Mapping[str, Any]) -> dict[Key, Row]:
         """See Database."""
@@ -103,6 +157,10 @@ class SqlDatabase:
 
     def write(self, changes: Mapping[tuple[Table, Key], Row | None]) -> None:
         """See Database."""
+        with self._words(), self._connection().begin() as _:
+            self._put(changes)
+
+    def _put(self, changes: Mapping[tuple[Table, Key], Row | None]) -> None:
         kept: dict[Table, list[dict[str, Any]]] = {}
         gone: dict[Table, list[dict[str, Any]]] = {}
         for (table, key), row in changes.items():
@@ -110,12 +168,11 @@ class SqlDatabase:
                 gone.setdefault(table, []).append({"which": id_of(table, key, self._seal)})
             else:
                 kept.setdefault(table, []).append(encoded(table, key, row, self._seal))
-        with self._words(), self._connection().begin() as _:
-            connection = self._connection()
-            for table, names in gone.items():
-                connection.execute(_removal(table), names)
-            for table, rows in kept.items():
-                connection.execute(_upsert(table, connection.dialect.name), rows)
+        connection = self._connection()
+        for table, names in gone.items():
+            connection.execute(_removal(table), names)
+        for table, rows in kept.items():
+            connection.execute(_upsert(table, connection.dialect.name), rows)
 
     def check(self) -> dict[str, int]:
         """Everything that can be checked: the database itself, the schema, each row. Rows by table.
@@ -145,7 +202,7 @@ class SqlDatabase:
     def _connection(self) -> sa.Connection:
         if self._held is None:
             if self._engine is None:
-                self._engine = self._dialect.engine()
+                self._engine = self._dialect.source()
             self._held = self._engine.connect()
         return self._held
 

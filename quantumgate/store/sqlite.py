@@ -36,7 +36,7 @@ class SqliteFile:
         self.path = path
         self.described = f"SQLite, {path.name}"
 
-    def engine(self) -> sa.Engine:
+    def source(self) -> sa.Engine:
         """See Dialect."""
         try:
             os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, PRIVATE_FILE))
@@ -60,6 +60,13 @@ class SqliteFile:
     def before_migration(self, schema: int) -> None:
         """A copy of what is there, beside it."""
         copy(self.path, self.path.with_name(f"{self.path.name}.schema-{schema}"))
+
+    def forget(self, connection: sa.Connection) -> None:
+        """See Dialect. The log is emptied and every page written anew."""
+        raw: Any = connection.connection.dbapi_connection
+        for line in ("PRAGMA wal_checkpoint(TRUNCATE)", "VACUUM", "PRAGMA wal_checkpoint(TRUNCATE)"):
+            raw.execute(line).fetchall()
+        connection.rollback()
 
     def in_words(self, error: SQLAlchemyError) -> StoreError:
         """See Dialect."""

@@ -9,8 +9,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 from twisted.trial.unittest import SynchronousTestCase
 
-from quantumgate.crypto import identity as module
-from quantumgate.crypto import labels
+from quantumgate.crypto import kdf, labels
 from quantumgate.crypto.identity import Identity, PeerIdentity, needs_passphrase, parse_fingerprint, uuid_of
 from quantumgate.crypto.random import FixedRandom
 from quantumgate.crypto.secret import Secret
@@ -105,8 +104,8 @@ class KeyFileTests(SynchronousTestCase):
 
     def cheapen(self) -> None:
         """Argon2id with the least memory, for tests that open often."""
-        self.patch(module, "ARGON2_MEMORY_KIB", 32)
-        self.patch(module, "ARGON2_PASSES", 1)
+        self.patch(kdf, "ARGON2_MEMORY_KIB", 32)
+        self.patch(kdf, "ARGON2_PASSES", 1)
 
     def test_plain(self) -> None:
         """format 1, kdf 0, kind, seeds, fingerprint; read back it signs as before."""

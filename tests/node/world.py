@@ -22,6 +22,7 @@ from quantumgate.node.world import World
 from quantumgate.settings.schema import AccessTable, NodeTable, Settings
 from quantumgate.store.memory import MemoryDatabase
 from quantumgate.store.opening import STORE_FILE, database_at
+from quantumgate.store.sealed import StoreKey
 from quantumgate.store.store import Store
 from quantumgate.store.thread import Inline
 from quantumgate.testing.network import MemoryNetwork
@@ -54,10 +55,10 @@ def memory_world(network: MemoryNetwork, place: str, drift: Drift) -> World:
     )
 
 
-def _store(clock: Any, url: str, directory: Path) -> Store:
+def _store(clock: Any, url: str, directory: Path, key: StoreKey | None) -> Store:
     """The node's own file where that is there already (a test of files made it), else memory that outlives the node."""
     if url or (directory / STORE_FILE).exists():
-        return Store(database_at(url, directory), Inline(), clock)
+        return Store(database_at(url, directory, key), Inline(), clock)
     return Store(MEMORIES.setdefault(directory, MemoryDatabase()), Inline(), clock)
 
 

@@ -1,0 +1,1 @@
+"""The store: the contract for every kind, then each kind and each part alone."""

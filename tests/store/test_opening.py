@@ -28,7 +28,7 @@ class OpeningTests(SynchronousTestCase):
         directory.mkdir(parents=True)
         clock = Clock()
         clock.running = False  # type: ignore[attr-defined]  # as a reactor that has not begun
-        store = store_at("", directory, clock)
+        store = store_at("", directory, None, clock)
         self.successResultOf(store.open())
         self.successResultOf(store.close())
         self.assertTrue((directory / STORE_FILE).exists())

@@ -1,0 +1,234 @@
+"""The seal: a file, its log and its copies tell a thief nothing; only the right key opens; nothing can be moved."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from quantumgate.crypto import kdf
+from quantumgate.crypto.random import FixedRandom
+from quantumgate.crypto.secret import Secret
+from quantumgate.store import tables
+from quantumgate.store.codec import ID, decoded, encoded, id_of
+from quantumgate.store.interface import DamagedStore, Database, StoreError
+from quantumgate.store.postgresql import PostgresqlServer
+from quantumgate.store.seal import ID_BYTES, Unsealed
+from quantumgate.store.sealed import OPENINGS_REMEMBERED, Sealed, StoreKey, Wrapped, new_master
+from quantumgate.store.sql import SqlDatabase
+from quantumgate.store.sqlite import SqliteFile, copy
+from tests.store import postgres
+from tests.store.contract import EXAMPLES, ONE, TWO, Contract, StoreCase
+from tests.store.test_sql import SqlCase
+
+FILE = StoreKey("key file", Secret(bytes(range(32))))
+OTHER_FILE = StoreKey("key file", Secret(bytes(32)))
+WORDS = StoreKey("passphrase", Secret(b"correct horse"))
+
+
+def quick(case: Any) -> None:
+    """Argon2id with the least memory."""
+    case.patch(kdf, "ARGON2_MEMORY_KIB", 32)
+    case.patch(kdf, "ARGON2_PASSES", 1)
+
+
+class SealedSqliteTests(Contract, StoreCase):
+    def made(self) -> Database:
+        directory = Path(self.mktemp())
+        directory.mkdir(parents=True)
+        self.path = directory / "store.db"
+        return self.again()
+
+    def again(self) -> Database:
+        return SqlDatabase(SqliteFile(self.path), FILE)
+
+
+class SealedPostgresqlTests(Contract, StoreCase):
+    skip = postgres.skipped()
+
+    def made(self) -> Database:
+        self.url = postgres.server().space()
+        return SqlDatabase(PostgresqlServer(self.url), FILE)
+
+    def again(self) -> Database:
+        return SqlDatabase(PostgresqlServer(self.url, alone=False), FILE)
+
+    def test_what_lay_there_openly_is_sealed(self) -> None:
+        url = postgres.server().space()
+        open_one = SqlDatabase(PostgresqlServer(url))
+        open_one.open()
+        open_one.write({(tables.PINS, (ONE,)): (bytes(range(32)),)})
+        open_one.close()
+        database = SqlDatabase(PostgresqlServer(url), FILE)
+        self.addCleanup(database.close)
+        database.open()
+        self.assertEqual(database.load(tables.PINS, {}), {(ONE,): (bytes(range(32)),)})
+        with database._connection().begin():
+            kept = database._connection().exec_driver_sql("SELECT peer, fingerprint FROM pins").one()
+        self.assertFalse({ONE.bytes, bytes(range(32))} & set(map(bytes, kept)))
+
+
+def telling() -> set[bytes]:
+    """Everything in the examples that would say a key or whom one talks to: as bytes, as text, in hexadecimal.
+
+    Without the words that every store has as names of tables and columns.
+    """
+    found: set[bytes] = set()
+    names = " ".join(name for table in EXAMPLES for name in (table.name, *(column.name for column in table.every)))
+    for table, rows in EXAMPLES.items():
+        for key, row in rows:
+            for column, value in zip(table.every, (*key, *row), strict=True):
+                if not column.secret or value in (None, "", b"", "x"):
+                    continue
+                if column.kind == "uuid":
+                    found |= {value.bytes, str(value).encode(), value.hex.encode(), value.hex.upper().encode()}
+                else:
+                    plain = value.encode() if column.kind == "text" else value
+                    found |= {plain, plain.hex().encode()}
+    return {one for one in found if len(one) > 4 and one not in names.encode() and one != b"relay"}
+
+
+class ThiefTests(SqlCase):
+    """Who has the files, and no key."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.rows = {(table, key): row for table, rows in EXAMPLES.items() for key, row in rows}
+
+    def seen(self) -> set[bytes]:
+        lying = b"".join(path.read_bytes() for path in sorted(self.path.parent.iterdir()))
+        return {one for one in telling() if one in lying}
+
+    def sealed(self, key: StoreKey = FILE) -> SqlDatabase:
+        database = SqlDatabase(SqliteFile(self.path), key)
+        self.addCleanup(database.close)
+        database.open()
+        return database
+
+    def test_an_open_store_tells_everything(self) -> None:
+        """That this search sees."""
+        self.opened().write(self.rows)
+        found = self.seen()
+        self.assertIn(ONE.bytes, found)
+        self.assertIn(b"192.0.2.1/32", found)
+        self.assertGreater(len(found), 12)
+
+    def test_a_sealed_one_nothing_in_its_file_its_log_and_a_backup(self) -> None:
+        database = self.sealed()
+        database.write(self.rows)
+        copy(self.path, self.path.with_name("backup.db"))
+        names = {path.name for path in self.path.parent.iterdir()}
+        self.assertTrue({"store.db", "store.db-wal", "backup.db"} <= names)
+        self.assertEqual(self.seen(), set())
+        database.close()
+        self.assertEqual(self.seen(), set())
+
+    def test_one_that_was_open_before_tells_nothing_any_more(self) -> None:
+        before = self.opened()
+        before.write(self.rows)
+        before.close()
+        database = self.sealed()
+        self.assertEqual(self.seen(), set())
+        self.assertEqual({(t, k): r for t in tables.TABLES for k, r in database.load(t, {}).items()}, self.rows)
+
+    def test_ids_cannot_be_tried(self) -> None:
+        """A thief who guesses a UUID cannot find its row."""
+        self.sealed().write(self.rows)
+        lying = self.path.read_bytes() + self.path.with_name("store.db-wal").read_bytes()
+        for table, key in self.rows:
+            self.assertNotIn(id_of(table, key, Unsealed()), lying)
+
+    def test_the_same_value_is_never_the_same_box(self) -> None:
+        seal = Sealed(new_master(FixedRandom(b"1")), FixedRandom(b"2"))
+        self.assertEqual(len({seal.shut(b"value", b"place") for _ in range(100)}), 100)
+
+
+class KeyTests(SqlCase):
+    def setUp(self) -> None:
+        super().setUp()
+        quick(self)
+
+    def opened_with(self, key: StoreKey | None) -> SqlDatabase:
+        database = SqlDatabase(SqliteFile(self.path), key)
+        self.addCleanup(database.close)
+        database.open()
+        return database
+
+    def test_only_the_right_key_opens(self) -> None:
+        for right, wrong in ((FILE, OTHER_FILE), (WORDS, StoreKey("passphrase", Secret(b"wrong"))), (FILE, WORDS)):
+            self.path = self.path.with_name(f"{right.source}-{wrong.source}.db")
+            first = self.opened_with(right)
+            first.write({(tables.PINS, (ONE,)): (b"p",)})
+            first.close()
+            for key, words in ((wrong, "another key"), (None, "none is given")):
+                error = self.assertRaises(StoreError, self.opened_with, key)
+                self.assertIn(words, str(error))
+                self.assertTrue(error.advice)
+            self.assertEqual(self.opened_with(right).load(tables.PINS, {}), {(ONE,): (b"p",)})
+
+    def test_it_says_so(self) -> None:
+        self.assertEqual(self.opened_with(WORDS).described, "SQLite, store.db, sealed with a passphrase")
+
+    def test_another_passphrase_opens_after_it_was_changed(self) -> None:
+        database = self.opened_with(WORDS)
+        database.write({(tables.PINS, (ONE,)): (b"p",)})
+        database.seal_again(FILE)
+        database.write({(tables.PINS, (TWO,)): (b"p",)})
+        database.close()
+        self.assertRaises(StoreError, self.opened_with, WORDS)
+        self.assertEqual(len(self.opened_with(FILE).load(tables.PINS, {})), 2)
+
+    def test_an_open_store_is_sealed_by_hand(self) -> None:
+        database = self.opened_with(None)
+        database.write({(tables.PINS, (ONE,)): (b"p",)})
+        database.seal_again(FILE)
+        database.close()
+        self.assertEqual(self.opened_with(FILE).load(tables.PINS, {}), {(ONE,): (b"p",)})
+
+    def test_a_damaged_note_of_the_seal(self) -> None:
+        self.opened_with(FILE).close()
+        self.by_hand("UPDATE meta SET value = ? WHERE name = 'seal'", b"{}")
+        self.assertRaises(DamagedStore, self.opened_with, FILE)
+
+    def test_a_refused_key_changes_nothing(self) -> None:
+        self.opened_with(FILE).close()
+        before = self.path.read_bytes()
+        self.assertRaises(StoreError, self.opened_with, None)
+        self.assertEqual(self.path.read_bytes(), before)
+
+
+class BoxTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.master = new_master(FixedRandom(b"master"))
+        self.seal = Sealed(self.master, FixedRandom(b"opening"))
+
+    def test_a_box_opens_at_its_place_alone(self) -> None:
+        box = self.seal.shut(b"value", b"here")
+        self.assertEqual(self.seal.open(box, b"here"), b"value")
+        for wrong in (box[:-1], box + b"\0", bytes((box[0] ^ 1,)) + box[1:], box[:-1] + bytes((box[-1] ^ 1,)), b""):
+            self.assertRaises(ValueError, self.seal.open, wrong, b"here")
+        self.assertRaises(ValueError, self.seal.open, box, b"there")
+
+    def test_a_row_cannot_be_moved_to_another(self) -> None:
+        one = encoded(tables.PINS, (ONE,), (b"one",), self.seal)
+        two = encoded(tables.PINS, (TWO,), (b"two",), self.seal)
+        for change in ({"fingerprint": two["fingerprint"]}, {ID: two[ID]}, {"peer": two["peer"]},
+                       {"peer": one["fingerprint"]}):
+            self.assertRaises(DamagedStore, decoded, tables.PINS, {**one, **change}, self.seal)
+
+    def test_many_openings(self) -> None:
+        boxes = [Sealed(self.master, FixedRandom(b"%d" % number)).shut(b"%d" % number, b"")
+                 for number in range(OPENINGS_REMEMBERED + 10)]
+        self.assertEqual([self.seal.open(box, b"") for box in boxes], [b"%d" % n for n in range(len(boxes))])
+        self.assertLessEqual(len(self.seal._keys), OPENINGS_REMEMBERED)
+
+    def test_another_store_has_other_ids(self) -> None:
+        other = Sealed(new_master(FixedRandom(b"other")), FixedRandom(b"opening"))
+        self.assertNotEqual(self.seal.id_of(b"x"), other.id_of(b"x"))
+        self.assertEqual((len(self.seal.id_of(b"x")), self.seal.sealed), (ID_BYTES, True))
+
+    def test_the_wrapped_key(self) -> None:
+        wrapped = Wrapped.of(self.master, FILE, FixedRandom(b"salt"))
+        self.assertEqual(Wrapped.decode(wrapped.encode()).opened(FILE), self.master)
+        self.assertNotIn(self.master.reveal().hex().encode(), wrapped.encode())
