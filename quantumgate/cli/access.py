@@ -47,16 +47,19 @@ class Moment(click.ParamType):  # type: ignore[type-arg]
 
 
 class Subject(PeerName):
-    """A peer's UUID, an IP address, or a network."""
+    """A peer's name or UUID, an IP address, or a network."""
 
     name = "uuid|address"
 
     def convert(self, value: Any, parameter: click.Parameter | None, context: click.Context | None) -> str:
+        from quantumgate.core.petnames import is_name
+
         text = str(value)
-        if text.count("-") >= 3:
+        if text.count("-") >= 3 or is_name(text):
             return super().convert(text, parameter, context)
         if not re.fullmatch(r"[0-9A-Fa-f:.]{2,45}(/\d{1,3})?", text):
-            self.fail(f"expected a peer's UUID, an IP address or ADDRESS/LENGTH, found {text!r}", parameter, context)
+            self.fail(f"expected a peer's name or UUID, an IP address or ADDRESS/LENGTH, found {text!r}", parameter,
+                      context)
         return text
 
 
@@ -184,6 +187,7 @@ def explain(where: Place, subject: str, what: str) -> None:
         output.as_json(found)
         return
     output.facts({
+        "peer": f"{found['name']} ({found['subject']})" if found.get("name") else "",
         "verdict": "admitted" if found["admitted"] else "refused",
         "rule": f"{found['rule']} (made by: {found['made_by']})",
         "why": found["why"],
@@ -375,7 +379,8 @@ def _show(where: Place, report: dict[str, Any]) -> None:
     output.facts({"peers that no rule names": report["default"] + made})
     for rule in report["rules"]:
         only = f"  only {rule['only']}" if rule["only"] else ""
-        click.echo(output.printable(f"{rule['word']:<5}  {rule['peer']}{only}{_made_text(rule)}"))
+        name = f"  {rule['name']}" if rule.get("name") else ""
+        click.echo(output.printable(f"{rule['word']:<5}  {rule['peer']}{name}{only}{_made_text(rule)}"))
     if report["filters"]:
         click.echo()
         _show_filters(report["filters"])

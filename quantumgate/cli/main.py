@@ -13,7 +13,21 @@ from collections.abc import Sequence
 import click
 
 from quantumgate import __version__
-from quantumgate.cli import access, bench, book, check, doctor, identity, node, place, relays, rotation, services
+from quantumgate.cli import (
+    access,
+    bench,
+    book,
+    check,
+    doctor,
+    identity,
+    invitations,
+    names,
+    node,
+    place,
+    relays,
+    rotation,
+    services,
+)
 from quantumgate.errors import QuantumGateError
 
 FAILED, WRONG_USE, NO_NODE, PING_WRONG_USE, INTERRUPTED = 1, 2, 3, 64, 130
@@ -40,9 +54,9 @@ def qgate() -> None:
 
 
 COMMANDS: Sequence[click.Command] = (
-    identity.init, identity.id_, node.status, node.peers, node.connect, node.disconnect, node.ping, access.access,
-    node.extenders, relays.relays, book.book, check.check, doctor.doctor, bench.bench, services.expose,
-    services.forward,
+    identity.init, identity.id_, node.status, node.peers, node.connect, node.disconnect, node.ping,
+    invitations.invite, invitations.join, names.name, access.access, node.extenders, relays.relays, book.book,
+    check.check, doctor.doctor, bench.bench, services.expose, services.forward,
 )
 for _command in COMMANDS:
     qgate.add_command(_command)

@@ -19,18 +19,21 @@ ONE_RELAY = "with one relay, that relay sees the address of both ends"
 
 
 class PeerName(click.ParamType):  # type: ignore[type-arg]  # generic in stubs alone
-    """A peer's UUID, looked at before any node is asked: a slip of the pen is wrong use."""
+    """A peer's name or UUID, looked at before any node is asked: a slip of the pen is wrong use."""
 
     name = "uuid"
 
     def convert(self, value: Any, parameter: click.Parameter | None, context: click.Context | None) -> str:
+        from quantumgate.core.petnames import RESERVED, is_name
         from quantumgate.ids import parse_peer_uuid
 
+        if is_name(str(value)) and str(value).lower() not in RESERVED:
+            return str(value).lower()
         try:
             return str(parse_peer_uuid(str(value)))
         except LocalError as error:
-            self.fail(f"{error} (a peer's UUID has the form xxxxxxxx-xxxx-8xxx-..., as qgate id shows it)", parameter,
-                      context)
+            self.fail(f"{error} (expected a name, as qgate name shows them, or a peer's UUID, "
+                      "xxxxxxxx-xxxx-8xxx-..., as qgate id shows it)", parameter, context)
 
 
 PEER = PeerName()
@@ -133,10 +136,10 @@ def _show_lan(where: Place) -> None:
 def _peer_row(peer: dict[str, Any]) -> tuple[str, ...]:
     used = peer["algorithms"]
     return (
-        peer["uuid"] or "anonymous",
+        called(peer) if peer["uuid"] else "anonymous",
         peer["endpoint"],
         peer["direction"],
-        _path_text(peer) + (f" ({peer['why']})" if peer.get("why") else ""),
+        path_text(peer) + (f" ({peer['why']})" if peer.get("why") else ""),
         f"{used['primary']} + {used['secondary']}, {used['symmetric']}, {used['signature']}",
         "shared" if peer["shared_secret"] else "",
         output.milliseconds_text(peer["rtt_seconds"]),
@@ -146,7 +149,12 @@ def _peer_row(peer: dict[str, Any]) -> tuple[str, ...]:
     )
 
 
-def _path_text(peer: dict[str, Any]) -> str:
+def called(peer: dict[str, Any]) -> str:
+    """A peer as people see it: by its name where it has one, and by its UUID in any case."""
+    return f"{peer['name']} ({peer['uuid']})" if peer.get("name") else str(peer["uuid"])
+
+
+def path_text(peer: dict[str, Any]) -> str:
     if not peer["relayed"]:
         return "direct"
     return f"via {', '.join(peer['path'])}" if peer["path"] else "relayed"
@@ -199,9 +207,10 @@ def connect(where: Place, address: str, hops: int | None, via: str | None) -> No
         output.as_json(peer)
         return
     used = peer["algorithms"]
-    click.echo(f"connected to {peer['uuid'] or 'an anonymous peer'} at {output.printable(peer['endpoint'])} "
+    who = called(peer) if peer["uuid"] else "an anonymous peer"
+    click.echo(f"connected to {who} at {output.printable(peer['endpoint'])} "
                f"({used['primary']} + {used['secondary']}, {used['symmetric']})"
-               + (f", {_path_text(peer)}" if peer["relayed"] else ""))
+               + (f", {path_text(peer)}" if peer["relayed"] else ""))
     if peer["relayed"] and len(peer["path"]) == 1:
         click.echo(f"note: {ONE_RELAY}")
 
@@ -264,8 +273,8 @@ def _show_reply(reply: dict[str, Any]) -> None:
     if "error" in reply:
         click.echo(f"{reply['sequence']}: no answer: {output.printable(reply['error']['message'])}")
     else:
-        click.echo(f"{reply['sequence']}: {output.milliseconds_text(reply['rtt_seconds'])} from {reply['uuid']} at "
-                   f"{output.printable(reply['endpoint'])}, {_path_text(reply)}")
+        click.echo(f"{reply['sequence']}: {output.milliseconds_text(reply['rtt_seconds'])} from {called(reply)} at "
+                   f"{output.printable(reply['endpoint'])}, {path_text(reply)}")
     sys.stdout.flush()
 
 

@@ -35,11 +35,12 @@ class HostPort(click.ParamType):  # type: ignore[type-arg]  # generic in stubs a
 
 
 class RemoteService(click.ParamType):  # type: ignore[type-arg]  # generic in stubs alone
-    """``UUID:NAME`` or ``qg://UUID@host:port:NAME``."""
+    """``UUID:NAME``, ``PEER:NAME`` by the name of a peer, or ``qg://UUID@host:port:NAME``."""
 
     name = "uuid:name"
 
     def convert(self, value: Any, parameter: click.Parameter | None, context: click.Context | None) -> tuple[str, str]:
+        from quantumgate.core.petnames import is_name
         from quantumgate.extender.services import checked_name
         from quantumgate.ids import QgAddress
 
@@ -47,6 +48,8 @@ class RemoteService(click.ParamType):  # type: ignore[type-arg]  # generic in st
             return value
         address, _, name = str(value).rpartition(":")
         try:
+            if is_name(address):
+                return address.lower(), checked_name(name)
             parsed = QgAddress.parse(address)
             return parsed.to_dial, checked_name(name)
         except LocalError as error:
@@ -73,11 +76,14 @@ def expose(where: Place, name: str, target: tuple[str, int], peers: tuple[str, .
     from twisted.internet import reactor
     from twisted.internet.endpoints import HostnameEndpoint
 
+    from quantumgate.core.petnames import is_name
     from quantumgate.net.endpoints import ServiceServerEndpoint
     from quantumgate.net.forwarding import First, ForwardingFactory, nothing_first
     from quantumgate.net.proxyheader import proxy_header
 
     host, port = target
+    if any(map(is_name, peers)):
+        peers = tuple(where.ask("name.find", peers=list(peers)))
     inward: Any = HostnameEndpoint(reactor, host, port)
     first: First = nothing_first
     if proxy_protocol:

@@ -244,6 +244,7 @@ class RuleReport(Struct, frozen=True, kw_only=True):
     only: str
     made_by: str
     until: float | None = None
+    name: str = ""
 
 
 class FilterReport(Struct, frozen=True, kw_only=True):
@@ -330,6 +331,7 @@ class AccessExplanation(Struct, frozen=True, kw_only=True):
     until: float | None
     advice: str
     score: float
+    name: str = ""
 
 
 class NameReport(Struct, frozen=True):
@@ -382,6 +384,7 @@ class PingReport(Struct, frozen=True, kw_only=True):
     relayed: bool
     path: Sequence[str]
     rtt_seconds: float
+    name: str = ""
 
 
 class PingSummary(Struct, frozen=True, kw_only=True):

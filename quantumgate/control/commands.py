@@ -7,17 +7,20 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Annotated, Any, NamedTuple
+from uuid import UUID
 
 import msgspec
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, structs
 from twisted.internet import task
 from twisted.internet.interfaces import IReactorTime
 
-from quantumgate.control.api import ControlledNode, PingSummary
+from quantumgate.control.api import AccessReport, ControlledNode, JoinReport, PeerReport, PingSummary
 from quantumgate.control.messages import ErrorBody, RequestError
+from quantumgate.core.petnames import is_name
 from quantumgate.errors import ConnectFailed, LimitError, LocalError, QuantumGateError, SessionClosed
-from quantumgate.ids import PeerUUID, parse_peer_uuid
-from quantumgate.wire.limits import PEER_RECORD_ENDPOINTS
+from quantumgate.ids import parse_peer_uuid
+from quantumgate.wire.invitation_text import TEXT_LETTERS_MAX as INVITATION_LETTERS_MAX
+from quantumgate.wire.limits import INVITATION_USES, PEER_RECORD_ENDPOINTS
 from quantumgate.wire.record_text import TEXT_LETTERS_MAX
 
 Emit = Callable[[Any], None]
@@ -41,15 +44,15 @@ class RecordArguments(Struct, forbid_unknown_fields=True, frozen=True):
 
 
 class PeerArgument(Struct, forbid_unknown_fields=True, frozen=True):
-    uuid: str
+    """A UUID, or the name of a peer; so it is for ``uuid`` and ``subject`` everywhere here."""
 
-    def parsed(self) -> PeerUUID:
-        return parse_peer_uuid(self.uuid)
+    uuid: str
 
 
 ONLY_MAX = 64
 _ONLY = Annotated[list[Annotated[str, Meta(max_length=64)]], Meta(max_length=ONLY_MAX)]
 _SUBJECT = Annotated[str, Meta(min_length=1, max_length=64)]
+_NAME = Annotated[str, Meta(max_length=64)]
 _COUNT = Annotated[int, Meta(ge=0, le=1_000_000)]
 
 
@@ -115,12 +118,64 @@ class PingArguments(Struct, forbid_unknown_fields=True, frozen=True):
     interval_seconds: Annotated[float, Meta(ge=0, le=3600)] = 1.0
 
 
+class InviteArguments(Struct, forbid_unknown_fields=True, frozen=True):
+    """``name``: what who comes by it is called here; ``proposed``: what this node would like to be called."""
+
+    endpoints: Annotated[list[str], Meta(max_length=PEER_RECORD_ENDPOINTS)] = []
+    uses: Annotated[int, Meta(ge=1, le=INVITATION_USES)] = 1
+    seconds: Annotated[float, Meta(gt=0, le=1e10)] = 86_400
+    only: _ONLY = []
+    name: _NAME = ""
+    proposed: _NAME = ""
+
+
+class RevokeArguments(Struct, forbid_unknown_fields=True, frozen=True):
+    id: _SUBJECT
+
+
+class JoinArguments(Struct, forbid_unknown_fields=True, frozen=True):
+    """``take_name``: the inviter is called what it proposes."""
+
+    invitation: Annotated[str, Meta(min_length=1, max_length=INVITATION_LETTERS_MAX)]
+    name: _NAME = ""
+    take_name: bool = False
+    hops: Annotated[int, Meta(ge=0, le=8)] | None = None
+    via: Annotated[list[str], Meta(max_length=8)] = []
+
+
+class NameArguments(Struct, forbid_unknown_fields=True, frozen=True):
+    peer: _SUBJECT
+    name: _NAME
+
+
+class NamesArguments(Struct, forbid_unknown_fields=True, frozen=True):
+    peers: Annotated[list[_SUBJECT], Meta(max_length=256)]
+
+
 class Errand(NamedTuple):
     """What a command gets: the node, its clock, and a way to send parts of the answer early."""
 
     node: ControlledNode
     clock: IReactorTime
     emit: Emit
+
+    def peer(self, text: str) -> UUID:
+        """Who is meant by a UUID or a name. Raises LocalError."""
+        return self.node.pairing.names.peer(text)
+
+    def subject(self, text: str) -> str:
+        """The same where an address or a network may be meant, too."""
+        return str(self.peer(text)) if is_name(text) else text
+
+    def name_of(self, text: str) -> str:
+        """What the peer of this UUID is called; "" for all else."""
+        return self.node.pairing.names.of(parse_peer_uuid(text)) if text.count("-") == 4 else ""
+
+    def rules(self) -> AccessReport:
+        """All rules, with the names of the peers that they are about."""
+        report = self.node.access.list()
+        named = [structs.replace(rule, name=self.name_of(rule.peer)) for rule in report.rules]
+        return structs.replace(report, rules=named)
 
 
 async def status(errand: Errand, _: NoArguments) -> Any:
@@ -156,16 +211,20 @@ async def record(errand: Errand, arguments: RecordArguments) -> Any:
 async def connect(errand: Errand, arguments: ConnectArguments) -> Any:
     """The peer's report; the newest of its sessions where it has several. It is kept until ``disconnect``."""
     peer = await errand.node.connect(arguments.address, arguments.hops, arguments.via, keep=True)
-    name = None if peer.uuid is None else str(peer.uuid)
-    reports = [report for report in errand.node.peers_snapshot() if report.uuid == name]
+    return _newest(errand, None if peer.uuid is None else str(peer.uuid))
+
+
+def _newest(errand: Errand, uuid: str | None) -> PeerReport:
+    reports = [report for report in errand.node.peers_snapshot() if report.uuid == uuid]
     if not reports:
         raise ConnectFailed("lost", "the session ended right after it was made")
     return min(reports, key=lambda report: report.connected_seconds)
 
 
 async def disconnect(errand: Errand, arguments: PeerArgument) -> Any:
-    await errand.node.disconnect(arguments.parsed())
-    return {"uuid": arguments.uuid}
+    uuid = errand.peer(arguments.uuid)
+    await errand.node.disconnect(uuid)
+    return {"uuid": str(uuid)}
 
 
 async def ping(errand: Errand, arguments: PingArguments) -> Any:
@@ -182,29 +241,30 @@ async def ping(errand: Errand, arguments: PingArguments) -> Any:
         else:
             times.append(report.rtt_seconds)
             relayed = report.relayed
-            errand.emit({"sequence": sequence, **msgspec.to_builtins(report)})
+            named = structs.replace(report, name=errand.name_of(report.uuid))
+            errand.emit({"sequence": sequence, **msgspec.to_builtins(named)})
         if sequence < arguments.count:
             await task.deferLater(errand.clock, arguments.interval_seconds)
     return PingSummary.of(arguments.target, arguments.count, times, relayed)
 
 
 async def access_list(errand: Errand, _: NoArguments) -> Any:
-    return errand.node.access.list()
+    return errand.rules()
 
 
 async def access_allow(errand: Errand, arguments: RuleArguments) -> Any:
-    await errand.node.access.allow(parse_peer_uuid(arguments.uuid), arguments.only)
-    return errand.node.access.list()
+    await errand.node.access.allow(errand.peer(arguments.uuid), arguments.only)
+    return errand.rules()
 
 
 async def access_deny(errand: Errand, arguments: RuleArguments) -> Any:
-    await errand.node.access.deny(parse_peer_uuid(arguments.uuid), arguments.only)
-    return errand.node.access.list()
+    await errand.node.access.deny(errand.peer(arguments.uuid), arguments.only)
+    return errand.rules()
 
 
 async def access_remove(errand: Errand, arguments: RuleArguments) -> Any:
-    await errand.node.access.remove(parse_peer_uuid(arguments.uuid), arguments.only)
-    return errand.node.access.list()
+    await errand.node.access.remove(errand.peer(arguments.uuid), arguments.only)
+    return errand.rules()
 
 
 async def access_ban(errand: Errand, arguments: BanArguments) -> Any:
@@ -212,43 +272,44 @@ async def access_ban(errand: Errand, arguments: BanArguments) -> Any:
     until = arguments.until
     if arguments.seconds is not None:
         until = errand.node.wall_seconds() + arguments.seconds
-    await errand.node.access.ban(arguments.subject, until, arguments.only)
-    return errand.node.access.list()
+    await errand.node.access.ban(errand.subject(arguments.subject), until, arguments.only)
+    return errand.rules()
 
 
 async def access_unban(errand: Errand, arguments: SubjectArgument) -> Any:
-    await errand.node.access.unban(arguments.subject)
-    return errand.node.access.list()
+    await errand.node.access.unban(errand.subject(arguments.subject))
+    return errand.rules()
 
 
 async def access_default(errand: Errand, arguments: DefaultArgument) -> Any:
     await errand.node.access.set_default(arguments.word)
-    return errand.node.access.list()
+    return errand.rules()
 
 
 async def filter_add(errand: Errand, arguments: FilterArguments) -> Any:
     await errand.node.access.add_filter(arguments.network, block=arguments.kind == "block")
-    return errand.node.access.list()
+    return errand.rules()
 
 
 async def filter_remove(errand: Errand, arguments: FilterArguments) -> Any:
     await errand.node.access.remove_filter(arguments.network, block=arguments.kind == "block")
-    return errand.node.access.list()
+    return errand.rules()
 
 
 async def limit_set(errand: Errand, arguments: LimitArguments) -> Any:
     numbers = (arguments.connections, arguments.attempts, arguments.links)
     await errand.node.access.set_limit(arguments.prefix, *numbers)
-    return errand.node.access.list()
+    return errand.rules()
 
 
 async def limit_remove(errand: Errand, arguments: PrefixArgument) -> Any:
     await errand.node.access.remove_limit(arguments.prefix)
-    return errand.node.access.list()
+    return errand.rules()
 
 
 async def access_explain(errand: Errand, arguments: ExplainArguments) -> Any:
-    return errand.node.access.explained(arguments.subject, arguments.about)
+    found = errand.node.access.explained(errand.subject(arguments.subject), arguments.about)
+    return structs.replace(found, name=errand.name_of(found.subject))
 
 
 async def reputation_list(errand: Errand, _: NoArguments) -> Any:
@@ -256,13 +317,54 @@ async def reputation_list(errand: Errand, _: NoArguments) -> Any:
 
 
 async def reputation_set(errand: Errand, arguments: ScoreArguments) -> Any:
-    errand.node.reputation.set(arguments.subject, arguments.score)
+    errand.node.reputation.set(errand.subject(arguments.subject), arguments.score)
     return errand.node.reputation.list()
 
 
 async def reputation_reset(errand: Errand, arguments: ResetArguments) -> Any:
-    errand.node.reputation.reset(arguments.subject)
+    errand.node.reputation.reset(errand.subject(arguments.subject))
     return errand.node.reputation.list()
+
+
+async def invite(errand: Errand, arguments: InviteArguments) -> Any:
+    return await errand.node.pairing.invite(
+        arguments.endpoints, uses=arguments.uses, seconds=arguments.seconds, only=arguments.only,
+        name=arguments.name, proposed=arguments.proposed,
+    )
+
+
+async def invite_list(errand: Errand, _: NoArguments) -> Any:
+    return errand.node.pairing.invitations()
+
+
+async def invite_revoke(errand: Errand, arguments: RevokeArguments) -> Any:
+    return await errand.node.pairing.revoke(arguments.id)
+
+
+async def join(errand: Errand, arguments: JoinArguments) -> Any:
+    joined = await errand.node.pairing.join(
+        arguments.invitation, arguments.hops, arguments.via, name=arguments.name, take_name=arguments.take_name)
+    peer = _newest(errand, str(joined.uuid))
+    return JoinReport(uuid=str(joined.uuid), name=joined.name, proposed_name=joined.proposed, peer=peer)
+
+
+async def name_list(errand: Errand, _: NoArguments) -> Any:
+    return errand.node.pairing.names.report()
+
+
+async def name_put(errand: Errand, arguments: NameArguments) -> Any:
+    await errand.node.pairing.names.put(errand.peer(arguments.peer), arguments.name)
+    return errand.node.pairing.names.report()
+
+
+async def name_forget(errand: Errand, arguments: SubjectArgument) -> Any:
+    await errand.node.pairing.names.forget(arguments.subject)
+    return errand.node.pairing.names.report()
+
+
+async def name_find(errand: Errand, arguments: NamesArguments) -> Any:
+    """UUIDs of peers, for programs that keep them."""
+    return [str(errand.peer(one)) for one in arguments.peers]
 
 
 async def streams(errand: Errand, _: NoArguments) -> Any:
@@ -285,6 +387,14 @@ COMMANDS: dict[str, tuple[type[Struct], Callable[[Errand, Any], Coroutine[Any, A
     "disconnect": (PeerArgument, disconnect),
     "ping": (PingArguments, ping),
     "streams": (NoArguments, streams),
+    "invite": (InviteArguments, invite),
+    "invite.list": (NoArguments, invite_list),
+    "invite.revoke": (RevokeArguments, invite_revoke),
+    "join": (JoinArguments, join),
+    "name.list": (NoArguments, name_list),
+    "name.put": (NameArguments, name_put),
+    "name.forget": (SubjectArgument, name_forget),
+    "name.find": (NamesArguments, name_find),
     "access.list": (NoArguments, access_list),
     "access.allow": (RuleArguments, access_allow),
     "access.deny": (RuleArguments, access_deny),

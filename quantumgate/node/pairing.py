@@ -1,7 +1,7 @@
 """How the people of two nodes bring these together: names, invitations made and used. ``node.pairing``.
 
-Not for: what any of them means (``names.py``, ``inviting.py``, ``joining.py``). Spec:
-docs/spec/addresses.md.
+Not for: what any of them means (``names.py``, ``inviting.py``, ``joining.py``). Told in
+docs/guide/inviting-a-friend.md.
 """
 
 from __future__ import annotations

@@ -49,7 +49,7 @@ class HelpTests(SynchronousTestCase):
 
     def test_what_is_not_built_is_not_offered(self) -> None:
         text = qgate("--help").out
-        for name in ("invite", "join", "reload"):
+        for name in ("reload",):
             self.assertNotIn(name, text)
 
 

@@ -22,7 +22,7 @@ class UseTests(SynchronousTestCase):
             ("expose", "web", ":80"), ("expose", "web", "127.0.0.1:80", "--to", "me"),
             ("forward", "80"), ("forward", "80", UUID), ("forward", "80", f"{UUID}:Web"),
             ("forward", "80", f"qg://{UUID}@h:9999"), ("forward", "65536", f"{UUID}:web"),
-            ("forward", "80", f"{UUID}:web", "--hops", "9"), ("forward", "80", f"{UUID}:web", "--via", "x"),
+            ("forward", "80", f"{UUID}:web", "--hops", "9"), ("forward", "80", f"{UUID}:web", "--via", "x!"),
             ("forward", "80", f"{UUID}:web", "--via", f"{UUID},{UUID}", "--hops", "1"),
         ):
             self.assertEqual(qgate(*self.nowhere, *words).code, 2, words)

@@ -12,6 +12,7 @@ from typing import Any
 from unittest import TestCase
 from uuid import UUID
 
+from msgspec.structs import replace
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.task import Clock
 
@@ -20,7 +21,9 @@ from quantumgate.control.api import (
     DialReport,
     ExtenderBrief,
     ExtenderReport,
+    InvitationReport,
     LanReport,
+    MadeInvitation,
     OverloadReport,
     PeerReport,
     PingReport,
@@ -31,9 +34,13 @@ from quantumgate.control.api import (
 )
 from quantumgate.control.book_reports import BookEntryReport, BookReport
 from quantumgate.errors import ConnectFailed, LocalError
+from quantumgate.ids import PeerUUID
 from quantumgate.node.access import Access
 from quantumgate.node.conduct import Conduct
+from quantumgate.node.names import Names
+from quantumgate.wire.invitation_text import Invitation
 from quantumgate.wire.limits import DEFAULT_LIMITS
+from quantumgate.wire.link_frames import LinkEndpoint
 from tests.node.remembering import recalled
 
 ME = UUID("b9a1d3a4-7c1e-8100-9a1b-0c2d3e4f5a6b")
@@ -79,6 +86,66 @@ class FakePeer:
     uuid: UUID | None
 
 
+INVITATION = Invitation(
+    PeerUUID(FRIEND), bytes(32), b"network!", 1_900_000_000, bytes(20), name="friend",
+    endpoints=(LinkEndpoint("192.0.2.7", 9999),),
+)
+"""Of the friend, which lets everybody in who has it."""
+
+
+@dataclass
+class FakeJoined:
+    uuid: UUID
+    name: str
+    proposed: str
+
+
+@dataclass
+class FakePairing:
+    """Real names over a state that is kept nowhere; invitations that nobody keeps, and one that leads to the friend."""
+
+    node: FakeNode
+    names: Names = field(default_factory=lambda: Names(recalled(), 16))
+    made: list[MadeInvitation] = field(default_factory=list)
+
+    def invite(
+        self, endpoints: Sequence[str] = (), *, uses: int, seconds: float, only: Sequence[str], name: str, proposed: str
+    ) -> Awaitable[MadeInvitation]:
+        if "nonsense" in endpoints:
+            raise LocalError("expected host:port, found 'nonsense'")
+        report = MadeInvitation(
+            id=f"{len(self.made):08x}", state="open", made=int(FAKE_WALL_SECONDS),
+            expires=int(FAKE_WALL_SECONDS + seconds), uses=uses, joined=(), only=list(only), name=name,
+            invitation=INVITATION.text, proposed_name=proposed, endpoints=list(endpoints) or ["192.0.2.7:9999"],
+            anchors=self.node.anchors, note="" if endpoints else "of this network only",
+        )
+        self.made.insert(0, report)
+        return succeed(report)
+
+    def invitations(self) -> Sequence[InvitationReport]:
+        names = InvitationReport.__struct_fields__
+        return [InvitationReport(**{name: getattr(one, name) for name in names}) for one in self.made]
+
+    def revoke(self, text: str) -> Awaitable[InvitationReport]:
+        found = [one for one in self.made if one.id.startswith(text)]
+        if not found:
+            raise LocalError(f"no invitation begins with {text!r}")
+        self.made[self.made.index(found[0])] = gone = replace(found[0], state="revoked")
+        return succeed(gone)
+
+    def join(
+        self, text: str, hops: int | None = None, via: Sequence[str] = (), *, name: str = "", take_name: bool = False
+    ) -> Awaitable[FakeJoined]:
+        self.node.asked.append((text, hops, list(via), take_name))
+        if text != INVITATION.text:
+            return fail(ConnectFailed("invitation-used", "192.0.2.7: this invitation was used", advice="ask again"))
+        wanted = name or (INVITATION.name if take_name else "")
+        if wanted:
+            self.names.put(PeerUUID(FRIEND), wanted)
+        self.node.connected.append(FRIEND)
+        return succeed(FakeJoined(FRIEND, wanted, INVITATION.name))
+
+
 @dataclass
 class FakeNode:
     """Knows one friend. ``broken`` makes status raise what no node should."""
@@ -96,7 +163,11 @@ class FakeNode:
     relaying: RelaysReport = field(default_factory=RelaysReport)
     book: BookReport = field(default_factory=BookReport)
     neighbours: LanReport = LanReport()
+    pairing: FakePairing = field(init=False)
     asked: list[tuple[str, int | None, list[str], bool | None]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.pairing = FakePairing(self)
 
     @property
     def reputation(self) -> Conduct:
@@ -120,7 +191,8 @@ class FakeNode:
         )
 
     def peers_snapshot(self) -> Sequence[PeerReport]:
-        return [peer_report(uuid, relayed=self.relayed) for uuid in self.connected]
+        return [replace(peer_report(uuid, relayed=self.relayed), name=self.pairing.names.of(uuid))
+                for uuid in self.connected]
 
     def extenders_snapshot(self) -> Sequence[ExtenderReport]:
         return [

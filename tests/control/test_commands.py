@@ -136,7 +136,7 @@ class CommandTests(SynchronousTestCase):
         self.failureResultOf(self.start("disconnect", uuid="me"), LocalError)
 
     def test_unknown(self) -> None:
-        self.assertEqual(self.assertRaises(RequestError, self.start, "invite").reason, "unknown-command")
+        self.assertEqual(self.assertRaises(RequestError, self.start, "reload").reason, "unknown-command")
 
 
 class ErrorBodyTests(SynchronousTestCase):
