@@ -1,4 +1,4 @@
-"""Records that nodes tell one another: who gets whose, what is refused, who pays for it. Row 24 against real nodes."""
+"""Records that nodes tell one another: who gets whose, when, and how much is looked at. Lies: tests/attacks, row 24."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from quantumgate.core.peer_records import judge, network_of, sign
 from quantumgate.node.node import Node
 from quantumgate.testing.nodes import seeded_identity
 from quantumgate.wire import exchange_frames as frames
+from quantumgate.wire.features import EXCHANGE
 from quantumgate.wire.limits import PEX_CHECKS_WAITING, PEX_RECORDS
 from quantumgate.wire.link_frames import LinkEndpoint
 from quantumgate.wire.peer_records import PUBLIC, PeerRecord
@@ -55,6 +56,19 @@ class ExchangeCase(DiscoveryCase):
             contact.say(frames.PEX, frames.Told(records).encode(), long=True)
 
         node._parts.desk.ears[frames.PEX_GET] = question  # type: ignore[union-attr]
+
+    def ask(self, node: Node) -> None:
+        """``node`` asks now, whatever the time is."""
+        exchanging = node._parts.discovery.exchanging  # type: ignore[union-attr]
+        exchanging._with[self.contact(node)]._asked_at = None
+        exchanging._with[self.contact(node)]._since = float("-inf")
+        exchanging.turn()
+        self.pass_time(1)
+
+    def learn(self, node: Node, record: bytes, source: str = "ourselves") -> None:
+        """It has this record."""
+        known = judge(record, network=network_of(b"QuantumGate"), now_ms=int(self.wall(node) * 1000))
+        self.book(node).add(known, source, self.wall(node))
 
     def wall(self, node: Node) -> float:
         return node.wall_seconds()
@@ -109,11 +123,10 @@ class OwnTests(ExchangeCase):
 class PassingOnTests(ExchangeCase):
     def test_what_is_public_reaches_strangers_what_is_not_does_not(self) -> None:
         left, right = self.pair(named=False)
-        book = self.book(right)
         for name, public in (("open", True), ("closed", False)):
             uuid = seeded_identity(name).public.uuid
             self.done(right.access.allow(uuid))
-            self.take(book, made_record(name, self.wall(right), public=public, life_s=86_400), right)
+            self.learn(right, made_record(name, self.wall(right), public=public, life_s=86_400))
         self.pass_time(620)
         self.assertEqual([entry.uuid for entry in self.book(left)], [seeded_identity("open").public.uuid])
 
@@ -121,111 +134,15 @@ class PassingOnTests(ExchangeCase):
         left, right = self.pair()
         for name in ("friend of both", "friend of one"):
             self.done(right.access.allow(seeded_identity(name).public.uuid))
-            self.take(self.book(right), made_record(name, self.wall(right), public=False), right)
+            self.learn(right, made_record(name, self.wall(right), public=False))
         self.done(left.access.allow(seeded_identity("friend of both").public.uuid))
         self.pass_time(40)
         heard = {entry.uuid for entry in self.book(left)} - {right.uuid}
         self.assertEqual(heard, {seeded_identity("friend of both").public.uuid})
         self.assertEqual(self.outcomes(left)["private"], 1)
 
-    def take(self, book: Any, record: bytes, node: Node) -> None:
-        known = judge(record, network=network_of(b"QuantumGate"), now_ms=int(self.wall(node) * 1000))
-        book.add(known, "ourselves", self.wall(node))
-
-
-class BadRecordTests(ExchangeCase):
-    """Row 24."""
-
-    def answered(self, *records: bytes) -> tuple[Node, Node]:
-        left, right = self.pair()
-        self.answering(left, *records)
-        self.pass_time(40)
-        return left, right
-
-    def test_from_the_future_over_or_of_another_network(self) -> None:
-        for name, changes in (("future", {"at_s": 9e9}), ("over", {"at_s": -9000.0}), ("other", {"network": b"other"})):
-            left, right = self.pair()
-            at_s = {"future": self.wall(left) + 700, "over": self.wall(left) - 4300}.get(name, self.wall(left))
-            network = changes.get("network", b"QuantumGate")
-            self.answering(left, made_record("somebody", at_s, network=network))  # type: ignore[arg-type]
-            self.pass_time(40)
-            self.assertEqual(self.outcomes(right)["bad"], 1, name)
-            self.assertEqual(len(self.book(right)), 1)
-            self.assertLess(self.scores(right)[str(left.uuid)], -15)
-            self.assertTrue(self.contact(right).stands, "clocks differ")
-            self.stop_both(left, right)
-
-    def test_a_wrong_signature_or_what_is_no_record_ends_the_session(self) -> None:
-        whole = made_record("somebody", 1_800_000_000.0)
-        for bad in (whole[:-1] + bytes([whole[-1] ^ 1]), whole[:-5], b"nonsense"):
-            left, right = self.pair()
-            self.answering(left, bad)
-            self.pass_time(40)
-            self.assertEqual([peer.uuid for peer in right.peers], [])
-            self.assertLess(self.scores(right)[str(left.uuid)], -150)
-            self.assertEqual(len(self.book(right)), 1)
-            self.stop_both(left, right)
-
-    def test_two_records_with_one_number_cost_their_signer(self) -> None:
-        left, right = self.pair()
-        first, second = (made_record("liar", self.wall(left), host) for host in ("99.9.9.9", "98.8.8.8"))
-        self.answering(left, first, second)
-        self.pass_time(40)
-        liar = seeded_identity("liar").public.uuid
-        self.assertLess(self.scores(right)[str(liar)], -150)
-        self.assertNotIn(str(left.uuid), self.scores(right))
-        self.assertTrue(self.book(right).entry(liar).two_faced)
-
-    def test_a_thousand_of_one_24_are_four(self) -> None:
-        left, right = self.pair()
-        told = [made_record(f"sybil {n}", self.wall(left), f"99.9.9.{n % 250}") for n in range(PEX_RECORDS)]
-        self.answering(left, *told)
-        self.pass_time(120)
-        self.assertEqual(len(self.book(right)), 4 + 1)
-        self.assertGreater(self.outcomes(right)["crowded"], PEX_RECORDS - 5)
-
-    def test_an_answer_that_nobody_asked_for(self) -> None:
-        left, right = self.pair()
-        self.tell(left, made_record("somebody", self.wall(left)))
-        self.assertEqual([peer.uuid for peer in right.peers], [])
-        self.assertLess(self.scores(right)[str(left.uuid)], -150)
-
-    def test_who_has_a_negative_score_is_not_believed(self) -> None:
-        left, right = self.pair()
-        right.reputation.set(str(left.uuid), -50)
-        self.answering(left, made_record("somebody", self.wall(left)))
-        self.pass_time(40)
-        self.assertEqual((self.outcomes(right)["not believed"], len(self.book(right))), (1, 1))
-
-    def stop_both(self, *nodes: Node) -> None:
-        for node in nodes:
-            stopping = node.stopService()
-            self.pass_time(30)
-            self.successResultOf(stopping)
-            self.nodes.remove(node)
-
 
 class BoundsTests(ExchangeCase):
-    def test_asking_to_enumerate_shows_the_same_and_asking_too_often_is_a_flood(self) -> None:
-        left, right = self.pair(named=False)
-        heard: list[frames.Told] = []
-        left._parts.desk.ears[frames.PEX] = lambda contact, told: heard.append(told)  # type: ignore[union-attr]
-        for n in range(200):
-            record = made_record(f"public {n}", self.wall(right), f"{20 + n // 200}.{n}.0.1")
-            known = judge(record, network=network_of(b"QuantumGate"), now_ms=int(self.wall(right) * 1000))
-            self.book(right).add(known, f"4:{n:x}", self.wall(right))
-        for _ in range(30):
-            self.contact(left).say(frames.PEX_GET, frames.encode_get(PEX_RECORDS))
-            self.pass_time(11)
-        self.assertEqual(len(heard), 30)
-        self.assertEqual({frozenset(told.records) for told in heard}, {frozenset(heard[0].records)})
-        self.assertEqual(len(heard[0].records), PEX_RECORDS)
-        for _ in range(60):
-            self.contact(left).say(frames.PEX_GET, frames.encode_get(1))
-        self.pass_time(2)
-        self.assertEqual([peer.uuid for peer in right.peers], [])
-        self.assertLess(self.scores(right)[str(left.uuid)], -45)
-
     def test_so_many_records_of_one_peer(self) -> None:
         _, right = self.pair()
         exchanging = right._parts.discovery.exchanging  # type: ignore[union-attr]
@@ -260,5 +177,5 @@ class BoundsTests(ExchangeCase):
         self.done(left.connect(self.address(plain, ELSEWHERE)), 1)
         self.pass_time(700)
         self.assertEqual(len(left._parts.discovery.exchanging), 0)  # type: ignore[union-attr]
-        self.assertEqual(self.contact(plain).session.agreed, frozenset())
+        self.assertNotIn(EXCHANGE, self.contact(plain).session.agreed)
         self.assertEqual([peer.uuid for peer in plain.peers], [left.uuid])
