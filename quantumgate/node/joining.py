@@ -120,7 +120,7 @@ class Joining:
         invitation = self.read(text)
         called = self.name_for(invitation, name, take=take)
         keys = InvitationKeys(invitation)
-        addresses = BETWEEN.join(_addresses(invitation))
+        addresses = BETWEEN.join(addresses_of(invitation))
         try:
             target = _showing(self._target(addresses, route), lambda bound: invitation_tlv(keys.proof(bound)))
             contact: Contact = yield self._reach(target, keep=True).addErrback(_not_known)
@@ -161,7 +161,7 @@ def _showing(target: Target, prove: Callable[[bytes], bytes]) -> Target:
     return replace(target, prove=prove, otherwise=behind)
 
 
-def _addresses(invitation: Invitation) -> list[str]:
+def addresses_of(invitation: Invitation) -> list[str]:
     """Where it is itself, and where its anchors are. Raises ConnectFailed where it names neither."""
     uuid, fingerprint = invitation.uuid, fingerprint_text(invitation.fingerprint)
     found = []

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import random
+import re
 
 from twisted.trial import unittest
 
 from quantumgate import ids
 from quantumgate.control import messages as control_messages
+from quantumgate.core import petnames
 from quantumgate.core.access import addresses as access_addresses
 from quantumgate.settings import loader, wording
-from quantumgate.wire import link_frames
+from quantumgate.wire import invitation_text, link_frames
 from tests.fuzz.guide import load
 from tests.fuzz.parsers import (
     addresses,
     configuration,
     control,
+    invitations,
     messages,
     networks,
     socks5_line,
@@ -72,6 +75,18 @@ class PlantedBugTests(unittest.SynchronousTestCase):
         self.assertRaises(Broken, configuration.run_script, hostile)
         self.patch(loader, "checked", lambda *_, **__: (_ for _ in ()).throw(wording.Problem(("what",), "x", "y")))
         self.assertRaises(Broken, configuration.run_script, unnamed)
+
+    def test_invitations(self) -> None:
+        plain = invitations.PLAIN.encode()[:-4]
+        at = plain.index(b"\x05alice")
+        long_name = [Step(invitations.Paste.BODY, data=plain[:at] + b"\x21" + b"a" * 33 + plain[at + 6 :])]
+        self.assertEqual(invitations.run_script(long_name), [])
+        self.patch(invitation_text, "PETNAME_LETTERS", 33)
+        self.assertRaises(Broken, invitations.run_script, long_name)
+        hyphens = [Step(invitations.Paste.NAME, data=b"a-b-c-d")]
+        self.assertEqual(invitations.run_script(hyphens), [])
+        self.patch(petnames, "_NAME", re.compile("[a-z][a-z0-9-]*"))
+        self.assertRaises(Broken, invitations.run_script, hyphens)
 
     def test_control(self) -> None:
         strange = [Step(control.Say.LINE, data=b'{"id":1,"command":"\xff"}')]

@@ -122,7 +122,7 @@ def _endpoints(value: bytes) -> tuple[Place, ...]:
     while reader.left:
         as_name = value[reader.at] == 1
         place = read_place(reader)
-        require(not (as_name and _is_address(place[0])), MALFORMED, "an address spelt as a name")
+        require(not (as_name and is_address(place[0])), MALFORMED, "an address spelt as a name")
         require(place[1] != 0, MALFORMED, "port 0")
         require(place not in found, MALFORMED, "an endpoint twice")
         found.append(place)
@@ -147,7 +147,7 @@ def read_place(reader: Reader) -> Place:
     return host, reader.u(2)
 
 
-def _is_address(host: str) -> bool:
+def is_address(host: str) -> bool:
     try:
         ipaddress.ip_address(host)
     except ValueError:
