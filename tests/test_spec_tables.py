@@ -164,7 +164,7 @@ class HandshakeTests(SynchronousTestCase):
         page = {}
         for heading in ("4 INIT", "6 RESP", "7 FIN"):
             page |= {int(row[0], 16): row[1] for row in rows("handshake", heading) if row[0].startswith("0x")}
-        reserved = {Tlv.COOKIE, Tlv.DELEGATION}
+        reserved = {Tlv.COOKIE}
         self.assertEqual(page, {int(kind): kind.name for kind in Tlv if kind not in reserved})
 
     def test_types_of_messages(self) -> None:

@@ -162,17 +162,39 @@ def _configuration(config_file: str | None) -> Finding:
 
 
 def _data(data: Path) -> Iterator[Finding]:
-    from quantumgate.node.data_directory import IDENTITY_FILE
+    from quantumgate.node.data_directory import IDENTITY_FILE, ONLINE_KEY_FILE
 
     if not data.exists():
         yield Finding("data directory", "ok", f"{data}: not there yet", "the first start, or qgate init, makes it")
         return
     yield _private("data directory", data, 0o700)
-    key = data / IDENTITY_FILE
+    key, online = data / IDENTITY_FILE, data / ONLINE_KEY_FILE
     if key.exists():
         yield _private("identity", key, 0o600)
-    else:
+    if online.exists():
+        yield _private("online key", online, 0o600)
+        yield _online_key(data)
+    elif not key.exists():
         yield Finding("identity", "ok", "none yet", "the first start, or qgate init, makes one")
+
+
+def _online_key(data: Path) -> Finding:
+    from quantumgate.errors import KeyFileError
+    from quantumgate.node.data_directory import ROTATE, DataDirectory
+    from quantumgate.node.key_life import WARN_SECONDS
+
+    try:
+        online = DataDirectory(data).online_key()
+    except KeyFileError as error:
+        return Finding("online key", "wrong", str(error), error.advice)
+    if online is None:
+        return Finding("online key", "ok", "none")
+    left = online.delegation.not_after_seconds - time.time()
+    until = output.time_text(online.delegation.not_after_seconds)
+    if left <= 0:
+        return Finding("online key", "wrong", f"has run out on {until}: no peer takes it", ROTATE)
+    return Finding("online key", "note" if left < WARN_SECONDS else "ok", f"good until {until}",
+                   ROTATE if left < WARN_SECONDS else "")
 
 
 def _private(name: str, path: Path, wanted: int) -> Finding:

@@ -2,7 +2,7 @@
 
 The online key signs handshakes, records and vouchers; the UUID and what is pinned stay the root's. Everything that
 makes a delegation worthless raises before anything it says is believed. Not for: which serials were seen
-(``node/serials.py``) or files (``online_key.py``). Spec: docs/spec/identity.md, section 7. [A16]
+(``node/pins.py``) or files (``online_key.py``). Spec: docs/spec/identity.md, section 7. [A16]
 """
 
 from __future__ import annotations
@@ -100,6 +100,15 @@ def judge(
     return delegation
 
 
+def read(data: bytes, root: PeerIdentity) -> Delegation | None:
+    """What came beside this root's bundle, b"" = nothing; its form is all that is looked at. See ``check_form``."""
+    if not data:
+        return None
+    delegation = Delegation.decode(data)
+    check_form(delegation, root)
+    return delegation
+
+
 def check_form(delegation: Delegation, root: PeerIdentity) -> None:
     """Whose it is, and for what kind of key: what no clock changes. Raises ViolationError or BadKeyError."""
     if delegation.kind != root.kind or delegation.online_bundle[0] != root.kind:
@@ -132,6 +141,14 @@ def check_signature(delegation: Delegation, root: PeerIdentity) -> None:
 @lru_cache(BUNDLES_REMEMBERED)
 def _verified(root_bundle: bytes, delegation: Delegation) -> None:
     verify(root_bundle, labels.SIGN_DELEGATION, _content_hash(delegation), delegation.signature)
+
+
+def proven_bundle(identity: PeerIdentity, delegation: Delegation | None) -> bytes:
+    """The bundle under which this peer signs, whatever for. Raises AuthenticationError where its root says no such."""
+    if delegation is None:
+        return identity.bundle
+    check_signature(delegation, identity)
+    return delegation.online_bundle
 
 
 def signing_bundle(identity: PeerIdentity, delegation: Delegation | None, usage: int) -> bytes:

@@ -11,6 +11,7 @@ import hashlib
 from typing import TYPE_CHECKING
 
 from quantumgate.core import schedule
+from quantumgate.core.delegations import proven_bundle
 from quantumgate.core.events import Rekeyed
 from quantumgate.core.state import SessionPhase
 from quantumgate.crypto import agreement, kem, labels, signatures
@@ -297,7 +298,7 @@ class Rekey:
                 raise MalformedError("an anonymous side signs nothing")
             return
         content = self._content(payload, ours_asks=ours_asks, request_hash=request_hash)
-        signatures.verify(peer.bundle, name, content, signature)
+        signatures.verify(proven_bundle(peer, self._session.peer_delegation), name, content, signature)
 
 
 def _fields(request: RekeyRequest) -> tuple[int, int, int, bytes, bytes]:

@@ -109,6 +109,7 @@ class Session:
         "peer",
         "peer_block",
         "peer_channels",
+        "peer_delegation",
         "peer_extenders",
         "phase",
         "pool",
@@ -138,13 +139,12 @@ class Session:
         """``block`` is the SESSION block that we sent or send."""
         self.settings, self.limits, self.block, self.random = settings, settings.limits, block, random
         self.sign: Signer | None = established.signer.sign if established.signer is not None else None
-        self.timer_moved = True
         self._close_reason: tuple[int, str] = (CloseCode.BYE, "")
         self._unanswered: deque[tuple[float, Channel]] = deque()
         self.initiator, self.role = established.initiator, established.role
-        self.peer, self.local = established.peer, established.local
+        self.peer, self.local, self.peer_delegation = established.peer, established.local, established.peer_delegation
         self.suite, self.sid, self.exporter = established.suite, established.sid, established.exporter
-        self.shared_secret = established.shared_secret
+        self.shared_secret, self.timer_moved = established.shared_secret, True
         self.peer_block = _UNKNOWN
         self.peer_extenders: frozenset[UUID] = frozenset()
         self.compressing, self._keep, self.agreed = False, settings.keep, frozenset[int]()

@@ -15,7 +15,7 @@ from quantumgate.core.relay.path import Gateway
 from quantumgate.core.relay.reservations import REFRESH_SHARE, check_grant
 from quantumgate.crypto.identity import fingerprint_text
 from quantumgate.crypto.random import RandomSource
-from quantumgate.errors import AuthenticationError
+from quantumgate.errors import AuthenticationError, ViolationError
 from quantumgate.ids import PeerUUID, QgAddress, host_text
 from quantumgate.node.contact import Contact
 from quantumgate.node.state import State
@@ -145,8 +145,8 @@ class Anchors:
             self._later(anchor.uuid, contact, REFUSED_SECONDS)
             return
         try:
-            check_grant(grant, anchor, self._own)
-        except AuthenticationError:
+            check_grant(grant, anchor, self._own, contact.session.peer_delegation)
+        except (AuthenticationError, ViolationError):
             contact.close(CloseCode.VIOLATION, "a voucher that does not verify", graceful=False)
             return
         self.granted[anchor.uuid] = grant

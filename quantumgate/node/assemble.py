@@ -59,6 +59,7 @@ from quantumgate.node.given_records import GivenRecords
 from quantumgate.node.inviting import Inviting
 from quantumgate.node.joining import Joining, Ours
 from quantumgate.node.keeper import Keeper
+from quantumgate.node.key_life import KeyLife
 from quantumgate.node.lan import LocalNetwork
 from quantumgate.node.memory import MemoryWatch
 from quantumgate.node.names import Names
@@ -73,6 +74,7 @@ from quantumgate.node.reservations import Anchorage
 from quantumgate.node.state import State
 from quantumgate.node.store_key import store_key_of
 from quantumgate.node.turnstile import Turnstile
+from quantumgate.node.twins import Twins
 from quantumgate.node.world import World
 from quantumgate.settings.loader import read_identity_passphrase, read_shared_secret
 from quantumgate.settings.resolve import Resolved, resolve
@@ -216,7 +218,8 @@ def assemble(plan: Plan, directory: DataDirectory, recalled: Recalled, world: Wo
     landlord.uuid = own = identity.public.uuid
     pins, node = Pins(state), resolved.settings.node
     door = _door(plan, state, world)
-    handshakes = handshake_settings(plan, identity, stock := KeyStock(world.clock))
+    stock = KeyStock(world.clock)
+    handshakes = replace(handshake_settings(plan, identity, stock), least_serial=pins.least_serial)
     farm = KeyFarm(lambda group: kem(group).generate(), world.elsewhere)
     tokens = Tokens(world.random, world.now(), limits.token_seconds)
     desk = FrontDesk(own, world, limits, door.access, pins, farm.take, tokens,
@@ -237,9 +240,11 @@ def assemble(plan: Plan, directory: DataDirectory, recalled: Recalled, world: Wo
     desk.anchorage = relays.anchorage = Anchorage(identity, world, limits, lambda: relays.enabled, relays.terms)
     desk.anchors = anchors = Anchors(own, world, plan.anchors, key_of(state, world.random) if plan.anchors else b"")
     desk.announced = announced = AnnouncedGateways(door.access.names)
+    desk.key_life, desk.twins = KeyLife(identity, world), Twins(world)
+    desk.twins.told = partial(desk.notice_of_ourselves, "twin")
     circuits.paths.announced = announced.gateways
     _tie(door, plan, connections, desk, host, relays, announced)
-    given = GivenRecords(world, handshakes.network_id, circuits.gateway)
+    given = GivenRecords(world, handshakes.network_id, circuits.gateway, pins)
     return Parts(
         directory=directory,
         identity=identity,

@@ -89,18 +89,19 @@ class Builder:
         assert target.uuid is not None
         finished: Deferred[Contact] = self._extend(
             outer, target.uuid, target.fingerprint, target.hosts or path[-1].hosts, len(path), PEER,
-            aim=self._aim(target, outer.session.peer), path=tuple(one.uuid for one in path), dialled=target.address,
+            aim=self._aim(target, outer.session), path=tuple(one.uuid for one in path), dialled=target.address,
             keep=keep, why=target.route.why, succeeds=succeeds, prove=None if succeeds else target.prove,
         )
         return finished
 
-    def _aim(self, target: Target, anchor: PeerIdentity) -> LinkTarget | None:
+    def _aim(self, target: Target, last: Any) -> LinkTarget | None:
         """What the last relay is asked for, where that is not an address: a peer that reserved there, or its record."""
         if target.uuid is None or not (target.anchors or target.record):
             return None
         if not target.anchors:
             return LinkTarget(target.uuid, record=target.record)
-        check_voucher(target, anchor)
+        anchor: PeerIdentity = last.peer
+        check_voucher(target, anchor, last.peer_delegation)
         return LinkTarget(target.uuid, proof=proof(target.rendezvous_key, anchor.uuid, self._world.wall_seconds()))
 
     # -- one hop -------------------------------------------------------------------------------------------------

@@ -36,11 +36,12 @@ RELAYS_OWN = frozenset({"limit", "path-lost"})
 """What the last relay says of itself; all else that goes wrong behind it may as well be the target's doing."""
 
 INVITATION_WORDS = frozenset({"invitation-expired", "invitation-revoked", "invitation-used"})
-LAST_WORDS = frozenset({"access-denied", "cancelled", "denied", "pin", "self"}) | INVITATION_WORDS
+LAST_WORDS = frozenset({"access-denied", "cancelled", "delegation", "denied", "pin", "self"}) | INVITATION_WORDS
 """Reasons for which no other way to the same peer is tried."""
 
 EXPLAINED = frozenset(
-    {"limit", "given-up", "pin", "denied", "self", *(code.name.lower().replace("_", "-") for code in CloseCode)}
+    {"limit", "given-up", "pin", "delegation", "denied", "self",
+     *(code.name.lower().replace("_", "-") for code in CloseCode)}
 )
 """Why a circuit may fail while it is built without a question: we, a quota, or the target itself, by name."""
 

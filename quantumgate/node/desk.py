@@ -34,10 +34,12 @@ from quantumgate.node.conduct import Conduct
 from quantumgate.node.contact import ROLE_PEER, ROLE_RELAY_CLIENT, Contact
 from quantumgate.node.enforcement import Enforcement
 from quantumgate.node.inviting import REFUSALS, Inviting
+from quantumgate.node.key_life import KeyLife
 from quantumgate.node.names import Names
 from quantumgate.node.peers import PeerTable
 from quantumgate.node.pins import Pins
 from quantumgate.node.turnstile import Turnstile
+from quantumgate.node.twins import TWIN_WAIT_SECONDS, Twins
 from quantumgate.node.world import World
 from quantumgate.wire.codes import CloseCode, LinkCode
 from quantumgate.wire.limits import Limits
@@ -65,7 +67,7 @@ class Keeping(Protocol):
 
     def arrived(self, contact: Contact) -> None: ...
     def succeeded(self, former: Contact, contact: Contact) -> None: ...
-    def gone(self, contact: Contact, still_connected: bool) -> None: ...
+    def gone(self, contact: Contact, still_connected: bool, wait_seconds: float = 0.0) -> None: ...
 
 
 class Circling(Protocol):
@@ -133,6 +135,8 @@ class FrontDesk:
     inviting: Inviting
     names: Names
     enforcement: Enforcement
+    key_life: KeyLife
+    twins: Twins
     our_extenders: Callable[[], tuple[UUID, ...]]
 
     def __init__(
@@ -304,9 +308,11 @@ class FrontDesk:
     def ready(self, contact: Contact) -> None:
         """A session stands: pin, table, guests; whoever dialled gets the contact that counts."""
         identity = contact.session.peer
+        self.key_life.ready(contact)
         if identity is not None:
             if contact.session.role == ROLE_PEER or (contact.outbound and contact.session.role == ROLE_RELAY_CLIENT):
                 self._pins.pin(identity)  # whom we chose or admitted; not whom strangers made us meet, nor on our disk
+            self._pins.heard(identity, contact.session.peer_delegation)
             self._hear_clock(identity.uuid, contact.session.peer_block.clock_ms)
             self._take_token(contact, identity.uuid)
         if contact.role != ROLE_PEER or contact.session.role != ROLE_PEER:
@@ -434,6 +440,7 @@ class FrontDesk:
 
     def closed(self, contact: Contact, event: Closed) -> None:
         """The core's last word on this connection; a drained one lingers without a word."""
+        wait_seconds = self._look_for_a_twin(contact, event)
         self.turnstile.left(contact)
         self.conduct.closed(contact, event)
         if contact.session is None:
@@ -450,7 +457,23 @@ class FrontDesk:
             self._linger(contact)
         uuid = contact.the_peer.uuid if contact.the_peer is not None else None
         if contact.role == ROLE_PEER:
-            self.keeper.gone(contact, uuid is not None and self.table.current(uuid) is not None)
+            self.keeper.gone(contact, uuid is not None and self.table.current(uuid) is not None, wait_seconds)
+
+    def _look_for_a_twin(self, contact: Contact, event: Closed) -> float:
+        """A peer ends our only session with it because we came again, and we did not. How long to stay away then.
+
+        Two nodes with one key would take each other's sessions away as fast as they can dial.
+        """
+        if event.code != CloseCode.REPLACED or event.by != "remote" or contact.the_peer is None:
+            return 0.0
+        uuid = contact.the_peer.uuid
+        if uuid is None or contact.path is not None or contact.session.local is None:
+            return 0.0
+        again = [one for one in self.table.all_of(uuid) if one is not contact]
+        if again or any(one.outbound and one.session is None and not one.over for one in self.contacts):
+            return 0.0
+        self.twins.seen(f"{uuid} has a session with another node that has our key")
+        return TWIN_WAIT_SECONDS
 
     def _alone_again(self, contact: Contact | None) -> None:
         """A circuit whose predecessors have all ended is kept only where that is asked for."""
@@ -467,6 +490,9 @@ class FrontDesk:
     def _never_stood(self, contact: Contact, event: Closed) -> None:
         if contact.outbound and event.code == CloseCode.ACCESS_DENIED:
             _log.warn("access denied: {where} does not admit this identity", where=logs.place(contact.where))
+        elif event.reason == "delegation" and self._occasionally.allows("delegation"):
+            _log.warn("a handshake with {where} came to nothing: {why}", where=logs.place(contact.where),
+                      why=event.text)
         elif contact.outbound:
             _log.debug("the dial to {where} failed: {reason}", where=logs.place(contact.where), reason=event.reason)
         elif event.code is None and self._occasionally.allows(("handshake", event.reason)):
@@ -484,6 +510,9 @@ class FrontDesk:
 
     def security(self, contact: Contact, notice: SecurityNotice) -> None:
         """Something that an operator should see."""
+        if notice.kind == "twin":
+            self.twins.seen(f"a node at {contact.where} dialled us with our key")
+            return
         uuid = contact.the_peer.uuid if contact.the_peer is not None else None
         self._notice(notice.kind, notice.text, uuid, contact)
 

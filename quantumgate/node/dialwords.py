@@ -15,7 +15,7 @@ TELLING_CLOCK_SECONDS = 2
 """Below this, a peer's opinion of our clock is only the way the message took."""
 
 _TELLING = (
-    "self", "pin", "denied", "invitation-expired", "invitation-revoked", "invitation-used",
+    "self", "pin", "delegation", "denied", "invitation-expired", "invitation-revoked", "invitation-used",
     "access-denied", "refused", "puzzle", "authentication", "not-accepted", "no-answer",
     "lost",
 )  # fmt: skip
@@ -59,6 +59,7 @@ def closed_during_dial(host: str, event: Closed, clock_off_seconds: float | None
         "policy": f"{host} {event.text}",
         "busy": f"{host} {event.text}",
         "puzzle": f"{host} {event.text}",
+        "delegation": f"{host}: {event.text}",
         "pin": f"{host} shows another key than the one that is pinned for this UUID",
         "denied": event.text,
         "cancelled": f"the dial to {host} was given up",

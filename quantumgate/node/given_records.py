@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+from quantumgate.core.delegations import Delegation
 from quantumgate.core.peer_records import KnownRecord, judge, network_of
 from quantumgate.core.relay.path import Gateway
 from quantumgate.core.relay.quota import LOWEST_PORT
@@ -24,6 +25,7 @@ from quantumgate.errors import (
 )
 from quantumgate.ids import PeerUUID, QgAddress, host_text, parse_host
 from quantumgate.node.dialling import Route, Target, through_an_anchor, ways_to
+from quantumgate.node.pins import Pins
 from quantumgate.node.world import World
 from quantumgate.wire.limits import VALIDITY_SLACK_SECONDS
 from quantumgate.wire.link_frames import LinkEndpoint
@@ -41,8 +43,11 @@ _ADVICE: tuple[tuple[type[Exception], str], ...] = (
 class GivenRecords:
     """One node's. ``gateway(uuid)`` is a relay whose address is known, or None."""
 
-    def __init__(self, world: World, network_id: bytes, gateway: Callable[[PeerUUID], Gateway | None]) -> None:
+    def __init__(
+        self, world: World, network_id: bytes, gateway: Callable[[PeerUUID], Gateway | None], pins: Pins
+    ) -> None:
         self._world, self._network, self._gateway = world, network_of(network_id), gateway
+        self._pins = pins
 
     def target(self, text: str, route: Route) -> Target:
         """The peer of the first record: at its endpoints, or else through its anchors. Raises ConnectFailed."""
@@ -66,7 +71,9 @@ class GivenRecords:
         found: list[KnownRecord] = []
         try:
             for one in from_text(text):
-                found.append(judge(one, network=self._network, now_ms=now_ms))
+                known = judge(one, network=self._network, now_ms=now_ms, least_serial=self._pins.least_serial)
+                self._pins.heard(known.identity, known.delegation)
+                found.append(known)
         except (RemoteProtocolError, CryptoError) as error:
             which = f"record {len(found) + 1}" if found else "the record"
             damaged = "it is damaged: " if isinstance(error, MalformedError) else ""
@@ -123,7 +130,7 @@ def is_record_text(address: str) -> bool:
     return address.startswith(SCHEME)
 
 
-def check_voucher(target: Target, anchor: PeerIdentity) -> None:
+def check_voucher(target: Target, anchor: PeerIdentity, delegation: Delegation | None = None) -> None:
     """That this anchor, which has proved its key, does keep a way to ``target``. Raises ConnectFailed.
 
     Who could put others' relays into a record could send everybody there who looks for him.
@@ -132,8 +139,8 @@ def check_voucher(target: Target, anchor: PeerIdentity) -> None:
     if voucher is None or target.uuid is None:
         return
     try:
-        check_grant(voucher, anchor, target.uuid)
-    except AuthenticationError:
+        check_grant(voucher, anchor, target.uuid, delegation)
+    except (AuthenticationError, ViolationError):
         raise ConnectFailed("bad-record", f"the record names {anchor.uuid} as an anchor, with a voucher that this one "
                             "has not signed", advice="ask its owner for a fresh record") from None
 

@@ -116,8 +116,8 @@ class Keeper:
             if kept.contact is former:
                 self._came_up(kept, contact)
 
-    def gone(self, contact: Contact, still_connected: bool) -> None:
-        """A session is over; ``still_connected`` = another one of the same peer stands."""
+    def gone(self, contact: Contact, still_connected: bool, wait_seconds: float = 0.0) -> None:
+        """A session is over; ``still_connected`` = another one of the same peer stands. ``wait_seconds`` = at least."""
         if contact.the_peer is None:
             return
         for kept in self._kept.values():
@@ -125,7 +125,7 @@ class Keeper:
                 kept.contact, kept.error = None, SessionClosed(f"the session ended: {contact.ending}")
                 if self._world.now() - contact.connected_at >= LASTING_SECONDS:
                     kept.backoff.reset()
-                self._later(kept)
+                self._later(kept, wait_seconds)
 
     def retry_now(self) -> None:
         """The clock jumped or the network changed: every waiting one is dialled at once."""
@@ -182,8 +182,9 @@ class Keeper:
             _log.info("{where} is not connected; next try in {seconds} s", where=logs.place(kept.target.address),
                       seconds=round(kept.backoff.seconds_left(self._world.now()) or 0, 1))
 
-    def _later(self, kept: Kept) -> None:
-        delay_seconds = kept.backoff.failed(self._world.now())
+    def _later(self, kept: Kept, least_seconds: float = 0.0) -> None:
+        delay_seconds = max(kept.backoff.failed(self._world.now()), least_seconds)
+        kept.backoff.next_try = self._world.now() + delay_seconds
         kept.timer = self._world.clock.callLater(delay_seconds, self._dial, kept)
 
     # -- for operators -------------------------------------------------------------------------------------------

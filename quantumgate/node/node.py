@@ -165,6 +165,7 @@ class Node(Service):
             _log.info("a new identity was made; keep a copy of the key file in the data directory")
         parts.clock_watch.start()
         parts.memory.start()
+        parts.desk.key_life.start()
         parts.conduct.start(lambda: parts.desk.contacts)
         parts.farm.start(parts.slow_groups)
         if parts.discovery is not None:
@@ -218,6 +219,7 @@ class Node(Service):
         parts.memory.stop()
         if parts.discovery is not None:
             parts.discovery.stop()
+        parts.desk.key_life.stop()
         parts.keeper.stop()
         parts.dialling.stop()
         parts.circuits.stop()
@@ -484,6 +486,7 @@ class Node(Service):
             blocker_advice=self._blocker[1],
             anchors=self._anchors(),
             relay_links=len(parts.relays.carried) if parts is not None and parts.relays.enabled else None,
+            warnings=[] if parts is None else _warnings(parts),
         )
 
     def peers_snapshot(self) -> list[PeerReport]:
@@ -570,6 +573,12 @@ def _notices(parts: Parts) -> list[str]:
     """What an operator must see: first of all that nothing is being written."""
     problem = parts.state.store.problem
     return [*([f"the store cannot be written: {problem}"] if problem else []), *parts.desk.notices]
+
+
+def _warnings(parts: Parts) -> list[tuple[str, str]]:
+    """What an operator is to be told whatever else goes on."""
+    told = (parts.desk.twins.warning(), parts.desk.key_life.warning())
+    return [(text, advice) for text, advice in told if text]
 
 
 def _present(parts: Parts, target: Target) -> Contact | None:

@@ -1,14 +1,18 @@
-"""Pins: the first authenticated contact ties a UUID to its key's full fingerprint, for good.
+"""Pins: the first authenticated contact ties a UUID to its key's full fingerprint, for good; and the newest delegation.
 
 A UUID holds 118 bits of the same hash, so a mismatch is an attack or a very unlucky day; either way nobody is let in
-and nothing is re-pinned. Not for: access. Spec: docs/spec/identity.md section 6.
+and nothing is re-pinned. Not for: access. Spec: docs/spec/identity.md sections 6 and 7.
 """
 
 from __future__ import annotations
 
+from quantumgate.core.delegations import Delegation
 from quantumgate.crypto.identity import PeerIdentity, parse_fingerprint
 from quantumgate.ids import PeerUUID
 from quantumgate.node.state import State
+
+SERIAL_MAX = (1 << 63) - 1
+"""What a store's numbers hold: of larger serials none is newer than another."""
 
 
 class Pins:
@@ -31,4 +35,17 @@ class Pins:
         """After an authenticated contact. Writes only what is new; never changes a pin."""
         if identity.uuid not in self._state.pins:
             self._state.pins[identity.uuid] = identity.fingerprint_text
+            self._state.save_in_background()
+
+    def least_serial(self, uuid: PeerUUID) -> int:
+        """Of the newest delegation that was seen of this peer: an older one may be a stolen key's."""
+        return self._state.serials.get(uuid, 0)
+
+    def heard(self, identity: PeerIdentity, delegation: Delegation | None) -> None:
+        """A delegation that was verified, from a session or a record. Remembered of pinned peers alone."""
+        if delegation is None or identity.uuid not in self._state.pins:
+            return
+        serial = min(delegation.serial, SERIAL_MAX)
+        if serial > self.least_serial(identity.uuid):
+            self._state.serials[identity.uuid] = serial
             self._state.save_in_background()

@@ -28,8 +28,9 @@ _log = logs.named("state")
 
 
 class State:
-    """The state in memory; ``save()`` writes it. ``pins`` maps a UUID to the text of its fingerprint; ``guards``,
-    ``middles`` and ``dropped`` one to a unix time: until then it is a first hop of ours, a second, or none.
+    """The state in memory; ``save()`` writes it. ``pins`` maps a UUID to the text of its fingerprint, ``serials`` to the
+    serial of its newest delegation; ``guards``, ``middles`` and ``dropped`` to a unix time: until then it is a first
+    hop of ours, a second, or none.
     ``allow`` and ``deny`` are the rules by hand about everything, ``access`` holds the others. ``names`` are what we
     call peers, ``addresses`` where those are who invited us; ``invitations`` are those that we made. ``firsts`` are the
     connections to make first after a start, each with the unix time since which it stood; ``book_key`` is the book's.
@@ -39,6 +40,7 @@ class State:
         """``store`` is open."""
         self.store = store
         self.pins: dict[PeerUUID, str] = {}
+        self.serials: dict[PeerUUID, int] = {}
         self.allow: set[PeerUUID] = set()
         self.deny: set[PeerUUID] = set()
         self.access, self.scores = AccessBlock(), ScoresBlock()

@@ -104,6 +104,16 @@ def _take_pins(state: State, rows: Rows) -> None:
     state.pins = {_peer(uuid): fingerprint_text(pin) for (uuid,), (pin,) in rows.items()}
 
 
+def _serials_now(state: State) -> dict[Key, Any]:
+    return {(uuid,): (serial,) for uuid, serial in state.serials.items()}
+
+
+def _take_serials(state: State, rows: Rows) -> None:
+    if any(serial < 0 for (serial,) in rows.values()):
+        raise ValueError("serials: below 0")
+    state.serials = {_peer(uuid): serial for (uuid,), (serial,) in rows.items()}
+
+
 def _guards_now(state: State) -> dict[Key, Any]:
     return {(uuid, place): (until,) for place, name in PLACES.items() for uuid, until in getattr(state, name).items()}
 
@@ -221,6 +231,7 @@ def _take_scores(state: State, rows: Rows) -> None:
 PIECES: tuple[Piece, ...] = (
     Piece(tables.SETTINGS, _settings_now, _settings_row, _take_settings),
     Piece(tables.PINS, _pins_now, _pins_row, _take_pins),
+    Piece(tables.SERIALS, _serials_now, _same, _take_serials),
     Piece(tables.GUARDS, _guards_now, _same, _take_guards),
     Piece(tables.NAMES, _texts("names"), _text_row, _take_texts("names", NAME_LETTERS)),
     Piece(tables.ADDRESSES, _texts("addresses"), _text_row, _take_texts("addresses", ADDRESS_LETTERS)),

@@ -48,10 +48,19 @@ class Situation:
     anchors: AnchorsBrief = NO_ANCHORS
     relay_links: int | None = None
     """Links that it carries for others; None = it is no relay."""
+    warnings: Sequence[tuple[str, str]] = ()
+    """(what else an operator is to be told, advice)."""
 
 
 def judge(now: Situation) -> tuple[Phase, str, str]:
     """(phase, reason, advice). The advice is empty only where there is nothing to do."""
+    phase, reason, advice = _phase(now)
+    for text, more in now.warnings:
+        reason, advice = f"{reason}; {text}", f"{more}; {advice}" if advice else more
+    return phase, reason, advice
+
+
+def _phase(now: Situation) -> tuple[Phase, str, str]:
     if now.life is not Phase.CONNECTED:
         return now.life, now.blocker or now.life.value, now.blocker_advice
     if now.peers:

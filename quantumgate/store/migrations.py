@@ -79,7 +79,12 @@ def _second(connection: Connection) -> None:
           _column("moved_bytes", whole))
 
 
-MIGRATIONS: tuple[Callable[[Connection], None], ...] = (_first, _second)
+def _third(connection: Connection) -> None:
+    """Serials of the delegations that were seen."""
+    _made(connection, "serials", _column("peer", LargeBinary), _column("serial", BigInteger))
+
+
+MIGRATIONS: tuple[Callable[[Connection], None], ...] = (_first, _second, _third)
 """Number n leads from schema n to schema n + 1."""
 
 NEWEST = len(MIGRATIONS)

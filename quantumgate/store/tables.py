@@ -73,6 +73,9 @@ SETTINGS = Table("settings", (Column("name", "text"),), (_secret("value", "bytes
 """Single values of the node itself: the replay floor, the rendezvous key, what was set by hand."""
 
 PINS = Table("pins", (_PEER,), (_secret("fingerprint", "bytes"),))
+SERIALS = Table("serials", (_PEER,), (Column("serial", "whole"),))
+"""Of the newest delegation that was seen of a pinned peer."""
+
 RULES = Table("rules", (_PEER, _secret("about", "text"), Column("word", "text")), (_UNTIL,))
 FILTERS = Table("filters", (_secret("network", "text"), Column("block", "flag")), (_UNTIL,))
 PREFIX_LIMITS = Table("prefix_limits", (Column("prefix", "text"),),
@@ -110,4 +113,4 @@ RELAY_ACCOUNTS = Table("relay_accounts", (_secret("client", "text"),),
 """What a relay has carried for each network of clients on its present day, which began at a unix time."""
 
 TABLES = (SETTINGS, PINS, RULES, FILTERS, PREFIX_LIMITS, REPUTATIONS, GUARDS, GUEST_VALUES, NAMES, ADDRESSES,
-          INVITATIONS, BOOK, RELAY_ACCOUNTS)
+          INVITATIONS, BOOK, RELAY_ACCOUNTS, SERIALS)

@@ -121,6 +121,7 @@ OUTBOUND_SUGGESTED_SECONDS = 3600
 # -- identities --------------------------------------------------------------------------------------------------
 DELEGATION_SECONDS = 90 * 86_400
 SUCCESSION_SECONDS = 90 * 86_400
+EXPIRY_DRAIN_SECONDS = 60
 ONLINE_KEY_FILE_BYTES = 32 * KIB
 """Of a file that holds an online key; more is not read."""
 

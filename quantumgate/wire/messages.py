@@ -52,7 +52,7 @@ class Tlv(IntEnum):
     VERSIONS = 0x0C
     SELECT = 0x11
     IDENTITY = 0x20
-    DELEGATION = 0x21  # reserved, refused until delegation is built
+    DELEGATION = 0x21
     SIGNATURE = 0x22
     CONFIRM = 0x23
     ANONYMOUS = 0x24
@@ -68,7 +68,9 @@ IN_INIT = frozenset(
 IN_INIT_SOLVED = IN_INIT | {Tlv.POW}
 IN_EXCHANGE = frozenset({Tlv.KE_PRIMARY, Tlv.KE_SECONDARY, Tlv.SELECT})
 IN_PROOF = frozenset({Tlv.IDENTITY, Tlv.SIGNATURE, Tlv.CONFIRM})
+IN_PROOF_DELEGATED = IN_PROOF | {Tlv.DELEGATION}
 IN_FIN_NAMED = IN_PROOF | {Tlv.ROLE, Tlv.SESSION}
+IN_FIN_DELEGATED = IN_FIN_NAMED | {Tlv.DELEGATION}
 IN_FIN_ANONYMOUS = frozenset({Tlv.ROLE, Tlv.CONFIRM, Tlv.ANONYMOUS, Tlv.SESSION})
 IN_RETRY = frozenset({Tlv.SELECT})
 IN_RETRY_PUZZLE = IN_RETRY | {Tlv.POW}
@@ -281,17 +283,19 @@ class Exchange:
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """BODY2B: who R is, and that it is so."""
+    """BODY2B: who R is, and that it is so. ``delegation``: whose online key signs, b"" = the bundle's own."""
 
     bundle: bytes
     signature: bytes
     confirm: bytes
     ext: bytes = b""
+    delegation: bytes = b""
 
     def encode(self, pad_bytes: int) -> bytes:
         """The body; ``pad_bytes`` is the length of the PAD's value, negative for none."""
         return b"".join((
             tlv(Tlv.IDENTITY, self.bundle),
+            tlv(Tlv.DELEGATION, self.delegation) if self.delegation else b"",
             tlv(Tlv.SIGNATURE, self.signature),
             tlv(Tlv.CONFIRM, self.confirm),
             pad(pad_bytes),
@@ -300,14 +304,17 @@ class Proof:
     @classmethod
     def parse(cls, body: bytes) -> Proof:
         """Raises MalformedError."""
-        tlvs = parse_tlvs(body, IN_PROOF)
+        tlvs = parse_tlvs(body, IN_PROOF, IN_PROOF_DELEGATED)
         values = tlvs.values
-        return cls(values[Tlv.IDENTITY], values[Tlv.SIGNATURE], _confirm(values), tlvs.ext)
+        return cls(values[Tlv.IDENTITY], values[Tlv.SIGNATURE], _confirm(values), tlvs.ext, _delegation(values))
 
 
 @dataclass(frozen=True, slots=True)
 class Fin:
-    """BODY3: who I is (``bundle`` and ``signature`` empty: nobody), what it comes as, and its SESSION."""
+    """BODY3: who I is (``bundle`` and ``signature`` empty: nobody), what it comes as, and its SESSION.
+
+    ``delegation``: whose online key signs, b"" = the bundle's own.
+    """
 
     role: int
     bundle: bytes
@@ -315,6 +322,7 @@ class Fin:
     confirm: bytes
     session: bytes
     ext: bytes = field(default=b"")
+    delegation: bytes = b""
 
     @property
     def anonymous(self) -> bool:
@@ -325,7 +333,9 @@ class Fin:
         """The body; ``pad_bytes`` is the length of the PAD's value, negative for none."""
         return b"".join((
             role_tlv(self.role),
-            b"" if self.anonymous else tlv(Tlv.IDENTITY, self.bundle) + tlv(Tlv.SIGNATURE, self.signature),
+            b"" if self.anonymous else tlv(Tlv.IDENTITY, self.bundle),
+            tlv(Tlv.DELEGATION, self.delegation) if self.delegation else b"",
+            b"" if self.anonymous else tlv(Tlv.SIGNATURE, self.signature),
             tlv(Tlv.CONFIRM, self.confirm),
             tlv(Tlv.ANONYMOUS, b"") if self.anonymous else b"",
             tlv(Tlv.SESSION, self.session),
@@ -335,18 +345,24 @@ class Fin:
     @classmethod
     def parse(cls, body: bytes) -> Fin:
         """Raises MalformedError."""
-        tlvs = parse_tlvs(body, IN_FIN_NAMED, IN_FIN_ANONYMOUS)
+        tlvs = parse_tlvs(body, IN_FIN_NAMED, IN_FIN_ANONYMOUS, IN_FIN_DELEGATED)
         values = tlvs.values
         role, bundle = values[Tlv.ROLE], values.get(Tlv.IDENTITY, b"")
         if len(role) != 1 or values.get(Tlv.ANONYMOUS) or (Tlv.IDENTITY in values and not bundle):
             raise MalformedError("ROLE, IDENTITY or ANONYMOUS of another length")
         signature = values.get(Tlv.SIGNATURE, b"")
-        return cls(role[0], bundle, signature, _confirm(values), values[Tlv.SESSION], tlvs.ext)
+        return cls(role[0], bundle, signature, _confirm(values), values[Tlv.SESSION], tlvs.ext, _delegation(values))
 
 
 def role_tlv(role: int) -> bytes:
     """ROLE as sent; it is all of I's ``ext`` that we send."""
     return tlv(Tlv.ROLE, u8(role))
+
+
+def _delegation(values: dict[int, bytes]) -> bytes:
+    if Tlv.DELEGATION in values and not values[Tlv.DELEGATION]:
+        raise MalformedError("an empty DELEGATION")
+    return values.get(Tlv.DELEGATION, b"")
 
 
 def _confirm(values: dict[int, bytes]) -> bytes:

@@ -1,4 +1,4 @@
-"""Row 25 of docs/attacks.md without delegation: nameless peers that ask for more, and a clock that jumps by a day."""
+"""Row 25 of docs/attacks.md, delegations apart: nameless peers that ask for more, and a clock that jumps by a day."""
 
 from __future__ import annotations
 

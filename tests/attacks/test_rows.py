@@ -47,7 +47,8 @@ ROWS: dict[int, tuple[str, ...]] = {
     22: (f"{RELAYS}.Row22Tests", f"{RELAYS}.Row22FramesTests"),
     23: (f"{RELAYS}.Row23Tests",),
     24: ("test_row_24_records.Row24RecordTests", "test_row_24_records.Row24ListTests"),
-    25: tuple(f"{NAMELESS}.Row25{part}Tests" for part in ("Handshake", "Channel", "Clock")),
+    25: (*(f"{NAMELESS}.Row25{part}Tests" for part in ("Handshake", "Channel", "Clock")),
+         *(f"test_row_25_delegation.Row25Delegation{part}Tests" for part in ("", "Node"))),
 }
 LATER: frozenset[int] = frozenset()
 """Rows of what is not built."""

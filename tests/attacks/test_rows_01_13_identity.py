@@ -205,7 +205,8 @@ class Row11Tests(IdentityTestCase):
     def test_somebody_with_our_keys_dials_us(self) -> None:
         duel, dialler = self.met()
         self.fin_drains(dialler.fin(identity("bob")), duel)
-        self.assertEqual(duel.failures[1] and duel.failures[1].reason, "self")
+        failed = duel.failures[1]
+        self.assertEqual(failed and (failed.reason, failed.security_event), ("twin", True))
 
     def test_an_unaddressed_dial_that_comes_back_to_us(self) -> None:
         duel = Duel(settings("bob"), settings("bob"), target=None, r_options={"allow_unaddressed": True}).run()

@@ -20,8 +20,8 @@ from tests.node.remembering import recalled
 ONE = parse_peer_uuid("c0ffee00-1234-8abc-9def-0123456789ab")
 TWO = parse_peer_uuid("deadbeef-1234-8abc-9def-0123456789ab")
 PIN = "a" * 52
-PLAIN = ("pins", "allow", "deny", "access", "scores", "rendezvous_key", "replay_floor_ms", "guards", "middles",
-         "dropped", "names", "addresses", "invitations", "file_seen")
+PLAIN = ("pins", "serials", "allow", "deny", "access", "scores", "rendezvous_key", "replay_floor_ms", "guards",
+         "middles", "dropped", "names", "addresses", "invitations", "file_seen")
 
 
 def everything(state: State) -> dict[str, Any]:
@@ -35,7 +35,7 @@ class StateCase(SynchronousTestCase):
 
     def fill(self) -> None:
         state = self.state
-        state.pins[ONE] = PIN
+        state.pins[ONE], state.serials[ONE] = PIN, 1_800_000_000_123
         state.allow.add(ONE)
         state.deny.add(TWO)
         state.replay_floor_ms, state.rendezvous_key = 1_700_000_000_000, "ab" * 32

@@ -37,6 +37,7 @@ EXAMPLES: dict[Table, tuple[tuple[Key, Row], ...]] = {
     tables.ADDRESSES: (((ONE,), ("qg://somewhere",)),),
     tables.INVITATIONS: (((b"\x01" * 16,), (b"\x01" * 33, 1, 2, 3, "connect", "Bob", False, ONE.bytes)),),
     tables.BOOK: (((TWO,), (b"record", 1.8e9, 3, "192.0.0.0/16", True)),),
+    tables.SERIALS: (((ONE,), (1_800_000_000_000,)), ((TWO,), ((1 << 63) - 1,))),
     tables.RELAY_ACCOUNTS: ((("192.0.2.0/24",), (1_800_000_000, 1 << 40)),),
 }
 """Rows of every table, with the ends of what its columns hold."""

@@ -140,6 +140,8 @@ def proof(th: Hash, side: str, parts: list[tuple[int, bytes, bytes]], fin: bytes
     ext = b"".join(whole for kind, _value, whole in parts if kind not in (0x20, 0x21, 0x22, 0x23, 0x24, 0x30, 0x80))
     named = 0x20 in by_type
     th.add("id" if named else "anon", by_type.get(0x20, b""))
+    if 0x21 in by_type:
+        th.add("deleg", values.put(f"deleg {side}", by_type[0x21]))
     th.add("ext", values.put(f"ext {side}", ext))
     if named:
         signed = th.after(f"TH signed by {side}")

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from quantumgate.core import schedule
+from quantumgate.core.delegations import FOR_HANDSHAKE, delegate
 from quantumgate.core.handshake import Established, HandshakeSettings, Initiator, Responder, Verdict
 from quantumgate.core.overload import Turn
 from quantumgate.core.replay import ReplayWindow
@@ -40,17 +41,30 @@ CASES: dict[str, dict[str, Any]] = {
     "rekey": {"kinds": (1, 2), "suite": (1, 1, 1), "rekey": True},
     "anonymous": {"kinds": (1, 1), "suite": (1, 1, 1), "anonymous": True},
     "puzzle": {"kinds": (1, 1), "suite": (1, 1, 1), "retry": True, "puzzle": True},
+    "delegated": {"kinds": (1, 2), "suite": (1, 1, 1), "delegated": True, "rekey": True},
     "refused": {"kinds": (1, 1), "suite": (1, 1, 1), "refused": True},
 }
 
 
-def side(name: str, kind: int) -> tuple[RecordingIdentity, dict[str, Any]]:
-    """An identity and what the file says of it."""
+def side(name: str, kind: int, *, delegated: bool = False) -> tuple[RecordingIdentity, dict[str, Any]]:
+    """An identity and what the file says of it; the seeds are the root's, also where an online key acts for it."""
     seeds = SeededRandom(("vector", name)).bytes(KINDS[kind].seed_bytes)
     identity = RecordingIdentity(kind, Secret(seeds))
     public = identity.public
     said = {"kind": kind, "seeds": seeds.hex(), "bundle": public.bundle.hex(), "uuid": public.uuid.bytes.hex()}
-    return identity, {**said, "fingerprint": public.fingerprint.hex(), "fingerprint_text": public.fingerprint_text}
+    said = {**said, "fingerprint": public.fingerprint.hex(), "fingerprint_text": public.fingerprint_text}
+    return (deputy(name, identity, said) if delegated else identity), said
+
+
+def deputy(name: str, root: RecordingIdentity, said: dict[str, Any]) -> RecordingIdentity:
+    """An online key for this root, good for a month around the time of the file."""
+    seeds = SeededRandom(("vector", f"{name} online")).bytes(KINDS[root.kind].seed_bytes)
+    online = RecordingIdentity(root.kind, Secret(seeds))
+    terms = {"not_before_seconds": WALL_SECONDS - 864_000, "not_after_seconds": WALL_SECONDS + 1_728_000}
+    delegation = delegate(root, online.public, serial=WALL_SECONDS * 1000, usages=FOR_HANDSHAKE, **terms).encode()
+    said |= {"online": {"seeds": seeds.hex(), "bundle": online.own.bundle.hex()}, "delegation": delegation.hex()}
+    online.act_for(root.public, delegation)
+    return online
 
 
 @dataclass
@@ -74,8 +88,9 @@ class Meeting:
 
 def meet(name: str, plan: dict[str, Any]) -> Meeting:
     """One handshake by our code, with everything noted."""
-    alice, said_i = side(f"{name} I", plan["kinds"][0])
-    bob, said_r = side(f"{name} R", plan["kinds"][1])
+    delegated = plan.get("delegated", False)
+    alice, said_i = side(f"{name} I", plan["kinds"][0], delegated=delegated)
+    bob, said_r = side(f"{name} R", plan["kinds"][1], delegated=delegated)
     network_id = plan.get("network_id", "QuantumGate")
     psk = stretch_passphrase(plan["passphrase"], network_id.encode()) if "passphrase" in plan else None
     anonymous = plan.get("anonymous", False)

@@ -187,7 +187,7 @@ class ScriptedIdentity(Identity):
         if (noted["name"], noted["hash"]) != (name, content_hash.hex()):
             raise AssertionError(f"signature {name!r} over another hash than the noted one")
         signature = bytes.fromhex(noted["signature"])
-        verify(self.public.bundle, name, content_hash, signature)
+        verify(self.own.bundle, name, content_hash, signature)
         if self.kind in (1, 3) and super().sign(name, content_hash) != signature:
             raise AssertionError("another signature than the noted one")
         return signature

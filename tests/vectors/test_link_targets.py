@@ -10,6 +10,7 @@ import json
 import random
 import sys
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -20,6 +21,8 @@ from quantumgate.core.peer_records import judge, network_of
 from quantumgate.errors import AuthenticationError, BadKeyError, MalformedError, RemoteProtocolError, ViolationError
 from quantumgate.ids import PeerUUID
 from quantumgate.wire.link_frames import LinkEndpoint, LinkTarget
+from quantumgate.wire.peer_records import SIGNATURE, SignedPeerRecord
+from quantumgate.wire.writer import tlv
 from tests.house import ROOT
 from tests.vectors.second import identity as second_identity
 from tests.vectors.second import peer_records as second
@@ -33,7 +36,8 @@ ENDPOINTS = [["192.0.2.7", 9999], ["2001:db8::7", 443], ["gate.example", 65_535]
 NETWORK = network_of(NETWORK_ID.encode())
 STEPS: dict[str, type[RemoteProtocolError]] = {
     "malformed": MalformedError, "bundle": BadKeyError, "network": ViolationError, "life": ViolationError,
-    "time": ViolationError, "signature": AuthenticationError,
+    "time": ViolationError, "signature": AuthenticationError, "delegation form": MalformedError,
+    "delegation": ViolationError, "delegation signature": AuthenticationError,
 }
 """What our judge raises where the second one refuses."""
 
@@ -91,7 +95,14 @@ class TwoJudgesTests(SynchronousTestCase):
             changed = _changed(luck, luck.choice(good))
             now_ms = SEQ_MS + luck.choice((0, 0, 0, -600_000, -600_001, 22_200_000, 90_000_000))
             seen[self._same(changed, now_ms)] += 1
-        self.assertEqual(set(seen), {*STEPS, "good"}, seen)
+        self.assertEqual(set(seen) | {"delegation form"}, {*STEPS, "good"}, seen)
+
+    def test_a_delegation_of_another_length_or_kind(self) -> None:
+        """Too rare to be met by chance."""
+        record = SignedPeerRecord.decode(records()["delegated"]).record
+        for wrong in (record.delegation[:-1], record.delegation + b"\0", b"\x09" + record.delegation[1:]):
+            octets = replace(record, delegation=wrong).encode() + tlv(SIGNATURE, bytes(64))
+            self.assertEqual(self._same(octets, SEQ_MS), "delegation form")
 
     def _same(self, octets: bytes, now_ms: int) -> str:
         """The second judge's word, where ours agrees."""
@@ -151,7 +162,7 @@ def _changed(luck: random.Random, octets: bytes) -> bytes:
         elif way == 3:
             made[at] = luck.choice((0, 1, 4, 6, 7, 8, 0x7F, 0x80, 0xFF))
         elif way == 4:
-            made += bytes(luck.choice((1, 7, 2000, 8192)))
+            made += bytes(luck.choice((1, 7, 2000, 16_384)))
         elif way == 5 and bytes(made).find(b"\x05\0\0\x08") > 0:
             end = bytes(made).find(b"\x05\0\0\x08") + 12
             made[end - 2 : end] = luck.randbytes(2)

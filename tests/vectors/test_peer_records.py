@@ -1,4 +1,4 @@
-"""The frozen peer records, and the one on the page: ``python -m tests.vectors.test_peer_records`` makes them anew.
+"""The frozen peer records, and the one on the page: ``python -m tests.vectors.test_peer_records [NAME]`` makes them.
 
 The file holds the seeds, every field and the ML-DSA half of signatures, whose randomness is not ours to inject.
 """
@@ -15,6 +15,7 @@ from uuid import UUID
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from quantumgate.core.delegations import FOR_ALL, FOR_RECORD, delegate
 from quantumgate.core.peer_records import judge, network_of
 from quantumgate.core.relay.reservations import check_grant, grant
 from quantumgate.crypto import labels
@@ -41,6 +42,10 @@ FIELDS: dict[str, dict[str, Any]] = {
     "behind": {"kind": 2, "not_after_seconds": 1_900_086_400, "rendezvous": "6b" * 32,
                "via": ["anchor"],
                "extenders": ["61" * 16, "62" * 16]},
+    "delegated": {"kind": 1, "not_after_seconds": 1_900_003_600, "endpoints": [["192.0.2.7", 9999]],
+                  "serial": SEQ_MS, "usages": FOR_RECORD},
+    "delegated hybrid": {"kind": 2, "not_after_seconds": 1_900_003_600, "endpoints": [["192.0.2.7", 9999]],
+                         "serial": SEQ_MS, "usages": FOR_ALL},
 }
 
 
@@ -51,6 +56,12 @@ VOUCHER_TERMS = 1_900_003_600, RelayTerms(1_000_000, 2_000_000_000, 86_400)
 def anchor() -> Identity:
     """Through which "behind" is reached."""
     return Identity(1, Secret(SeededRandom(("record", "anchor")).bytes(KINDS[1].seed_bytes)))
+
+
+def online_of(name: str, root: Identity) -> Identity:
+    """The online key of a file's record."""
+    seeds = SeededRandom(("record", name, "online")).bytes(KINDS[root.kind].seed_bytes)
+    return Identity(root.kind, Secret(seeds)).act_for(root.public, b"")
 
 
 def record_of(fields: dict[str, Any], bundle: bytes) -> PeerRecord:
@@ -67,6 +78,7 @@ def record_of(fields: dict[str, Any], bundle: bytes) -> PeerRecord:
         rendezvous=bytes.fromhex(fields.get("rendezvous", "")),
         family=fields.get("family", ""),
         extenders=tuple(map(bytes.fromhex, fields.get("extenders", ()))),
+        delegation=bytes.fromhex(fields.get("delegation", "")),
         extras=tuple((kind, bytes.fromhex(value)) for kind, value in fields.get("extras", ())),
     )
 
@@ -78,8 +90,10 @@ class VectorTests(SynchronousTestCase):
     def test_every_byte(self) -> None:
         self.assertEqual(set(self.cases), set(FIELDS))
         for name, said in self.cases.items():
-            identity = Identity(said["fields"]["kind"], Secret(bytes.fromhex(said["seeds"])))
-            body = record_of(said["fields"], identity.public.bundle).encode()
+            root = Identity(said["fields"]["kind"], Secret(bytes.fromhex(said["seeds"])))
+            identity = online_of(name, root) if "delegation" in said["fields"] else root
+            self.assertEqual(identity.own.bundle.hex(), said["signer_bundle"], name)
+            body = record_of(said["fields"], root.public.bundle).encode()
             self.assertEqual(body.hex(), said["body"], name)
             digest = hashlib.sha512(body).digest()
             sealed = signature_input(identity.kind, labels.SIGN_PEER_RECORD, digest)
@@ -95,6 +109,8 @@ class VectorTests(SynchronousTestCase):
             known = judge(bytes.fromhex(said["record"]), network=network_of(NETWORK_ID.encode()), now_ms=SEQ_MS)
             self.assertEqual(str(known.identity.uuid), said["uuid"])
             self.assertEqual(known.record, record_of(said["fields"], known.identity.bundle))
+            theirs = second.judge(bytes.fromhex(said["record"]), second.network_of(NETWORK_ID.encode()), SEQ_MS)
+            self.assertEqual(theirs.delegation.hex(), said["fields"].get("delegation", ""))
 
     def test_a_voucher_is_the_anchors(self) -> None:
         """RESERVED, byte for byte; it is for this peer and from this anchor."""
@@ -127,16 +143,25 @@ def case(name: str) -> dict[str, Any]:
         reserved = grant(anchor(), public.uuid, *VOUCHER_TERMS).encode().hex()
         fields["via"] = [[str(anchor().public.uuid), anchor().public.fingerprint.hex(), reserved]]
         fields["anchor_bundle"] = anchor().public.bundle.hex()
+    if "serial" in fields:
+        identity = online_of(name, identity)
+        end, terms = fields["not_after_seconds"], {"serial": fields.pop("serial"), "usages": fields.pop("usages")}
+        one = delegate(Identity(identity.kind, Secret(seeds)), identity.own, not_before_seconds=end - 86_400,
+                       not_after_seconds=end, **terms)
+        fields["delegation"] = one.encode().hex()
     record = record_of(fields, public.bundle)
     body = record.encode()
     digest = hashlib.sha512(body).digest()
     signature = identity.sign(labels.SIGN_PEER_RECORD, digest)
     return {"fields": fields, "network_id": NETWORK_ID, "seq_ms": SEQ_MS, "seeds": seeds.hex(),
-            "uuid": str(public.uuid), "body": body.hex(),
+            "signer_bundle": identity.own.bundle.hex(), "uuid": str(public.uuid), "body": body.hex(),
             "signature_input": signature_input(identity.kind, labels.SIGN_PEER_RECORD, digest).hex(),
             "signature": signature.hex(), "record": SignedPeerRecord(record, body, signature).encode().hex()}
 
 
 if __name__ == "__main__":
-    FILE.write_text(json.dumps({name: case(name) for name in FIELDS}, indent=1, ensure_ascii=False) + "\n", "utf-8")
+    wanted = sys.argv[1:] or list(FIELDS)
+    kept = json.loads(FILE.read_text(encoding="utf-8")) if sys.argv[1:] else {}
+    made = {name: case(name) if name in wanted else kept[name] for name in FIELDS}
+    FILE.write_text(json.dumps(made, indent=1, ensure_ascii=False) + "\n", "utf-8")
     sys.stdout.write(f"{FILE.name}\n")

@@ -10,12 +10,13 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from quantumgate.core import schedule
+from quantumgate.core.delegations import FOR_HANDSHAKE, judge
 from quantumgate.core.handshake import Established, Failed, HandshakeSettings, Initiator, Responder, Verdict
 from quantumgate.core.overload import Ladder
 from quantumgate.core.replay import ReplayWindow
 from quantumgate.crypto import labels
 from quantumgate.crypto.aead import AeadKey
-from quantumgate.crypto.identity import PeerIdentity
+from quantumgate.crypto.identity import Identity, PeerIdentity
 from quantumgate.crypto.kdf import hmac_sha512, stretch_passphrase
 from quantumgate.crypto.secret import Secret
 from quantumgate.crypto.signatures import signature_input, verify
@@ -26,12 +27,17 @@ from tests.vectors.generate import reply
 from tests.vectors.scripted import Exact, ScriptedIdentity, ScriptedKeys, ScriptedRandom, primary_from
 
 FOLDER = Path(__file__).resolve().parent / "handshake"
-NAMES = ("anonymous", "classical", "hybrid", "puzzle", "refused", "rekey", "retry", "shared-secret")
+NAMES = ("anonymous", "classical", "delegated", "hybrid", "puzzle", "refused", "rekey", "retry", "shared-secret")
 
 
 def raw(text: str) -> bytes:
     """Bytes of a value."""
     return bytes.fromhex(text)
+
+
+def signer(side: dict[str, Any]) -> bytes:
+    """The bundle under which a side signs."""
+    return raw(side["online"]["bundle"] if "online" in side else side["bundle"])
 
 
 class VectorTestCase(SynchronousTestCase):
@@ -46,13 +52,20 @@ class VectorTestCase(SynchronousTestCase):
         """Of one side, with scripted luck."""
         inputs, side = said["inputs"], said["inputs"][who]
         return HandshakeSettings(
-            ScriptedIdentity(side["kind"], Secret(raw(side["seeds"])), side["signatures"]),
+            self.identity(side),
             network_id=inputs["network_id"].encode(),
             psk=Secret(raw(inputs["psk"])) if inputs["psk"] else None,
             require_authentication=False,
             keys=ScriptedKeys(side["keys"]),
             **{kind: tuple(ids) for kind, ids in inputs[lists].items()},
         )
+
+    def identity(self, side: dict[str, Any]) -> Identity:
+        """The root's key, or an online key that acts for it."""
+        if "online" not in side:
+            return ScriptedIdentity(side["kind"], Secret(raw(side["seeds"])), side["signatures"])
+        online = ScriptedIdentity(side["kind"], Secret(raw(side["online"]["seeds"])), side["signatures"])
+        return online.act_for(PeerIdentity.from_bundle(raw(side["bundle"])), raw(side["delegation"]))
 
     def ladder(self, puzzle: dict[str, Any]) -> Ladder:
         """R has too much to do, and draws this seed."""
@@ -149,6 +162,17 @@ class ValueTests(VectorTestCase):
                 self.assertEqual(public.uuid.bytes.hex(), side["uuid"])
                 self.assertEqual(public.fingerprint.hex(), side["fingerprint"])
                 self.assertEqual(public.fingerprint_text, side["fingerprint_text"])
+                if "online" in side:
+                    self.check_online(side, public)
+
+    def check_online(self, side: dict[str, Any], root: PeerIdentity) -> None:
+        """The delegation, field by field, for the key that these seeds give."""
+        inputs = self.load("delegated")["inputs"]
+        one = judge(raw(side["delegation"]), root, usage=FOR_HANDSHAKE, now_ms=inputs["wall_ms"])
+        online = ScriptedIdentity(side["kind"], Secret(raw(side["online"]["seeds"])), []).own
+        self.assertEqual((one.online_bundle.hex(), online.bundle.hex()), (side["online"]["bundle"],) * 2)
+        self.assertEqual((one.serial, one.usages), (inputs["wall_ms"], FOR_HANDSHAKE))
+        self.assertEqual(one.encode().hex(), side["delegation"])
 
     def test_passphrase(self) -> None:
         inputs = self.load("shared-secret")["inputs"]
@@ -212,10 +236,15 @@ class ValueTests(VectorTestCase):
                 if f"Sig{mark}" in v:
                     side, signed = inputs[who], raw(v[f"TH signed by {mark}"])
                     self.assertEqual(signature_input(side["kind"], label, signed).hex(), v[f"signature input {mark}"])
-                    verify(raw(side["bundle"]), label, signed, raw(v[f"Sig{mark}"]))
+                    verify(signer(side), label, signed, raw(v[f"Sig{mark}"]))
 
     def test_rekey(self) -> None:
-        said = self.load("rekey")
+        for name in ("rekey", "delegated"):
+            self.check_rekey(name)
+
+    def check_rekey(self, name: str) -> None:
+        """Contents name the roots; whoever signed the handshake signs."""
+        said = self.load(name)
         v, noted = said["values"], said["rekey"]
         root, sid = Secret(raw(v["root_0"])), raw(v["sid"])
         self.assertEqual(schedule.rekey_id(root).hex(), v["rekey id"])
@@ -227,13 +256,14 @@ class ValueTests(VectorTestCase):
         start = (raw(v["rekey id"]), sid, 1, *bundles)
         asked = signed_content(*start, request.signed_part())
         answered = signed_content(*start, response.signed_part(), bound)
-        for label, bundle, content, signature, name in (
-            (labels.SIGN_REKEY_REQUEST, bundles[0], asked, request.signature, "request"),
-            (labels.SIGN_REKEY_RESPONSE, bundles[1], answered, response.signature, "response"),
+        signers = [signer(said["inputs"][who]) for who in ("responder", "initiator")]
+        for label, bundle, content, signature, what in (
+            (labels.SIGN_REKEY_REQUEST, signers[0], asked, request.signature, "request"),
+            (labels.SIGN_REKEY_RESPONSE, signers[1], answered, response.signature, "response"),
         ):
-            self.assertEqual(content.hex(), noted[f"{name}_content"])
+            self.assertEqual(content.hex(), noted[f"{what}_content"])
             digest = hashlib.sha512(content).digest()
-            self.assertEqual(signature_input(bundle[0], label, digest).hex(), noted[f"{name}_signature_input"])
+            self.assertEqual(signature_input(bundle[0], label, digest).hex(), noted[f"{what}_signature_input"])
             verify(bundle, label, digest, signature)
         asker = primary_from(request.primary, raw(noted["keys_of_asker"][0]["private"]))
         self.assertEqual(asker.exchange(response.share).reveal().hex(), noted["ss_primary"])

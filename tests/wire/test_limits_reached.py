@@ -209,6 +209,7 @@ REACHED = {
     "VALIDITY_SLACK_SECONDS": "core.test_peer_records.JudgedTests.test_expired",
     "DELEGATION_SECONDS": "core.test_delegations.JudgeTests.test_a_life_that_is_none_or_too_long",
     "SUCCESSION_SECONDS": "core.test_successions.SuccessionTests.test_when",
+    "EXPIRY_DRAIN_SECONDS": "node.test_key_life.SessionTests.test_a_minute_at_most",
     "ONLINE_KEY_FILE_BYTES": "core.test_online_key.OnlineKeyTests.test_damage",
     "BOOK_NEW": "core.discovery.test_book.BoundsTests.test_records_without_an_address_get_what_one_network_gets",
     "BOOK_NEW_LANES": "core.discovery.test_book.BoundsTests.test_one_source_gets_to_few_places_however_much_it_says",

@@ -10,7 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from quantumgate.core import schedule
+from quantumgate.core import delegations, schedule
+from quantumgate.core.delegations import Delegation
 from quantumgate.core.handshake.offer import check_choice, check_lengths
 from quantumgate.core.handshake.outcome import Established, Failed
 from quantumgate.core.handshake.party import GENERIC, NEVER, Party, present, seal_pair
@@ -141,6 +142,7 @@ class Initiator(Party):
         self._transcript = Transcript()
         self._suite: Suite | None = None
         self._peer: PeerIdentity | None = None
+        self._delegation: Delegation | None = None
         if target == settings.identity.public.uuid:
             self._end(Step.BAD, Failed("self", "this is me", advice="the address names this node itself"))
         else:
@@ -328,14 +330,17 @@ class Initiator(Party):
         peer = PeerIdentity.from_bundle(proof.bundle)
         if self._target is not None and peer.uuid != self._target:
             raise AuthenticationError("another UUID than the one dialled")
+        self._delegation = delegation = delegations.read(proof.delegation, peer)
         th, keys = self._transcript, present(self._keys)
         th.add(labels.TAG_IDENTITY, proof.bundle)
+        if delegation is not None:
+            th.add(labels.TAG_DELEGATION, proof.delegation)
         th.add(labels.TAG_OTHERS, proof.ext)
         signed = th.digest()
         th.add(labels.TAG_SIGNATURE, proof.signature)
         if not hmac.compare_digest(hmac_sha512(keys.fin_r, th.digest()), proof.confirm):
             raise AuthenticationError("CONFIRM does not verify")
-        verify(proof.bundle, labels.SIGN_RESPONDER, signed, proof.signature)
+        verify(delegations.proven_bundle(peer, delegation), labels.SIGN_RESPONDER, signed, proof.signature)
         th.add(labels.TAG_CONFIRM, proof.confirm)
         self._consider(peer, now)
 
@@ -348,6 +353,10 @@ class Initiator(Party):
             advice = "do not trust this address until its owner has confirmed the new key in person"
             failed = Failed("pin", "another key than the pinned one", advice, blame="address", security_event=True)
             self._end(Step.BAD, failed)
+            return
+        unfit = self._terms_failed(peer, self._delegation, now)
+        if unfit is not None:
+            self._end(Step.BAD, unfit)
             return
         self._peer = peer
         self._move(Step.ANSWER)
@@ -372,7 +381,8 @@ class Initiator(Party):
     def _send_fin(self, verdict: Verdict) -> None:
         keys, suite = present(self._keys), present(self._suite)
         bundle, signature, confirm = self._prove(keys)
-        fin = Fin(self._role, bundle, signature, confirm, self._session)
+        delegation = b"" if self._anonymous else self._settings.identity.delegation
+        fin = Fin(self._role, bundle, signature, confirm, self._session, delegation=delegation)
         bare = fin.encode(NO_PAD)
         least = HEADER_BOX_BYTES + len(bare) + TAG_BYTES
         body = bare + pad(pad_value_bytes(least, draw(self._random, MSG3_TOTAL_BYTES)))
@@ -393,6 +403,7 @@ class Initiator(Party):
             shared_secret=self._candidate.shared_secret,
             verdict=verdict,
             retried=self._retry is not None,
+            peer_delegation=self._delegation,
         )
         self._end(Step.ADMIT, established)
 
@@ -404,6 +415,8 @@ class Initiator(Party):
         else:
             bundle = self._settings.identity.public.bundle
             th.add(labels.TAG_IDENTITY, bundle)
+            if self._settings.identity.delegation:
+                th.add(labels.TAG_DELEGATION, self._settings.identity.delegation)
         th.add(labels.TAG_OTHERS, role_tlv(self._role))
         if not self._anonymous:
             signature = self._settings.identity.sign(labels.SIGN_INITIATOR, th.digest())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from quantumgate.core.delegations import Delegation
 from quantumgate.core.requests import Verdict
 from quantumgate.crypto.identity import Identity, PeerIdentity
 from quantumgate.crypto.secret import Secret
@@ -14,7 +15,8 @@ from quantumgate.crypto.suites import Suite
 class Established:
     """Both sides hold ``root``. At the responder ``verdict`` may say no: then the session sends CLOSE and nothing else.
 
-    ``peer`` / ``local`` are None for a side without identity; ``signer`` signs re-keys with the handshake's key.
+    ``peer`` / ``local`` are None for a side without identity; ``signer`` signs re-keys with the handshake's key, and
+    ``peer_delegation`` is whose online key the peer's are signed with, None = its root.
     ``peer_session`` is the value of the initiator's SESSION (empty at the initiator); ``leftover`` holds bytes of
     records that came behind the last message.
     """
@@ -33,6 +35,7 @@ class Established:
     shared_secret: bool
     verdict: Verdict
     retried: bool
+    peer_delegation: Delegation | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,13 +8,15 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import Any, TypeVar
 
+from quantumgate.core.delegations import FOR_HANDSHAKE, Delegation, check_terms
 from quantumgate.core.handshake.outcome import Established, Failed
 from quantumgate.core.handshake.settings import HandshakeSettings
 from quantumgate.core.requests import Request
 from quantumgate.core.state import LEGAL, InitiatorState, ResponderState
 from quantumgate.crypto.aead import AeadKey
+from quantumgate.crypto.identity import PeerIdentity
 from quantumgate.crypto.random import RandomSource
-from quantumgate.errors import BugError, MalformedError, RemoteProtocolError
+from quantumgate.errors import BugError, MalformedError, RemoteProtocolError, ViolationError
 from quantumgate.wire.limits import Limits
 from quantumgate.wire.messages import Header
 
@@ -22,6 +24,7 @@ NEVER = float("inf")
 _T = TypeVar("_T")
 GENERIC = "the handshake failed"
 """All that is said of a failed check, whichever it was."""
+DELEGATION_ADVICE = "look at the clocks of both; else its owner makes a new online key: qgate id rotate"
 
 
 class Party(ABC):
@@ -137,6 +140,18 @@ class Party(ABC):
         if header.type not in LEGAL[self.state]:
             raise MalformedError(f"{header.type.name} while one {self.state.value}")
         return header
+
+    def _terms_failed(self, peer: PeerIdentity, delegation: Delegation | None, now: float) -> Failed | None:
+        """Why the online key that has just signed may not, now; None = it may. Whoever it is holds that key."""
+        if delegation is None:
+            return None
+        least, problem = self._settings.least_serial(peer.uuid), ""
+        try:
+            check_terms(delegation, usage=FOR_HANDSHAKE, now_ms=self._wall_ms(now), least_serial=least)
+        except ViolationError as error:
+            problem = f"{peer.uuid} brought {error}"
+        revoked = delegation.serial < least
+        return Failed("delegation", problem, DELEGATION_ADVICE, security_event=revoked) if problem else None
 
     def _wall_ms(self, now: float) -> int:
         return int((now + self._wall_offset_seconds) * 1000)

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from quantumgate.core import schedule
+from quantumgate.core import delegations, schedule
+from quantumgate.core.delegations import Delegation
 from quantumgate.core.handshake.offer import check_lengths, choose
 from quantumgate.core.handshake.outcome import Established, Failed
 from quantumgate.core.handshake.party import GENERIC, NEVER, Party, present, seal_pair
@@ -106,6 +107,7 @@ class _Proved:
     """A verified FIN that waits for a verdict."""
 
     peer: PeerIdentity | None
+    delegation: Delegation | None
     fin: Fin
     secrets: SessionSecrets
 
@@ -427,8 +429,10 @@ class Responder(Party):
 
     def _proof_bytes(self, body_a_bytes: int) -> tuple[int, int]:
         """(length of BODY2B, length of its PAD's value). Known before it is made, for the header says it."""
-        public = self._settings.identity.public
-        values = (len(public.bundle), KINDS[public.kind].signature_bytes, CONFIRM_BYTES)
+        public, delegation = self._settings.identity.public, self._settings.identity.delegation
+        values = [len(public.bundle), KINDS[public.kind].signature_bytes, CONFIRM_BYTES]
+        if delegation:
+            values.append(len(delegation))
         bare = sum(values) + len(values) * TLV_HEAD_BYTES
         least = OPENING_BYTES + body_a_bytes + TAG_BYTES + bare + TAG_BYTES
         pad_bytes = pad_value_bytes(least, draw(self._random, MSG2_TOTAL_BYTES))
@@ -437,12 +441,14 @@ class Responder(Party):
     def _prove(self, keys: HandshakeKeys) -> Proof:
         th, identity = self._transcript, self._settings.identity
         th.add(labels.TAG_IDENTITY, identity.public.bundle)
+        if identity.delegation:
+            th.add(labels.TAG_DELEGATION, identity.delegation)
         th.add(labels.TAG_OTHERS, b"")
         signature = identity.sign(labels.SIGN_RESPONDER, th.digest())
         th.add(labels.TAG_SIGNATURE, signature)
         confirm = hmac_sha512(keys.fin_r, th.digest())
         th.add(labels.TAG_CONFIRM, confirm)
-        return Proof(identity.public.bundle, signature, confirm)
+        return Proof(identity.public.bundle, signature, confirm, delegation=identity.delegation)
 
     # -- FIN -------------------------------------------------------------------------------------------------------
 
@@ -461,11 +467,13 @@ class Responder(Party):
         if not PEER <= fin.role <= CARRIER or (fin.anonymous and fin.role == CARRIER):
             raise MalformedError(f"role {fin.role}")
         peer = None if fin.anonymous else PeerIdentity.from_bundle(fin.bundle)
-        self._verify(fin, keys)
-        if peer is not None and peer.uuid == self._settings.identity.public.uuid:
-            self._drain(Step.BAD, Failed("self", "this is me", silent=True))
+        delegation = None if peer is None else delegations.read(fin.delegation, peer)
+        self._verify(fin, keys, peer, delegation)
+        unfit = None if peer is None else self._unfit(peer, delegation, now)
+        if unfit is not None:
+            self._drain(Step.BAD, replace(unfit, silent=True))
             return
-        self._proved = _Proved(peer, fin, schedule.session_secrets(keys.prk1, self._transcript.digest()))
+        self._proved = _Proved(peer, delegation, fin, schedule.session_secrets(keys.prk1, self._transcript.digest()))
         self._deadline = self._over_at
         self._wanted_bytes = 0
         refused = self._policy(fin)
@@ -476,21 +484,31 @@ class Responder(Party):
         known = peer is not None and self._holder is not None and self._holder.uuid == peer.uuid
         self._ask(PeerCheck(peer, fin.role, False, known, self._invitation, self._before_session))
 
-    def _verify(self, fin: Fin, keys: HandshakeKeys) -> None:
+    def _unfit(self, peer: PeerIdentity, delegation: Delegation | None, now: float) -> Failed | None:
+        """Who proved to be there and is not answered all the same. Whoever comes as ourselves has a key of ours."""
+        if peer.uuid == self._settings.identity.public.uuid:
+            return Failed("twin", "somebody who holds the key of this identity dialled it", security_event=True)
+        return self._terms_failed(peer, delegation, now)
+
+    def _verify(
+        self, fin: Fin, keys: HandshakeKeys, peer: PeerIdentity | None, delegation: Delegation | None
+    ) -> None:
         """CONFIRM and, of a peer with an identity, SIGNATURE; hashes up to SESSION."""
         th = self._transcript
-        if fin.anonymous:
+        if peer is None:
             th.add(labels.TAG_ANONYMOUS, b"")
         else:
             th.add(labels.TAG_IDENTITY, fin.bundle)
+            if delegation is not None:
+                th.add(labels.TAG_DELEGATION, fin.delegation)
         th.add(labels.TAG_OTHERS, fin.ext)
         signed = th.digest()
-        if not fin.anonymous:
+        if peer is not None:
             th.add(labels.TAG_SIGNATURE, fin.signature)
         if not hmac.compare_digest(hmac_sha512(keys.fin_i, th.digest()), fin.confirm):
             raise AuthenticationError("CONFIRM does not verify")
-        if not fin.anonymous:
-            verify(fin.bundle, labels.SIGN_INITIATOR, signed, fin.signature)
+        if peer is not None:
+            verify(delegations.proven_bundle(peer, delegation), labels.SIGN_INITIATOR, signed, fin.signature)
         th.add(labels.TAG_CONFIRM, fin.confirm)
         self._invitation = invitation_in(fin.session)
         self._before_session = th.digest() if self._invitation else b""
@@ -529,6 +547,7 @@ class Responder(Party):
             shared_secret=self._shared_secret,
             verdict=verdict,
             retried=self._retried is not None,
+            peer_delegation=proved.delegation,
         )
         self._end(step, established)
 

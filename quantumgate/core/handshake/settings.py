@@ -5,6 +5,7 @@ Not for: what differs per connection (target, pin, session block). Spec: docs/sp
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Protocol
@@ -83,7 +84,8 @@ class HandshakeSettings:
     """``psk``: the shared secret, >= 32 bytes. ``minimum_*``: ids at or above the floor, None = no floor.
 
     ``allow_unaddressed`` holds for connections that do not say otherwise themselves. ``salt_style`` is "uniform" or
-    "printable6" (the dialler's first six bytes look like text).
+    "printable6" (the dialler's first six bytes look like text). ``least_serial(uuid)``: of the newest delegation that
+    was seen of this peer.
     """
 
     identity: Identity
@@ -101,6 +103,7 @@ class HandshakeSettings:
     allow_unaddressed: bool = False
     require_authentication: bool = True
     salt_style: str = "uniform"
+    least_serial: Callable[[PeerUUID], int] = lambda uuid: 0
     keys: ExchangeKeys = field(default_factory=LibraryKeys)
 
     @cached_property

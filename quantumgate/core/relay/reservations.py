@@ -11,6 +11,7 @@ import hmac
 from dataclasses import dataclass, field
 from typing import Generic, Protocol, TypeVar
 
+from quantumgate.core.delegations import FOR_VOUCHER, Delegation, signing_bundle
 from quantumgate.crypto import labels
 from quantumgate.crypto.identity import PeerIdentity
 from quantumgate.crypto.signatures import verify
@@ -48,10 +49,17 @@ def grant(anchor: Signer, client: PeerUUID, expiry_seconds: int, terms: RelayTer
     return Grant(expiry_seconds, terms, anchor.sign(labels.SIGN_VOUCHER, hashlib.sha512(content).digest()))
 
 
-def check_grant(granted: Grant, anchor: PeerIdentity, client: PeerUUID) -> None:
-    """Raises AuthenticationError unless the anchor signed exactly this for this client."""
+def check_grant(
+    granted: Grant, anchor: PeerIdentity, client: PeerUUID, delegation: Delegation | None = None
+) -> None:
+    """Raises AuthenticationError unless the anchor signed exactly this for this client.
+
+    ``delegation`` is what the anchor proved itself with, None = its root's own key. Raises ViolationError where it is
+    not for vouchers.
+    """
     content = voucher_content(anchor.uuid, client, granted)
-    verify(anchor.bundle, labels.SIGN_VOUCHER, hashlib.sha512(content).digest(), granted.signature)
+    signer = signing_bundle(anchor, delegation, FOR_VOUCHER)
+    verify(signer, labels.SIGN_VOUCHER, hashlib.sha512(content).digest(), granted.signature)
 
 
 @dataclass(slots=True)

@@ -16,7 +16,7 @@ MINUTE_MS = 60_000
 FLIGHT_OCTETS_MAX = 65_536
 PRIMARIES, SECONDARIES, AEADS, KE_PRIMARY, KE_SECONDARY, TOKEN, ROLE, VERSIONS = 1, 2, 3, 6, 7, 0x0A, 0x0B, 0x0C
 POW, PUZZLE_NUMBERS, PUZZLE_BITS_MAX = 9, 16, 16
-SELECT, IDENTITY, SIGNATURE, CONFIRM, ANONYMOUS, SESSION = 0x11, 0x20, 0x22, 0x23, 0x24, 0x30
+SELECT, IDENTITY, DELEGATION, SIGNATURE, CONFIRM, ANONYMOUS, SESSION = 0x11, 0x20, 0x21, 0x22, 0x23, 0x24, 0x30
 INIT_TYPES = {PRIMARIES, SECONDARIES, AEADS, KE_PRIMARY, KE_SECONDARY, TOKEN, VERSIONS}
 INIT_SOLVED_TYPES = INIT_TYPES | {POW}
 ANSWER_TYPES = {KE_PRIMARY, KE_SECONDARY, SELECT}
@@ -202,11 +202,13 @@ class Proof:
     signature: bytes | None
     confirm: bytes
     session: bytes | None = None
+    delegation: bytes = b""
 
     def encode(self) -> bytes:
         """As octets, without a PAD; nothing optional is ever sent here, so `ext` stands in front."""
         named = b"" if self.bundle is None or self.signature is None else (
-            tlv(IDENTITY, self.bundle) + tlv(SIGNATURE, self.signature))
+            tlv(IDENTITY, self.bundle) + (tlv(DELEGATION, self.delegation) if self.delegation else b"")
+            + tlv(SIGNATURE, self.signature))
         nameless = b"" if self.bundle is not None else tlv(ANONYMOUS, b"")
         last = b"" if self.session is None else tlv(SESSION, self.session)
         return self.ext + named + tlv(CONFIRM, self.confirm) + nameless + last
@@ -214,19 +216,25 @@ class Proof:
     @classmethod
     def decode_r(cls, body: bytes) -> Proof:
         """BODY2B."""
-        fields = read_tlvs(body, "BODY2B", PROOF_R_TYPES)
+        fields = read_tlvs(body, "BODY2B", PROOF_R_TYPES, PROOF_R_TYPES | {DELEGATION})
         require(len(fields[CONFIRM]) == 64, "BODY2B", "CONFIRM")
-        return cls(fields[IDENTITY], fields.optional, fields[SIGNATURE], fields[CONFIRM])
+        return cls(fields[IDENTITY], fields.optional, fields[SIGNATURE], fields[CONFIRM],
+                   delegation=_delegation(fields.values))
 
     @classmethod
     def decode_i(cls, body: bytes) -> Proof:
         """BODY3."""
-        fields = read_tlvs(body, "BODY3", PROOF_I_TYPES, PROOF_NAMELESS_TYPES)
+        fields = read_tlvs(body, "BODY3", PROOF_I_TYPES, PROOF_NAMELESS_TYPES, PROOF_I_TYPES | {DELEGATION})
         role, nameless = fields[ROLE], ANONYMOUS in fields
         require(len(fields[CONFIRM]) == 64 and not fields.values.get(ANONYMOUS), "BODY3", "CONFIRM or ANONYMOUS")
         require(role in (b"\1", b"\2") or (role == b"\3" and not nameless), "BODY3", "ROLE")
         return cls(fields.values.get(IDENTITY), tlv(ROLE, role) + fields.optional, fields.values.get(SIGNATURE),
-                   fields[CONFIRM], fields[SESSION])
+                   fields[CONFIRM], fields[SESSION], _delegation(fields.values))
+
+
+def _delegation(values: dict[int, bytes]) -> bytes:
+    require(values.get(DELEGATION) != b"", "delegation", "empty")
+    return values.get(DELEGATION, b"")
 
 
 def total_octets(needed: int, drawn: int) -> int:

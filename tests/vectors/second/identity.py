@@ -34,6 +34,19 @@ class Kind(NamedTuple):
 KINDS = {1: Kind(32, 64, 0, 0), 2: Kind(32, 64, 1952, 3309), 3: Kind(57, 114, 0, 0), 4: Kind(57, 114, 2592, 4627)}
 
 
+HANDSHAKES, RECORDS, VOUCHERS = 1, 2, 4
+
+
+class Delegation(NamedTuple):
+    """What a root lets an online key do (identity.md section 7); unix seconds."""
+
+    online: bytes
+    serial: int
+    not_before: int
+    not_after: int
+    usages: int
+
+
 def uuid_of(bundle: bytes) -> bytes:
     """The UUID of a bundle, 16 octets."""
     octets = bytearray(sha512(b"QuantumGate/1 peer uuid" + b"\0" + bundle)[:16])
@@ -105,6 +118,60 @@ class Identity:
         """The signature; the ML-DSA half draws randomness, so it is taken from a `given` signature."""
         made = self.edwards.sign(signature_input(name, self.kind, h))
         return made + given[len(made):]
+
+
+@dataclass(frozen=True)
+class Deputy:
+    """An online key: says whose bundle it is, and signs in its place."""
+
+    root: Identity
+    online: Identity
+
+    @property
+    def bundle(self) -> bytes:
+        """The root's."""
+        return self.root.bundle
+
+    @property
+    def kind(self) -> int:
+        """Of both."""
+        return self.root.kind
+
+    @property
+    def signature_octets(self) -> int:
+        """As the root's: the kinds are the same."""
+        return self.root.signature_octets
+
+    def sign(self, name: str, h: bytes, given: bytes) -> bytes:
+        """By the online key."""
+        return self.online.sign(name, h, given)
+
+
+def read_delegation(octets: bytes) -> Delegation:
+    """Length and kinds; the rest is for check_delegation."""
+    require(bool(octets) and octets[0] in KINDS, "delegation form", "kind")
+    kind = KINDS[octets[0]]
+    size = 1 + kind.edwards_octets + kind.lattice_octets
+    signature = kind.edwards_signature_octets + kind.lattice_signature_octets
+    require(len(octets) == 1 + 32 + size + 26 + signature, "delegation form", "length")
+    terms = octets[33 + size:33 + size + 26]
+    serial, begin, end = (int.from_bytes(terms[at:at + 8], "big") for at in (0, 8, 16))
+    return Delegation(octets[33:33 + size], serial, begin, end, int.from_bytes(terms[24:], "big"))
+
+
+def check_delegation(octets: bytes, root: bytes, usage: int, now_ms: int) -> Delegation:
+    """Section 7, in its order; no serial was seen before."""
+    found = read_delegation(octets)
+    require(octets[0] == root[0] == found.online[0], "delegation", "another kind")
+    require(octets[1:33] == fingerprint_of(root), "delegation", "another root")
+    require(0 < found.not_after - found.not_before <= 90 * 86_400, "delegation", "life")
+    check_bundle(found.online)
+    require(found.usages & usage != 0, "delegation", "usage")
+    require((found.not_before - 600) * 1000 <= now_ms <= (found.not_after + 600) * 1000, "delegation", "time")
+    cut = KINDS[root[0]]
+    end = len(octets) - cut.edwards_signature_octets - cut.lattice_signature_octets
+    verify(root, "delegation", sha512(octets[:end]), octets[end:], "delegation signature")
+    return found
 
 
 def verify(bundle: bytes, name: str, h: bytes, signature: bytes, step: str) -> None:

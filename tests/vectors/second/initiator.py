@@ -127,17 +127,20 @@ class Initiator(Side):
             raise Refused("BODY2B", "nameless")
         check_bundle(bundle)
         require(not any(self.inputs.target) or uuid_of(bundle) == self.inputs.target, "bundle", "not the target")
-        signed, _, confirm = self.prove("R", bundle, proof.ext, lambda th: given)
+        signed, _, confirm = self.prove("R", bundle, proof.ext, lambda th: given, proof.delegation)
         require(hmac.compare_digest(confirm, proof.confirm), "ConfR")
-        verify(bundle, "responder signature", signed, given, "SigR")
+        self.peer_key = self.key_of(bundle, proof.delegation)
+        verify(self.peer_key, "responder signature", signed, given, "SigR")
         require(bundle != self.own.identity.bundle, "bundle", "this is me")
         self.peer_bundle = bundle
 
     def _fin(self) -> bytes:
         named = not self.inputs.anonymous
         bundle, ext = self.own.identity.bundle if named else None, tlv(0x0B, bytes((self.inputs.role,)))
-        _, signature, confirm = self.prove("I", bundle, ext, lambda th: self.own.sign("initiator signature", th))
-        body = Proof(bundle, ext, signature, confirm, self.inputs.session).encode()
+        delegation = self.own.delegation if named else b""
+        sign = self.own.sign
+        _, signature, confirm = self.prove("I", bundle, ext, lambda th: sign("initiator signature", th), delegation)
+        body = Proof(bundle, ext, signature, confirm, self.inputs.session, delegation).encode()
         needed = 32 + len(body) + crypto.TAG_OCTETS
         body += pad_to(total_octets(needed, 11_264 + self.own.luck.number()), needed)
         box = self.ledger.seal("header FIN", "hi", 0, b"", Header(FIN, 0, len(body)).encode())

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from .crypto import TAG_OCTETS, Keys
 from .flights import FIN, INIT, REFUSE, RESP, RETRY, Answer, Header, Init, Proof, Retry, read_refuse
-from .identity import check_bundle, verify
+from .identity import check_bundle, read_delegation, verify
 from .octets import Refused, require
 from .schedule import Ledger, Transcript
 
@@ -77,6 +77,8 @@ class Observer:
     def _proof(self, who: str, proof: Proof) -> None:
         self.bundles[who] = proof.bundle
         self.transcript.add("anon" if proof.bundle is None else "id", proof.bundle or b"")
+        if proof.delegation:
+            self.transcript.add("deleg", proof.delegation)
         self.transcript.add("ext", proof.ext)
         if proof.bundle is not None:
             if proof.signature is None:
@@ -84,6 +86,7 @@ class Observer:
             check_bundle(proof.bundle)
             self.signed[who] = self.transcript.digest()
             name = "responder signature" if who == "R" else "initiator signature"
-            verify(proof.bundle, name, self.signed[who], proof.signature, f"Sig{who}")
+            key = read_delegation(proof.delegation).online if proof.delegation else proof.bundle
+            verify(key, name, self.signed[who], proof.signature, f"Sig{who}")
             self.transcript.add("sig", proof.signature)
         self.transcript.add("mac", proof.confirm)

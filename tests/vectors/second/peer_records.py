@@ -10,13 +10,14 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 from .crypto import sha512
-from .identity import check_bundle, uuid_of, verify
+from .identity import RECORDS, check_bundle, check_delegation, uuid_of, verify
 from .octets import Reader, Refused, require, u
 
 MALFORMED, WRONG_NETWORK, WRONG_LIFE, WRONG_TIME = "malformed", "network", "life", "time"
 EXACT = {0x01: 32, 0x04: 8, 0x05: 8, 0x06: 2, 0x09: 32}
+DELEGATION = 0x03
 ALWAYS = {0x01, 0x02, 0x04, 0x05, 0x06}
-SOMETIMES = {0x07, 0x08, 0x09, 0x0A, 0x0B}
+SOMETIMES = {DELEGATION, 0x07, 0x08, 0x09, 0x0A, 0x0B}
 SLACK_SECONDS, LIFE_SECONDS, RELAY_LIFE_SECONDS = 600, 86_400, 21_600
 NAME_LETTERS = frozenset(string.ascii_letters + string.digits + "-_.")
 Place = tuple[str, int]
@@ -47,6 +48,7 @@ class Record:
     rendezvous: bytes = b""
     family: str = ""
     extenders: tuple[bytes, ...] = ()
+    delegation: bytes = b""
 
     @property
     def relays(self) -> bool:
@@ -71,7 +73,7 @@ def network_of(network_id: bytes) -> bytes:
 
 def read_record(octets: bytes) -> Record:
     """Section 2: one spelling, or refused."""
-    require(0 < len(octets) <= 8192, MALFORMED, "size")
+    require(0 < len(octets) <= 16_384, MALFORMED, "size")
     require(octets[0] == 1, MALFORMED, "format")
     reader, values, last, body, signature = Reader(octets, MALFORMED), dict[int, bytes](), 0, b"", b""
     reader.u(1)
@@ -97,7 +99,7 @@ def _record(values: dict[int, bytes], body: bytes, signature: bytes) -> Record:
         values[0x01], values[0x02], int.from_bytes(values[0x04], "big"), int.from_bytes(values[0x05], "big"),
         int.from_bytes(values[0x06], "big"), body, signature, _endpoints(values.get(0x07, b"")),
         _anchors(values.get(0x08, b"")), values.get(0x09, b""), _family(values.get(0x0A, b"")),
-        _hashes(values.get(0x0B, b"")),
+        _hashes(values.get(0x0B, b"")), values.get(DELEGATION, b""),
     )
 
 
@@ -105,14 +107,20 @@ def judge(octets: bytes, network: bytes, now_ms: int) -> Record:
     """Section 4: the record, or refused at one of its steps."""
     record = read_record(octets)
     kind = check_bundle(record.bundle)
-    require(kind in (2, 4) or len(octets) <= 2048, MALFORMED, "too large for its kind")
+    most = 2048 if kind in (1, 3) else 16_384 if record.delegation else 8192
+    require(len(octets) <= most, MALFORMED, "too large for its kind")
     require(record.network == network, WRONG_NETWORK)
     life_ms = record.not_after_s * 1000 - record.seq_ms
     most_s = RELAY_LIFE_SECONDS if record.relays else LIFE_SECONDS
     require(0 < life_ms <= most_s * 1000, WRONG_LIFE)
     require(record.seq_ms <= now_ms + SLACK_SECONDS * 1000, WRONG_TIME, "from the future")
     require(record.not_after_s * 1000 + SLACK_SECONDS * 1000 >= now_ms, WRONG_TIME, "over")
-    verify(record.bundle, "peer record", sha512(record.body), record.signature, "signature")
+    signer = record.bundle
+    if record.delegation:
+        found = check_delegation(record.delegation, record.bundle, RECORDS, now_ms)
+        require(record.not_after_s <= found.not_after, WRONG_LIFE, "outlives its delegation")
+        signer = found.online
+    verify(signer, "peer record", sha512(record.body), record.signature, "signature")
     return record
 
 
@@ -209,7 +217,7 @@ def read_target(octets: bytes) -> Target:
     form, uuid = reader.u(1), reader.take(16)
     _require_peer(uuid)
     if form == 2:
-        require(1 <= reader.left <= 8192, MALFORMED, "a record's size")
+        require(1 <= reader.left <= 16_384, MALFORMED, "a record's size")
         return Target(uuid, record=reader.rest())
     if form == 3:
         require(reader.left == 64, MALFORMED, "a proof's size")

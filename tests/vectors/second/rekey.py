@@ -62,9 +62,9 @@ class Rekey:
         h = self._content(name, payload[:-4 - len(signature)], behind)
         self.seen[name] = payload.hex()
         self._note_input(name, self.side.peer_bundle, h)
-        if self.side.peer_bundle is None:
+        if self.side.peer_key is None:
             return require(signature == b"", f"rekey {name}", "a signature of nobody")
-        return verify(self.side.peer_bundle, f"rekey {name}", h, signature, f"rekey {name}")
+        return verify(self.side.peer_key, f"rekey {name}", h, signature, f"rekey {name}")
 
     def ask(self, given: bytes) -> bytes:
         """REKEY_REQ."""

@@ -144,15 +144,16 @@ class Responder(Side):
 
     def _seal_answer(self, answer: bytes, salt: bytes, drawn: int, secrets: tuple[bytes, bytes]) -> bytes:
         """RESP. The header tells BODY2B's length and is signed by it, so the length must be known before."""
-        own = self.own.identity
-        known = Proof(own.bundle, b"", bytes(own.signature_octets), bytes(64)).encode()
+        own, delegation = self.own.identity, self.own.delegation
+        known = Proof(own.bundle, b"", bytes(own.signature_octets), bytes(64), delegation=delegation).encode()
         needed = 80 + len(answer) + len(known) + crypto.TAG_OCTETS
         pad = pad_to(total_octets(needed, drawn), needed)
         self.use_answer_salt(salt)
         front = self.seal_salted("o2", "answer", salt, Header(RESP, len(known) + len(pad), len(answer)), answer)
         self.agree(*secrets)
-        _, signature, confirm = self.prove("R", own.bundle, b"", lambda th: self.own.sign("responder signature", th))
-        body = Proof(own.bundle, b"", signature, confirm).encode() + pad
+        sign = self.own.sign
+        _, signature, confirm = self.prove("R", own.bundle, b"", lambda th: sign("responder signature", th), delegation)
+        body = Proof(own.bundle, b"", signature, confirm, delegation=delegation).encode() + pad
         return front + self.ledger.seal("body 2B", "hr", 1, front[32:64], body)
 
     def proved(self, wire: bytes) -> None:
@@ -164,10 +165,12 @@ class Responder(Side):
         proof = Proof.decode_i(self.ledger.unseal("body FIN", "hi", 1, wire[:32], wire[32:]))
         if proof.bundle is not None:
             check_bundle(proof.bundle)
-        signed, _, confirm = self.prove("I", proof.bundle, proof.ext, lambda th: proof.signature or b"")
+        signed, _, confirm = self.prove("I", proof.bundle, proof.ext, lambda th: proof.signature or b"",
+                                        proof.delegation)
         require(hmac.compare_digest(confirm, proof.confirm), "ConfI")
         if proof.bundle is not None:
-            verify(proof.bundle, "initiator signature", signed, proof.signature or b"", "SigI")
+            self.peer_key = self.key_of(proof.bundle, proof.delegation)
+            verify(self.peer_key, "initiator signature", signed, proof.signature or b"", "SigI")
             require(proof.bundle != self.own.identity.bundle, "bundle", "this is me")
         self.peer_bundle = proof.bundle
         self.finish(proof.session or b"")

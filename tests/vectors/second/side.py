@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from . import crypto, schedule
 from .flights import Header
-from .identity import signature_input
+from .identity import HANDSHAKES, check_delegation, signature_input
 from .octets import require
 from .schedule import Exchange, Ledger, Session, Transcript
 from .vector import Inputs, Party
@@ -33,6 +33,7 @@ class Side:
         self.root = b""
         self.epoch = 0
         self.peer_bundle: bytes | None = None
+        self.peer_key: bytes | None = None
 
     def use_target(self, target: bytes) -> None:
         """The first flight is for this target."""
@@ -78,11 +79,13 @@ class Side:
         th2 = self.transcript.digest()
         self.exchange = schedule.exchange(self.ledger, self.prk0, secondary, primary, th2)
 
-    def prove(self, who: str, bundle: bytes | None, ext: bytes,
-              signature: Callable[[bytes], bytes]) -> tuple[bytes, bytes | None, bytes]:
+    def prove(self, who: str, bundle: bytes | None, ext: bytes, signature: Callable[[bytes], bytes],
+              delegation: bytes = b"") -> tuple[bytes, bytes | None, bytes]:
         """The transcript through one proof: the TH that is signed, SigX and ConfX. Nothing is judged here."""
         note, add = self.ledger.note, self.transcript.add
         add("anon" if bundle is None else "id", bundle or b"")
+        if delegation:
+            add("deleg", note(f"deleg {who}", delegation))
         add("ext", note(f"ext {who}", ext))
         signed, made = self.transcript.digest(), None
         if bundle is not None:
@@ -95,6 +98,12 @@ class Side:
         confirm = note(f"Conf{who}", crypto.mac(key, confirmed))
         add("mac", confirm)
         return signed, made, confirm
+
+    def key_of(self, bundle: bytes, delegation: bytes) -> bytes:
+        """The bundle under which the other side signs."""
+        if not delegation:
+            return bundle
+        return check_delegation(delegation, bundle, HANDSHAKES, self.inputs.wall_ms).online
 
     def finish(self, session_block: bytes) -> None:
         """I's SESSION ends the transcript: the keys of the session."""

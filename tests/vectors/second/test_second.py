@@ -15,7 +15,7 @@ from . import replay, vector
 from .octets import Refused
 from .vector import Node
 
-HANDSHAKES = ["anonymous", "classical", "hybrid", "puzzle", "refused", "rekey", "retry", "shared-secret"]
+HANDSHAKES = ["anonymous", "classical", "delegated", "hybrid", "puzzle", "refused", "rekey", "retry", "shared-secret"]
 SESSIONS = ["anonymous", "classical", "crossing", "hybrid", "retry", "shared-secret", "token"]
 FILES = [f"handshake/{name}" for name in HANDSHAKES] + [f"session/{name}" for name in SESSIONS]
 WRONG = (Refused, ValueError, KeyError, StopIteration, TypeError)

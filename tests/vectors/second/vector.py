@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from .identity import Identity
+from .identity import Deputy, Identity
 from .octets import require
 
 FOLDER = Path(__file__).parent.parent
@@ -100,7 +100,13 @@ class Party:
 
     def __init__(self, node: Node) -> None:
         self.node = node
-        self.identity = Identity.from_seeds(node["kind"].take(), node["seeds"].octets())
+        root = Identity.from_seeds(node["kind"].take(), node["seeds"].octets())
+        self.identity: Identity | Deputy = root
+        self.delegation = b""
+        if "online" in node:
+            online = Identity.from_seeds(root.kind, node["online"]["seeds"].octets())
+            require(node["online"]["bundle"].octets() == online.bundle, "online", "another bundle")
+            self.identity, self.delegation = Deputy(root, online), node["delegation"].octets()
         self.luck = Luck(node["draws"])
         self.keys = iter(node["keys"])
         self.signatures = iter(node["signatures"])
