@@ -222,6 +222,12 @@ class Connection:
         """Of the buffers with a record that is under way, in and out."""
         return (0 if self._storage is None else len(self._storage)) + (0 if self._out is None else len(self._out))
 
+    def give_way(self, now: float) -> None:
+        """Whoever dials us has its handshake under way for long, and others need its place: silence from now on."""
+        if isinstance(self._handshake, Responder):
+            self._handshake.give_way(now)
+            self._watch_handshake(now)
+
     def eof(self, now: float) -> None:
         """The peer's end of the transport is closed."""
         if self._handshake is not None:

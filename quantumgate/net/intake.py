@@ -6,18 +6,21 @@ Every number that a stranger can reach is counted here, per network prefix. Not 
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from collections import Counter, OrderedDict, deque
 from collections.abc import Callable
 from enum import Enum
 from typing import Any, Protocol
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
+from quantumgate.net.drains import Drains
 from quantumgate.net.prefix import LOCAL, network_of
 from quantumgate.wire.limits import FIRST_FLIGHT_BYTES, FIRST_FLIGHT_MCELIECE_BYTES, NETWORKS_MET_MAX, Limits
 
 FLIGHT_PREFIX_BITS = (24, 56)
 ACCEPT_PREFIX_BITS = (32, 64)
+TOKENLESS_SECONDS = 1.0
+"""What a handshake without a token is left alone for, when others need its place. [ADR 0191]"""
 
 
 class Luck(Protocol):
@@ -32,6 +35,14 @@ class Gate(Protocol):
 
     def knock(self, peer: Any, lan: bool) -> str: ...
     def pushed(self, peer: Any, lan: bool) -> None: ...
+
+
+class Tenant(Protocol):
+    """Who has a place: the part of ``contact.Contact`` that matters when another one needs it."""
+
+    @property
+    def known(self) -> bool: ...
+    def give_way(self) -> None: ...
 
 
 class OpenGate:
@@ -61,18 +72,20 @@ def _nothing() -> None:
 class Place:
     """One accepted connection in the counts. ``settled``, ``draining``, ``left`` move it on; repeats are free."""
 
-    __slots__ = ("_intake", "close", "eviction", "exempt", "prefix", "stage")
+    __slots__ = ("_intake", "close", "eviction", "prefix", "seat", "since", "stage", "tenant")
 
-    def __init__(self, intake: Intake, prefix: str, exempt: bool) -> None:
+    def __init__(self, intake: Intake, prefix: str, since: float) -> None:
         self._intake = intake
-        self.prefix = prefix
-        self.exempt = exempt
+        self.prefix, self.since = prefix, since
+        self.seat = -1
+        self.tenant: Tenant | None = None
         self.stage = Stage.HALF_OPEN
         self.close: Callable[[], object] = _nothing
         self.eviction: IDelayedCall | None = None
 
     def settled(self, *, named: bool = False) -> None:
         """The handshake is over and a session stands, with an admitted peer if ``named``: it no longer counts here."""
+        self.tenant = None
         self._intake.move(self, Stage.SETTLED)
         if named:
             self._intake.met(self.prefix)
@@ -85,14 +98,15 @@ class Place:
     def left(self) -> None:
         """The socket is closed."""
         self._intake.move(self, Stage.GONE)
-        self.close = _nothing  # it would hold the connection, which holds this
+        self.close, self.tenant = _nothing, None  # they would hold the connection, which holds this
 
 
 class Intake:
     """The counts of one node: ``half_open``, ``drained`` (read and thrown away), ``refused`` by limit.
 
     Loopback and ``lan`` listeners are exempt from everything that is per prefix. The last of ``half_open`` are for
-    networks that admitted peers came from since the start, and for addresses that ``did_good``.
+    networks that admitted peers came from since the start, and for addresses that ``did_good``. Where there is no room
+    for one more, the oldest handshake gives way that has had its time and shows no token. [ADR 0191]
     """
 
     def __init__(
@@ -112,8 +126,9 @@ class Intake:
         self.drained = 0
         self.refused: Counter[str] = Counter()
         self._half_open: Counter[str] = Counter()
-        self._draining: dict[str, list[Place]] = {}
-        self._accepts: dict[str, deque[float]] = {}
+        self._opening: dict[Place, None] = {}
+        self._drains: Drains[Place] = Drains()
+        self._accepts: OrderedDict[str, deque[float]] = OrderedDict()
 
     def accept(self, address: Any, *, lan: bool = False) -> Place | None:
         """A place for a connection from ``address`` (a Twisted address), or None: close it before any byte is read."""
@@ -123,29 +138,51 @@ class Intake:
             if refusal == "accepts_per_window":
                 self._gate.pushed(address, lan)
             return None
-        prefix = network_of(address, *FLIGHT_PREFIX_BITS)
-        exempt = lan or prefix == LOCAL
+        prefix, now = network_of(address, *FLIGHT_PREFIX_BITS), self._clock.seconds()
+        self._make_room(address, prefix)
+        if not lan and prefix != LOCAL:
+            self._note_accept(network_of(address, *ACCEPT_PREFIX_BITS), now)
         self.half_open += 1
         self._half_open[prefix] += 1
-        if not exempt:
-            self._accepts[network_of(address, *ACCEPT_PREFIX_BITS)].append(self._clock.seconds())
-        return Place(self, prefix, exempt)
+        place = Place(self, prefix, now)
+        self._opening[place] = None
+        return place
 
     def full(self, address: Any, *, lan: bool = False) -> str:
         """The limit that leaves no room for a connection from ``address`` now, "" = there is room."""
         prefix = network_of(address, *FLIGHT_PREFIX_BITS)
-        if self.half_open >= self.half_open_max or not self._room_for_strangers(prefix, address):
-            return "half_open"
-        if lan or prefix == LOCAL:
-            return ""
-        if len(self._draining.get(prefix, ())) >= self._limits.drain_prefix:
-            return "drain_prefix"
-        if self._half_open[prefix] >= self._limits.half_open_prefix:
-            return "half_open_prefix"
-        return "" if self._rate_allows(network_of(address, *ACCEPT_PREFIX_BITS)) else "accepts_per_window"
+        if not lan and prefix != LOCAL:
+            if self._drains.counts[prefix] >= self._limits.drain_prefix:
+                return "drain_prefix"
+            if self._half_open[prefix] >= self._limits.half_open_prefix:
+                return "half_open_prefix"
+            if not self._rate_allows(network_of(address, *ACCEPT_PREFIX_BITS)):
+                return "accepts_per_window"
+        return "" if self._has_room(address, prefix) or self._yielding(address, prefix) is not None else "half_open"
 
-    def _room_for_strangers(self, prefix: str, address: Any) -> bool:
-        return self.half_open < self._strangers_max or prefix in self._met or self.did_good(address)
+    def _trusted(self, address: Any, prefix: str) -> bool:
+        return prefix in self._met or self.did_good(address)
+
+    def _has_room(self, address: Any, prefix: str) -> bool:
+        if self.half_open < self._strangers_max:
+            return True
+        return self.half_open < self.half_open_max and self._trusted(address, prefix)
+
+    def _make_room(self, address: Any, prefix: str) -> None:
+        if not self._has_room(address, prefix):
+            place = self._yielding(address, prefix)
+            if place is not None and place.tenant is not None:
+                place.tenant.give_way()
+
+    def _yielding(self, address: Any, prefix: str) -> Place | None:
+        """Who would give way; to strangers nobody does from a network that we know."""
+        before, trusted = self._clock.seconds() - TOKENLESS_SECONDS, self._trusted(address, prefix)
+        for place in self._opening:
+            if place.since > before:
+                return None
+            if place.tenant is not None and not place.tenant.known and (trusted or place.prefix not in self._met):
+                return place
+        return None
 
     def met(self, prefix: str) -> None:
         """An admitted peer came from this network."""
@@ -155,19 +192,19 @@ class Intake:
             del self._met[next(iter(self._met))]
 
     def _rate_allows(self, prefix: str) -> bool:
-        now, window_seconds = self._clock.seconds(), self._limits.accepts_window_seconds
-        if prefix not in self._accepts and len(self._accepts) >= self._limits.drain_sockets:
-            self._forget_old_accepts(now - window_seconds)
-        recent = self._accepts.setdefault(prefix, deque())
-        while recent and recent[0] <= now - window_seconds:
-            recent.popleft()
-        return len(recent) < self._limits.accepts_per_window
+        recent, limits = self._accepts.get(prefix), self._limits
+        if recent is None or len(recent) < limits.accepts_per_window:
+            return True
+        return recent[0] <= self._clock.seconds() - limits.accepts_window_seconds
 
-    def _forget_old_accepts(self, before: float) -> None:
-        for prefix in [prefix for prefix, recent in self._accepts.items() if not recent or recent[-1] <= before]:
-            del self._accepts[prefix]
-        if len(self._accepts) >= self._limits.drain_sockets:
-            self._accepts.pop(next(iter(self._accepts)))
+    def _note_accept(self, prefix: str, now: float) -> None:
+        """The newest of each, who came last in the end: those that may be forgotten stand in front."""
+        accepts, limits = self._accepts, self._limits
+        accepts.setdefault(prefix, deque(maxlen=limits.accepts_per_window)).append(now)
+        accepts.move_to_end(prefix)
+        before = now - limits.accepts_window_seconds
+        while len(accepts) > limits.drain_sockets or accepts[next(iter(accepts))][-1] <= before:
+            accepts.popitem(last=False)
 
     def move(self, place: Place, stage: Stage) -> None:
         """Takes ``place`` out of the count it is in and puts it into that of ``stage``. Places call it themselves."""
@@ -177,12 +214,13 @@ class Intake:
         place.stage = stage
         if stage is Stage.DRAINING:
             self.drained += 1
-            self._draining.setdefault(place.prefix, []).append(place)
+            self._drains.add(place)
             if self.drained > self._limits.drain_sockets:
                 self._evict_from_the_fullest()
 
     def _take_out(self, place: Place) -> None:
         if place.stage is Stage.HALF_OPEN:
+            del self._opening[place]
             self.half_open -= 1
             self._half_open[place.prefix] -= 1
             if not self._half_open[place.prefix]:
@@ -191,16 +229,12 @@ class Intake:
             self.drained -= 1
             if place.eviction is not None and place.eviction.active():
                 place.eviction.cancel()
-            self._draining[place.prefix].remove(place)
-            if not self._draining[place.prefix]:
-                del self._draining[place.prefix]
+            self._drains.remove(place)
 
     def _evict_from_the_fullest(self) -> None:
         """Closes one random socket of the fullest prefix at a random moment: never because of what somebody sent."""
-        fullest = max(self._draining.values(), key=len)
-        doomed = [place for place in fullest if place.eviction is None] or fullest
-        place = doomed[self._luck.below(len(doomed))]
-        if place.eviction is None:
+        if self._drains.fullest:
+            place = self._drains.doom(self._luck.below(self._drains.fullest))
             delay_seconds = self._luck.uniform(0, self._limits.drain_evict_seconds)
             place.eviction = self._clock.callLater(delay_seconds, place.close)
 

@@ -104,7 +104,7 @@ class Connections:
     def arrive(self, transport: Any, place: Place, lan: bool) -> tuple[PeerProtocol, Lost]:
         """For a transport that was accepted."""
         here, there = transport.getHost(), transport.getPeer()
-        contact = Contact(self._desk, address_text(there), outbound=False, place=place)
+        contact = place.tenant = Contact(self._desk, address_text(there), outbound=False, place=place)
         contact.address, contact.local = ip_of(there), lan or is_loopback(there)
         self._note_own_host(here)
         unaddressed = self.shared_secret or lan or (is_loopback(there) and is_loopback(here))

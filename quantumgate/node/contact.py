@@ -215,6 +215,18 @@ class Contact:
         if self.protocol is not None:
             self.protocol.tell_now()
 
+    @property
+    def known(self) -> bool:
+        """Whether a handshake is under way that brought a token of ours."""
+        return self.protocol is not None and self.protocol.connection.brought_token
+
+    def give_way(self) -> None:
+        """Somebody else needs the place of this handshake: it is drained from now on."""
+        if self.protocol is not None:
+            self.protocol.connection.give_way(self._desk.now())
+            self.protocol.tell_now()
+            self.protocol.wake()
+
     def drop(self) -> None:
         """Closes the transport without another word."""
         if self.protocol is not None:

@@ -24,6 +24,7 @@ from quantumgate.core.relay.quota import Quota, may_lead_to
 from quantumgate.core.relay.rate import CarriedRate
 from quantumgate.errors import ConnectFailed, QuantumGateError
 from quantumgate.ids import PeerUUID
+from quantumgate.net.intake import TOKENLESS_SECONDS
 from quantumgate.net.prefix import LOCAL
 from quantumgate.node.connections import Connections
 from quantumgate.node.contact import Contact, Desk
@@ -43,9 +44,6 @@ ROUND_SECONDS = 15.0
 
 OUTLIVED_SECONDS = 600.0
 """What a link has beyond the life that its client was told: the client, who counts from later on, ends it first."""
-
-TOKENLESS_SECONDS = 1.0
-"""What a handshake over a link has before it may have to give way to a newer one, unless it brought a token."""
 
 LOOK_UPS_MAX = 4
 """Names of others that are looked up at a time: each holds one of the process's threads."""

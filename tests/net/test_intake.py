@@ -104,6 +104,78 @@ class HalfOpenTests(IntakeCase):
         self.assertEqual(intake.half_open, 10)
 
 
+class Tenant:
+    """Who has a place, and is drained when it gives way."""
+
+    def __init__(self, place: Place, known: bool = False) -> None:
+        self.place, self.known, self.gone = place, known, False
+        place.tenant = self
+
+    def give_way(self) -> None:
+        self.gone = True
+        self.place.draining(lambda: None)
+
+
+class GiveWayTests(IntakeCase):
+    """A full house: the oldest handshake that has had its time makes room. [ADR 0191]"""
+
+    def tenants(self, count: int = 4, known: int = 0, **limits: Any) -> tuple[Intake, list[Tenant]]:
+        intake = self.intake(half_open=count, half_open_reserve_share=0.0, **limits)
+        return intake, [Tenant(self.taken(intake, f"192.0.{n}.1"), n < known) for n in range(count)]
+
+    def test_nobody_younger_than_a_second_gives_way(self) -> None:
+        intake, tenants = self.tenants()
+        self.clock.advance(0.9)
+        self.assertEqual(intake.full(at("198.51.100.1")), "half_open")
+        self.assertIsNone(intake.accept(at("198.51.100.1")))
+        self.assertFalse(any(one.gone for one in tenants))
+
+    def test_the_oldest_one_gives_way_and_is_drained(self) -> None:
+        intake, tenants = self.tenants()
+        self.clock.advance(1.1)
+        self.assertEqual(intake.full(at("198.51.100.1")), "")
+        self.assertFalse(any(one.gone for one in tenants))
+        for number in range(2):
+            self.taken(intake, f"198.51.100.{number}")
+        self.assertEqual([one.gone for one in tenants], [True, True, False, False])
+        self.assertEqual((intake.half_open, intake.drained), (4, 2))
+
+    def test_who_brought_a_token_does_not(self) -> None:
+        intake, tenants = self.tenants(known=3)
+        self.clock.advance(5)
+        self.taken(intake, "198.51.100.1")
+        self.assertEqual([one.gone for one in tenants], [False, False, False, True])
+        self.assertIsNone(intake.accept(at("198.51.100.2")))
+
+    def test_a_friends_network_gives_way_to_friends_only(self) -> None:
+        intake, tenants = self.tenants()
+        intake.met(tenants[0].place.prefix)
+        self.clock.advance(2)
+        self.taken(intake, "198.51.100.1")
+        self.assertEqual([one.gone for one in tenants], [False, True, False, False])
+        self.taken(intake, "192.0.0.77")
+        self.assertEqual([one.gone for one in tenants], [True, True, False, False])
+
+    def test_whoever_is_over_a_limit_of_its_own_drives_nobody_out(self) -> None:
+        intake, tenants = self.tenants(half_open_prefix=1)
+        self.clock.advance(2)
+        self.assertIsNone(intake.accept(at("192.0.3.2")))
+        self.assertEqual((intake.refused, [one.gone for one in tenants]), ({"half_open_prefix": 1}, [False] * 4))
+
+    def test_a_flood_of_connections_that_say_nothing_keeps_nobody_out(self) -> None:
+        """100 a second, each from a network of its own, against 512 places: every honest one finds room at once."""
+        intake = self.intake()
+        for number in range(3000):
+            self.clock.advance(0.01)
+            Tenant(self.taken(intake, f"10.{number // 250}.{number % 250}.1"))
+            if number % 100 == 0:
+                honest = Tenant(self.taken(intake, f"198.51.{number // 100}.1"))
+                self.clock.advance(0.9)
+                self.assertFalse(honest.gone)
+                honest.place.settled()
+        self.assertEqual(intake.refused, {})
+
+
 class RateTests(IntakeCase):
     def test_accepts_of_one_address(self) -> None:
         intake = self.intake()
@@ -121,6 +193,19 @@ class RateTests(IntakeCase):
         for n in range(400):
             self.taken(intake, f"10.{n // 200}.{n % 200}.1").left()
         self.assertLessEqual(len(intake._accepts), 50)
+
+
+    def test_an_accept_among_thousands_of_addresses_costs_what_one_costs(self) -> None:
+        """What may be forgotten is not looked for: it stands in front."""
+        intake = self.intake(drain_sockets=1000)
+        for number in range(1000):
+            self.taken(intake, f"10.{number // 200}.{number % 200}.1").left()
+        self.clock.advance(5)
+        self.taken(intake, "10.0.0.1").left()
+        self.clock.advance(5.5)
+        for number in range(3):
+            self.taken(intake, f"192.0.2.{number}").left()
+        self.assertEqual([len(each) for each in intake._accepts.values()], [2, 1, 1, 1])
 
 
 class DrainTests(IntakeCase):
@@ -161,6 +246,14 @@ class DrainTests(IntakeCase):
             self.draining(intake, f"192.0.2.{n}", closed)
         self.clock.advance(10)
         self.assertEqual(len(closed), 3)
+        self.assertEqual(intake.drained, 2)
+
+    def test_each_one_over_the_cap_dooms_another_where_every_network_has_one(self) -> None:
+        intake, closed = self.intake(drain_sockets=2), list[str]()
+        for n in range(6):
+            self.draining(intake, f"192.0.{n}.1", closed)
+        self.clock.advance(10)
+        self.assertEqual(len(closed), 4)
         self.assertEqual(intake.drained, 2)
 
     def test_leaving_first_cancels_the_eviction(self) -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from twisted.internet.address import IPv4Address
+from twisted.internet.protocol import Factory, Protocol
 
 from quantumgate.core.overload import Ladder
 from quantumgate.core.replay import ReplayWindow
 from quantumgate.errors import ConnectFailed
 from quantumgate.node.node import Node
 from quantumgate.node.turnstile import DOES
-from tests.node.world import NodeCase
+from tests.node.world import Drift, NodeCase, memory_world
 
 HOME, AWAY = "192.0.2.1", "198.51.100.1"
 
@@ -176,6 +177,24 @@ class ReserveTests(BusyCase):
         self.assertEqual(error.reason, "unreachable")
         self.done(friend.connect(self.address(home, "203.0.113.1"), keep=False), 1)
         self.assertEqual([peer.uuid for peer in home.peers], [friend.uuid])
+
+    def test_who_opens_and_says_nothing_gives_way_to_a_stranger_who_speaks(self) -> None:
+        """Silent from then on, not blamed, and read on until the moment that was drawn at accept. [ADR 0191]"""
+        home = self.node("203.0.113.1", default_access="allow", limits={"half_open": 8, "half_open_prefix": 8})
+        stranger = self.node("192.0.2.77", listen=())
+        for number in range(6):
+            silent = memory_world(self.network, f"10.0.{number}.1", Drift())
+            silent.host("203.0.113.1", 9999).connect(Factory.forProtocol(Protocol))
+        self.settle()
+        intake = home._parts.intake  # type: ignore[union-attr]
+        self.assertEqual((intake.half_open, intake.drained), (6, 0))
+        self.failed(stranger.connect(self.address(home, "203.0.113.1"), keep=False), ConnectFailed, 0.5)
+        self.pass_time(1)
+        self.done(stranger.connect(self.address(home, "203.0.113.1"), keep=False), 1)
+        self.assertEqual((intake.half_open, intake.drained), (5, 1))
+        self.assertEqual(list(home.reputation.list()), [])
+        self.pass_time(91)
+        self.assertEqual((intake.half_open, intake.drained), (0, 0))
 
     def test_a_network_that_asks_for_little_is_heard_among_many_that_ask_for_much(self) -> None:
         """Two at once and one in five seconds, while answers are short."""

@@ -186,6 +186,11 @@ class Responder(Party):
             self._move(Step.EOF)
             self._deadline = NEVER
 
+    def give_way(self, now: float) -> None:
+        """Others need its place: met with silence, which is nobody's fault."""
+        if self.outcome is None:
+            self._stay_silent()
+
     def _bad(self, now: float, detail: str) -> None:
         first = self.state in (ResponderState.AWAIT_INIT, ResponderState.AWAIT_INIT_BODY)
         reason = "unrecognised" if first else "authentication"

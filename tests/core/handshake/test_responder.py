@@ -165,6 +165,24 @@ class KeepingTests(SynchronousTestCase):
         duel.responder.receive(seal_init(bob.candidates[0], second.salt, second.header, second.body), START)
         self.assertIs(duel.responder.state, ResponderState.DRAINING)
 
+    def test_giving_way_is_silence_in_every_state_and_nobodys_fault(self) -> None:
+        for flights in range(3):
+            duel = Duel()
+            for _ in range(flights):
+                duel.responder.receive(duel.flight("i"), START)
+                duel.initiator.receive(duel.flight("r"), START)
+                duel.answer_all()
+            party = duel.responder
+            end, over = party._drain_at, party.outcome
+            party.give_way(START + 1)
+            if over is not None:
+                self.assertIs(party.outcome, over)
+                continue
+            assert isinstance(party.outcome, Failed)
+            found = party.outcome
+            self.assertEqual((found.reason, found.silent, found.blame, party.output()), ("busy", True, "", b""))
+            self.assertEqual((party.state, party.deadline()), (ResponderState.DRAINING, end))
+
     def test_blame(self) -> None:
         """The address pays for what it sent, not for being slow or for leaving; a UUID never pays here."""
         garbage = Duel().responder
