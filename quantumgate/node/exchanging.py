@@ -63,7 +63,7 @@ class Exchanging:
         self._budgets: Buckets[PeerUUID] = Buckets(*limits.pex_rate, BUDGETS_KEPT)
         self._waiting: deque[tuple[Contact, tuple[bytes, ...], bool]] = deque()
         self._checking = False
-        self.learned: Callable[[], object] = lambda: None
+        self.learned: Callable[[list[PeerUUID]], object] = lambda news: None
         self.outcomes: Counter[str] = Counter()
 
     def __len__(self) -> int:
@@ -171,19 +171,19 @@ class Exchanging:
         self._check_next()
 
     def _take(self, contact: Contact, verdicts: list[KnownRecord | Exception], own: bool) -> None:
-        uuid, something = contact.session.peer.uuid, False
+        uuid, news = contact.session.peer.uuid, list[PeerUUID]()
         for verdict in verdicts:
             if isinstance(verdict, Exception):
                 self._bad(contact, verdict)
             elif own and verdict.identity.uuid != uuid:
                 self._bad(contact, ViolationError("a record of somebody else as its own"))
-            else:
-                something = self._keep(contact, verdict) or something
+            elif self._keep(contact, verdict):
+                news.append(verdict.identity.uuid)
         exchange = self._with.get(contact)
         if exchange is not None and not own:
-            exchange.learned(something, named=self._named(uuid))
-        if something:
-            self.learned()
+            exchange.learned(bool(news), named=self._named(uuid))
+        if news:
+            self.learned(news)
 
     def _keep(self, contact: Contact, known: KnownRecord) -> bool:
         """Whether it was news."""

@@ -72,6 +72,12 @@ class Outbound:
         self._first = list(first)
         self.turn()
 
+    def heard(self, news: Iterable[PeerUUID]) -> None:
+        """Records came that are news."""
+        if any(map(self.strategy.may_call, news)):
+            self.strategy.look_again()
+            self.turn()
+
     def stop(self) -> None:
         """The node goes down."""
         self._stopped = True
@@ -149,6 +155,7 @@ class Outbound:
     def _ended(self, uuid: PeerUUID, contact: Contact) -> None:
         if uuid in self._standing and self._standing[uuid][0] is contact:
             del self._standing[uuid]
+            self.strategy.look_again()
 
     def _failed(self, call: Call, failure: Failure) -> None:
         """Who answers and does not admit us is there: nobody but it could have said so."""

@@ -32,6 +32,7 @@ class OutboundCase(DiscoveryCase):
             now_ms = int(node.wall_seconds() * 1000)
             known = judge(record.encode(), network=network_of(b"QuantumGate"), now_ms=now_ms)
             self.book(node).add(known, "ourselves", node.wall_seconds() - 9999)
+        self.out(node).heard([other.uuid for other, _ in others])
 
 
 class CallTests(OutboundCase):

@@ -38,7 +38,10 @@ NOWHERE = frozenset({BEHIND_ANCHORS, BY_NAME})
 
 
 _CHOICES = 48
-"""Draws before the whole book is looked through."""
+"""Draws before it is enough that somebody fits at all."""
+
+_LOOKED_THROUGH = 512
+"""A book of so many is looked through; of a larger one as many are drawn: it must not hold the reactor up."""
 
 
 class Added(Enum):
@@ -152,7 +155,9 @@ class Book:
         entry.known, entry.groups, entry.quarters, entry.two_faced = known, groups, quarters, False
         self._list(entry)
         self._touch(entry.uuid)
-        if entry.tried and entry.place is not None and entry.reached not in groups:
+        if entry.place is not None and self._named(entry.uuid):
+            self._stand_elsewhere(entry, now_s)
+        elif entry.tried and entry.place is not None and entry.reached not in groups:
             self._untry(entry, now_s)  # what was reached was somewhere else
         return Added.NEWER
 
@@ -251,11 +256,11 @@ class Book:
         self._removed[uuid] = None
 
     def expire(self, now_s: float) -> None:
-        """Forget who was not heard of for a month, look at the rules again, and end contests that nobody decided."""
+        """Forget who was not heard of for a month, or is not named any more, and end contests that nobody decided."""
         for entry in list(self._entries.values()):
             if entry.known.record.not_after_seconds + BOOK_REMEMBERED_SECONDS <= now_s:
                 self.remove(entry.uuid)
-            elif self._named(entry.uuid) is not (entry.place is None):
+            elif entry.place is None and not self._named(entry.uuid):
                 self._stand_elsewhere(entry, now_s)
         for standing, (_, since) in list(self._contests.items()):
             if now_s - since >= BOOK_CONTEST_SECONDS:
@@ -377,7 +382,14 @@ class Book:
             if entry is not None and fits(entry) and self._random.uniform(0, 1) < entry.chance(now_s) * ease:
                 return entry.known
             ease *= 1.2
-        return self._of_any_group([entry for entry in self._entries.values() if fits(entry)])
+        return self._of_any_group([entry for entry in self._looked_through() if fits(entry)])
+
+    def _looked_through(self) -> list[Entry]:
+        """Everybody, or of a large book those that our rules name and as many others as luck brings."""
+        if len(self._entries) <= _LOOKED_THROUGH:
+            return list(self._entries.values())
+        drawn = [table.drawn(self._random) for table in (self._new, self._tried) for _ in range(_LOOKED_THROUGH // 2)]
+        return [self._entries[uuid] for uuid in dict.fromkeys((*self._kept, *drawn)) if uuid is not None]
 
     def _of_any_group(self, left: list[Entry]) -> KnownRecord | None:
         """Each group as likely as the others, whoever is many in one."""
@@ -412,7 +424,7 @@ class Book:
             del self._samples[next(iter(self._samples))]
         self._samples[for_prefix] = (drawn_at, names)
         if len(names) < PEX_RECORDS:
-            tellable = [one.uuid for one in self._entries.values() if self._tellable(one, now_s)]
+            tellable = [one.uuid for one in self._looked_through() if self._tellable(one, now_s)]
             others = [uuid for uuid in tellable if uuid not in names]
             names.update(dict.fromkeys(self._some(others, PEX_RECORDS - len(names))))
         there = (self._entries[uuid] for uuid in names if uuid in self._entries)
@@ -424,7 +436,7 @@ class Book:
             return entry.fresh(now_s) and told.get(entry.uuid, -1) < entry.known.record.seq_ms
 
         named = [uuid for uuid in self._kept if untold(self._entries[uuid]) and self._named(uuid)]
-        others = [one.uuid for one in self._entries.values() if self._tellable(one, now_s) and untold(one)]
+        others = [one.uuid for one in self._looked_through() if self._tellable(one, now_s) and untold(one)]
         chosen = self._some(named, count)
         chosen += self._some([uuid for uuid in others if uuid not in chosen], count - len(chosen))
         return [self._entries[uuid].known for uuid in chosen]

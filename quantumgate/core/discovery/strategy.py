@@ -19,6 +19,9 @@ from quantumgate.crypto.random import RandomSource
 from quantumgate.ids import PeerUUID
 from quantumgate.wire.limits import OUTBOUND_SUGGESTED_SECONDS, OUTBOUND_SUGGESTED_SHARE, Limits
 
+SEARCH_SECONDS = 60.0
+"""After looking in vain for somebody to connect to, until the next look, unless something has changed."""
+
 ANCHORS = 2
 """Connections that are made again first after a restart."""
 
@@ -59,14 +62,20 @@ class Strategy:
     ) -> None:
         self._book, self._random, self._limits, self._most = book, random, limits, connections
         self.may_call, self._named = may_call, named
+        self._search_at = float("-inf")
         self._feeler_at = now_s + self._feeler_gap()
+
+    def look_again(self) -> None:
+        """Somebody was heard of who may be called, or a connection has ended."""
+        self._search_at = float("-inf")
 
     def next_call(self, standing: Sequence[Standing], busy: Callable[[PeerUUID], bool], now_s: float) -> Call | None:
         """What to do now. ``busy``: who is connected or being called, for whatever reason."""
-        if len(standing) < self._most:
+        if len(standing) < self._most and now_s >= self._search_at:
             known = self._connection(standing, busy, now_s)
             if known is not None:
                 return Call(known, Aim.CONNECTION)
+            self._search_at = now_s + SEARCH_SECONDS
         contested = self._book.to_test()
         if contested is not None and not busy(contested.identity.uuid):
             return Call(contested, Aim.TEST)

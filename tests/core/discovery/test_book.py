@@ -216,7 +216,7 @@ class TimeTests(SynchronousTestCase):
         one.add(known("a", "192.0.2.1"), TELLER, NOW_S)
         one.succeeded(uuid("a"), NOW_S)
         friends.add(uuid("a"))
-        one.expire(NOW_S)
+        one.add(known("a", "192.0.2.1", seq_s=NOW_S + 1), TELLER, NOW_S)
         self.assertEqual([entry.place for entry in one], [None])
         one.add(known("b", "192.0.2.2", public=False), TELLER, NOW_S)
         friends.add(uuid("b"))
