@@ -60,7 +60,7 @@ COMMANDS: Sequence[click.Command] = (
 )
 for _command in COMMANDS:
     qgate.add_command(_command)
-for _command in (rotation.rotate, rotation.succeed):
+for _command in (rotation.rotate, rotation.succeed, rotation.accept):
     identity.id_.add_command(_command)
 
 

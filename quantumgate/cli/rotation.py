@@ -145,3 +145,38 @@ def _make_heir(
     directory.forget(ONLINE_KEY_FILE)
     directory.forget(staged.name)
     return new
+
+
+@click.command(short_help="Take the heir of a peer for that peer.")
+@click.argument("file")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@place.options
+@place.passed
+def accept(where: Place, file: str, yes: bool) -> int:
+    """Let a peer's new identity stand for the old one: FILE is what it made with qgate id succeed, or that text itself.
+
+    Both roots have signed it. The new one gets the pin, the name and the rules by hand; compare its fingerprint with its
+    owner first, for whoever stole the old root could have written such a file, too.
+
+    \b
+    Example:
+      qgate id accept bob.qgs
+    """
+    from quantumgate.core.successions import SCHEME
+
+    text = file if file.startswith(SCHEME) else Path(file).read_text(encoding="ascii", errors="replace").strip()
+    report = where.ask("succession", text=text)
+    if not yes:
+        for name in ("old_uuid", "old_fingerprint", "new_uuid", "new_fingerprint", "new_kind", "name"):
+            click.echo(f"{name}: {output.printable(report[name])}", err=True)
+        if not click.confirm("Has its owner confirmed the new fingerprint?", err=True):
+            click.echo("nothing was changed", err=True)
+            return 1
+    report = where.ask("succession", text=text, take=True)
+    if where.json:
+        output.as_json(report)
+        return 0
+    click.echo(f"{report['old_uuid']} is succeeded by {report['new_uuid']}")
+    if report["configured"]:
+        click.echo("the configuration names the old one: change it there as well, and restart")
+    return 0

@@ -334,6 +334,27 @@ class AccessExplanation(Struct, frozen=True, kw_only=True):
     name: str = ""
 
 
+class SuccessionReport(Struct, frozen=True, kw_only=True):
+    """An identity that passes itself on to another, verified. ``not_after`` is unix time.
+
+    ``pinned``, ``name`` and ``rules`` (by hand, how many) are what the new one inherits here; ``configured``: the
+    configuration names the old one, and stays as it is.
+    """
+
+    old_uuid: str
+    old_fingerprint: str
+    old_kind: str
+    new_uuid: str
+    new_fingerprint: str
+    new_kind: str
+    not_after: int
+    pinned: bool
+    name: str
+    rules: int
+    configured: bool
+    taken: bool
+
+
 class NameReport(Struct, frozen=True):
     """What a peer is called on this node."""
 
@@ -459,11 +480,20 @@ class JoinedPeer(Protocol):
     def proposed(self) -> str: ...
 
 
+class ControlledHeirs(Protocol):
+    """``node.pairing.heirs``: LocalErrors say why a succession cannot be taken."""
+
+    def look(self, text: str) -> SuccessionReport: ...
+    def take(self, text: str) -> Awaitable[SuccessionReport]: ...
+
+
 class ControlledPairing(Protocol):
     """``node.pairing``: names, invitations made and used. LocalErrors and ConnectFailed say what cannot be, and why."""
 
     @property
     def names(self) -> ControlledNames: ...
+    @property
+    def heirs(self) -> ControlledHeirs: ...
     def invite(
         self, endpoints: Sequence[str], *, uses: int, seconds: float, only: Sequence[str], name: str, proposed: str
     ) -> Awaitable[MadeInvitation]: ...

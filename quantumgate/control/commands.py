@@ -17,6 +17,7 @@ from twisted.internet.interfaces import IReactorTime
 from quantumgate.control.api import AccessReport, ControlledNode, JoinReport, PeerReport, PingSummary
 from quantumgate.control.messages import ErrorBody, RequestError
 from quantumgate.core.petnames import is_name
+from quantumgate.core.successions import TEXT_LETTERS_MAX as SUCCESSION_LETTERS_MAX
 from quantumgate.errors import ConnectFailed, LimitError, LocalError, QuantumGateError, SessionClosed
 from quantumgate.ids import parse_peer_uuid
 from quantumgate.wire.invitation_text import TEXT_LETTERS_MAX as INVITATION_LETTERS_MAX
@@ -41,6 +42,13 @@ class ConnectArguments(Struct, forbid_unknown_fields=True, frozen=True):
 
 class RecordArguments(Struct, forbid_unknown_fields=True, frozen=True):
     endpoints: Annotated[list[str], Meta(max_length=PEER_RECORD_ENDPOINTS)] = []
+
+
+class SuccessionArguments(Struct, forbid_unknown_fields=True, frozen=True):
+    """``take`` False only looks."""
+
+    text: Annotated[str, Meta(min_length=1, max_length=SUCCESSION_LETTERS_MAX)]
+    take: bool = False
 
 
 class PeerArgument(Struct, forbid_unknown_fields=True, frozen=True):
@@ -206,6 +214,11 @@ async def lan(errand: Errand, _: NoArguments) -> Any:
 
 async def record(errand: Errand, arguments: RecordArguments) -> Any:
     return errand.node.own_record(arguments.endpoints)
+
+
+async def succession(errand: Errand, arguments: SuccessionArguments) -> Any:
+    heirs = errand.node.pairing.heirs
+    return await heirs.take(arguments.text) if arguments.take else heirs.look(arguments.text)
 
 
 async def connect(errand: Errand, arguments: ConnectArguments) -> Any:
@@ -383,6 +396,7 @@ COMMANDS: dict[str, tuple[type[Struct], Callable[[Errand, Any], Coroutine[Any, A
     "book": (BookArguments, book),
     "lan": (NoArguments, lan),
     "record": (RecordArguments, record),
+    "succession": (SuccessionArguments, succession),
     "connect": (ConnectArguments, connect),
     "disconnect": (PeerArgument, disconnect),
     "ping": (PingArguments, ping),

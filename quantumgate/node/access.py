@@ -7,6 +7,7 @@ verdict (``enforcement.py``), scores (``conduct.py``), pins. Spec: docs/spec/acc
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import replace
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -197,6 +198,17 @@ class Access:
         for about in self.abouts(only) if only else [None]:
             self.judge.rules.remove(name, about)
         return self._keep(name)
+
+    def pass_on(self, old: PeerUUID, new: PeerUUID) -> Deferred[None]:
+        """Rules by hand about ``old`` are about ``new`` from now on; bans stay where they are as well."""
+        rules, wall = self.judge.rules, self._times.wall_seconds()
+        for rule in [rule for rule in rules.of(old) if rule.made_by == BY_HAND]:
+            rules.restore(replace(rule, peer=new))
+            if rule.word != "ban":
+                rules.remove(old, rule.about)
+        rules.prune(wall)
+        self.changed(new)
+        return self._keep(old)
 
     def _put(
         self, word: Word, uuid: UUID | str, only: Collection[str], until: float | None = None

@@ -59,6 +59,7 @@ from quantumgate.node.given_records import GivenRecords
 from quantumgate.node.inviting import Inviting
 from quantumgate.node.joining import Joining, Ours
 from quantumgate.node.keeper import Keeper
+from quantumgate.node.heirs import Heirs
 from quantumgate.node.key_life import KeyLife
 from quantumgate.node.lan import LocalNetwork
 from quantumgate.node.memory import MemoryWatch
@@ -300,7 +301,8 @@ def _pairing(
                              shared_secret=secret)
     ours = Ours(identity.public.uuid, network, secret)
     joining = Joining(ours, world, state, door.access, pins, names, circuits.reach)
-    pairing = Pairing(names, desk.inviting, joining, author, anchors, keep=keeper.keep,
+    heirs = Heirs(state, door.access, world.wall_seconds, desk.notice_of_ourselves)
+    pairing = Pairing(names, heirs, desk.inviting, joining, author, anchors, keep=keeper.keep,
                       own_addresses=world.own_addresses, hops=settings.privacy.hops)
     pairing.listening = lambda: (one.bound for one in listeners if one.bound)
     return pairing

@@ -1,6 +1,6 @@
-"""How the people of two nodes bring these together: names, invitations made and used. ``node.pairing``.
+"""How the people of two nodes bring these together: names, heirs, invitations made and used. ``node.pairing``.
 
-Not for: what any of them means (``names.py``, ``inviting.py``, ``joining.py``). Told in
+Not for: what any of them means (``names.py``, ``heirs.py``, ``inviting.py``, ``joining.py``). Told in
 docs/guide/inviting-a-friend.md.
 """
 
@@ -20,6 +20,7 @@ from quantumgate.node.anchors import Anchors
 from quantumgate.node.announced import own_endpoints
 from quantumgate.node.contact import Contact
 from quantumgate.node.dialling import Target, route_of
+from quantumgate.node.heirs import Heirs
 from quantumgate.node.inviting import Inviting
 from quantumgate.node.joining import Joined, Joining
 from quantumgate.node.names import Names
@@ -38,10 +39,11 @@ class Pairing:
     """
 
     def __init__(
-        self, names: Names, inviting: Inviting, joining: Joining, author: RecordAuthor, anchors: Anchors, *,
-        keep: Callable[[Target, Contact], object], own_addresses: Callable[[], Collection[str]], hops: int,
+        self, names: Names, heirs: Heirs, inviting: Inviting, joining: Joining, author: RecordAuthor,
+        anchors: Anchors, *, keep: Callable[[Target, Contact], object], own_addresses: Callable[[], Collection[str]], hops: int,
     ) -> None:
         self.names, self.joining, self._inviting = names, joining, inviting
+        self.heirs = heirs
         self._author, self._anchors, self._keep, self._hops = author, anchors, keep, hops
         self._own_addresses = own_addresses
         self.listening: Callable[[], Iterable[str]] = tuple

@@ -140,7 +140,7 @@ class SchemaTests(SynchronousTestCase):
 def schemas() -> object:
     kinds = (api.StatusReport, api.PeerReport, api.ExtenderReport, api.AccessReport, api.PingReport, api.PingSummary,
              api.RelaysReport, api.RecordReport, api.AccessExplanation, api.ScoreReport, api.MadeInvitation,
-             api.InvitationReport, api.JoinReport, api.NameReport)
+             api.InvitationReport, api.JoinReport, api.NameReport, api.SuccessionReport)
     found = msgspec.json.schema_components(kinds)[1]
     for schema in found.values():
         schema.pop("description", None)

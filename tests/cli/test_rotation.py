@@ -9,10 +9,14 @@ import click
 
 from quantumgate.core.delegations import FOR_HANDSHAKE, judge
 from quantumgate.core.successions import judge as judge_succession
+from quantumgate.core.successions import succeed
 from quantumgate.crypto.identity import Identity
 from quantumgate.errors import KeyFileError
 from quantumgate.node.data_directory import DataDirectory, write_atomically
 from tests.cli.test_identity import InitCase
+from tests.cli.tool import ServedCase
+from tests.control.fakenode import FAKE_WALL_SECONDS
+from tests.core.handshake.duel import identity
 
 DAY = 86_400
 
@@ -205,3 +209,35 @@ class TwoKeysTests(RotationCase):
         self.assertIn("qgate id rotate", self.assertRaises(KeyFileError, self.identity).advice)
         write_atomically(path, whole[:-1])
         self.assertRaises(KeyFileError, self.identity)
+
+
+class AcceptTests(ServedCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.old, self.new = identity("alice"), identity("alice next")
+        self.file = self.data / "heir.qgs"
+        self.file.write_text(succeed(self.old, self.new, now_seconds=int(FAKE_WALL_SECONDS)).text + "\n")
+        self.node.pairing.state.pins[self.old.public.uuid] = self.old.public.fingerprint_text
+
+    async def test_told_and_taken(self) -> None:
+        outcome = await self.qgate("id", "accept", str(self.file), "--yes")
+        self.assertIn(f"is succeeded by {self.new.public.uuid}", outcome.out)
+        self.assertEqual(self.node.pairing.state.pins, {self.new.public.uuid: self.new.public.fingerprint_text})
+        self.assertEqual(self.node.pairing.notices[0][0], "succession")
+
+    async def test_only_where_somebody_says_so(self) -> None:
+        self.patch(click, "confirm", lambda *_, **__: False)
+        outcome = await self.qgate("id", "accept", str(self.file), code=1)
+        self.assertIn(self.new.public.fingerprint_text, outcome.err)
+        self.assertEqual(list(self.node.pairing.state.pins), [self.old.public.uuid])
+        self.patch(click, "confirm", lambda *_, **__: True)
+        await self.qgate("id", "accept", self.file.read_text().strip())
+        self.assertEqual(list(self.node.pairing.state.pins), [self.new.public.uuid])
+
+    async def test_as_json(self) -> None:
+        report = (await self.qgate("id", "accept", str(self.file), "--yes", "--json")).json
+        self.assertEqual((report["taken"], report["pinned"], report["rules"]), (True, True, 0))
+
+    async def test_what_is_none(self) -> None:
+        self.file.write_text("nonsense")
+        self.assertIn("cannot be used", (await self.qgate("id", "accept", str(self.file), "--yes", code=1)).err)

@@ -37,7 +37,9 @@ from quantumgate.errors import ConnectFailed, LocalError
 from quantumgate.ids import PeerUUID
 from quantumgate.node.access import Access
 from quantumgate.node.conduct import Conduct
+from quantumgate.node.heirs import Heirs
 from quantumgate.node.names import Names
+from quantumgate.node.state import State
 from quantumgate.wire.invitation_text import Invitation
 from quantumgate.wire.limits import DEFAULT_LIMITS
 from quantumgate.wire.link_frames import LinkEndpoint
@@ -105,8 +107,16 @@ class FakePairing:
     """Real names over a state that is kept nowhere; invitations that nobody keeps, and one that leads to the friend."""
 
     node: FakeNode
-    names: Names = field(default_factory=lambda: Names(recalled(), 16))
+    state: State = field(default_factory=recalled)
+    names: Names = field(init=False)
+    heirs: Heirs = field(init=False)
     made: list[MadeInvitation] = field(default_factory=list)
+    notices: list[tuple[str, str]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.names = Names(self.state, 16)
+        note = self.notices.append
+        self.heirs = Heirs(self.state, self.node.access, self.node.wall_seconds, lambda *words: note(words))
 
     def invite(
         self, endpoints: Sequence[str] = (), *, uses: int, seconds: float, only: Sequence[str], name: str, proposed: str
