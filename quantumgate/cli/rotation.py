@@ -155,8 +155,8 @@ def _make_heir(
 def accept(where: Place, file: str, yes: bool) -> int:
     """Let a peer's new identity stand for the old one: FILE is what it made with qgate id succeed, or that text itself.
 
-    Both roots have signed it. The new one gets the pin, the name and the rules by hand; compare its fingerprint with its
-    owner first, for whoever stole the old root could have written such a file, too.
+    Both roots have signed it. The new one gets the pin, the name and the rules by hand; compare its fingerprint with
+    its owner first, for whoever stole the old root could have written such a file, too.
 
     \b
     Example:

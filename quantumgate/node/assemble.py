@@ -56,10 +56,10 @@ from quantumgate.node.discovering import discovery_of, exchanges, is_public
 from quantumgate.node.discovery import Discovery
 from quantumgate.node.enforcement import Enforcement
 from quantumgate.node.given_records import GivenRecords
+from quantumgate.node.heirs import Heirs
 from quantumgate.node.inviting import Inviting
 from quantumgate.node.joining import Joining, Ours
 from quantumgate.node.keeper import Keeper
-from quantumgate.node.heirs import Heirs
 from quantumgate.node.key_life import KeyLife
 from quantumgate.node.lan import LocalNetwork
 from quantumgate.node.memory import MemoryWatch

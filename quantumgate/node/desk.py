@@ -21,6 +21,7 @@ from quantumgate.core.access.reputation import Deed
 from quantumgate.core.access.rules import RELAY, RESERVE
 from quantumgate.core.events import Closed, SecurityNotice
 from quantumgate.core.invitations import Answer, Issued
+from quantumgate.core.peer_records import KnownRecord
 from quantumgate.core.relay.link import Link
 from quantumgate.core.requests import PeerCheck, PuzzleNeeded, TurnNeeded, Verdict
 from quantumgate.core.session import DAMAGED
@@ -435,6 +436,14 @@ class FrontDesk:
         session.set_extenders(uuids)
         if contact.protocol is not None:
             contact.protocol.wake()
+
+    def least_serial(self, uuid: PeerUUID) -> int:
+        """See ``pins.Pins``."""
+        return self._pins.least_serial(uuid)
+
+    def record_heard(self, known: KnownRecord) -> None:
+        """A record of a peer, verified: it may hold a newer delegation than its sessions."""
+        self._pins.heard(known.identity, known.delegation)
 
     # -- ends ----------------------------------------------------------------------------------------------------
 

@@ -6,10 +6,11 @@ Not for: what it does (``discovery.py``). Spec: docs/spec/discovery.md.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import partial
 
 from quantumgate.core.discovery.book import Book
 from quantumgate.core.discovery.strategy import Strategy
-from quantumgate.core.peer_records import network_of
+from quantumgate.core.peer_records import KnownRecord, network_of
 from quantumgate.errors import LocalError
 from quantumgate.ids import PeerUUID
 from quantumgate.node.access import Access
@@ -62,6 +63,7 @@ def discovery_of(
         world, limits, network_of(settings.node.network.encode()), book, conduct, _own_record(author, listening),
         access.names, public=is_public(settings), hidden=bool(settings.privacy.hops),
     )
+    exchanging.verified, exchanging.least_serial = partial(_heard, own, author, desk), desk.least_serial
     outbound = None
     if connections := connections_of(settings, limits):
         outbound = Outbound(world, book, desk.table, circuits.reach,
@@ -75,6 +77,13 @@ def discovery_of(
     desk.ears[exchange_frames.PEX] = exchanging.told
     circuits.found = discovery.found
     return discovery
+
+
+def _heard(own: PeerUUID, author: RecordAuthor, desk: FrontDesk, known: KnownRecord) -> None:
+    """A record that holds: a newer delegation in it counts from now on; one of ours may be another node's."""
+    desk.record_heard(known)
+    if known.identity.uuid == own and not author.wrote(known.record):
+        desk.twins.seen("there is a record of it that this node did not write")
 
 
 def _secret(state: State, world: World) -> bytes:

@@ -64,6 +64,10 @@ class Exchanging:
         self._waiting: deque[tuple[Contact, tuple[bytes, ...], bool]] = deque()
         self._checking = False
         self.learned: Callable[[list[PeerUUID]], object] = lambda news: None
+        self.verified: Callable[[KnownRecord], object] = lambda known: None
+        """Told of each record that holds, news or not."""
+        self.least_serial: Callable[[PeerUUID], int] = lambda uuid: 0
+        """Of the newest delegation that was seen of a peer."""
         self.outcomes: Counter[str] = Counter()
 
     def __len__(self) -> int:
@@ -159,7 +163,7 @@ class Exchanging:
         contact, records, own = self._waiting.popleft()
         self._checking = True
         now_ms = int(self._world.wall_seconds() * 1000)
-        checking = self._world.elsewhere(_judged, records, self._network, now_ms)
+        checking = self._world.elsewhere(_judged, records, self._network, now_ms, self.least_serial)
         checking.addBoth(self._checked, contact, own)
 
     def _checked(self, result: Any, contact: Contact, own: bool) -> None:
@@ -187,6 +191,7 @@ class Exchanging:
 
     def _keep(self, contact: Contact, known: KnownRecord) -> bool:
         """Whether it was news."""
+        self.verified(known)
         outcome = self._book.add(known, self._group(contact), self._world.wall_seconds())
         self.outcomes[outcome.name.lower().replace("_", " ")] += 1
         if outcome is Rejected.EQUIVOCATION:
@@ -208,12 +213,14 @@ class Exchanging:
         return RELAYED if contact.address is None else group_of(str(contact.address))
 
 
-def _judged(records: tuple[bytes, ...], network: bytes, now_ms: int) -> list[KnownRecord | Exception]:
+def _judged(
+    records: tuple[bytes, ...], network: bytes, now_ms: int, least_serial: Callable[[PeerUUID], int]
+) -> list[KnownRecord | Exception]:
     """Off the reactor thread: each verified, or what is wrong with it."""
     verdicts: list[KnownRecord | Exception] = []
     for record in records:
         try:
-            verdicts.append(judge(record, network=network, now_ms=now_ms))
+            verdicts.append(judge(record, network=network, now_ms=now_ms, least_serial=least_serial))
         except (RemoteProtocolError, CryptoError) as error:
             verdicts.append(error)
     return verdicts

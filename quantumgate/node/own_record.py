@@ -39,7 +39,7 @@ class RecordAuthor:
         self._network, self._allow_private = network_of(network_id), allow_private
         self._capabilities = CAPABLE_OF_RELAY * relay | PUBLIC * public
         self._written: tuple[PeerRecord, SignedPeerRecord] | None = None
-        self._last_seq_ms = 0
+        self._last_seq_ms, self._began_ms = 0, int(world.wall_seconds() * 1000)
         delegated = own_delegation(identity)
         self._key_ends = _NEVER_SECONDS if delegated is None else delegated.not_after_seconds
 
@@ -56,6 +56,11 @@ class RecordAuthor:
         if self._written is None or self._written[0] != draft or self._half_over(self._written[1].record):
             self._written = draft, self._signed(draft)
         return self._written[1]
+
+    def wrote(self, record: PeerRecord) -> bool:
+        """Whether a record of ours may be one of this node, and not of another one with its key: since the start it has
+        written none that is newer than its last."""
+        return record.seq_ms <= max(self._last_seq_ms, self._began_ms)
 
     def _half_over(self, record: PeerRecord) -> bool:
         middle = (record.seq_ms / 1000 + record.not_after_seconds) / 2

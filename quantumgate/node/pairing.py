@@ -39,8 +39,8 @@ class Pairing:
     """
 
     def __init__(
-        self, names: Names, heirs: Heirs, inviting: Inviting, joining: Joining, author: RecordAuthor,
-        anchors: Anchors, *, keep: Callable[[Target, Contact], object], own_addresses: Callable[[], Collection[str]], hops: int,
+        self, names: Names, heirs: Heirs, inviting: Inviting, joining: Joining, author: RecordAuthor, anchors: Anchors,
+        *, keep: Callable[[Target, Contact], object], own_addresses: Callable[[], Collection[str]], hops: int,
     ) -> None:
         self.names, self.joining, self._inviting = names, joining, inviting
         self.heirs = heirs

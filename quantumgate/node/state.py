@@ -28,7 +28,7 @@ _log = logs.named("state")
 
 
 class State:
-    """The state in memory; ``save()`` writes it. ``pins`` maps a UUID to the text of its fingerprint, ``serials`` to the
+    """The state in memory; ``save()`` writes it. ``pins`` maps a UUID to its fingerprint as text, ``serials`` to the
     serial of its newest delegation; ``guards``, ``middles`` and ``dropped`` to a unix time: until then it is a first
     hop of ours, a second, or none.
     ``allow`` and ``deny`` are the rules by hand about everything, ``access`` holds the others. ``names`` are what we

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
+from quantumgate.core.delegations import own_delegation
+from quantumgate.core.peer_records import KnownRecord
+from quantumgate.errors import ConnectFailed
 from quantumgate.node.discovering import connections_of, exchanges, is_public
 from quantumgate.settings.schema import DiscoveryTable, PrivacyTable, Settings
 from quantumgate.wire.exchange_frames import PEX, PEX_GET
 from quantumgate.wire.limits import DEFAULT_LIMITS
 from tests.node.circuits import replace_table
+from tests.node.delegated import DelegatedCase
 from tests.node.world import NodeCase, node_settings
 
 
@@ -50,3 +55,51 @@ class DefaultTests(NodeCase):
         self.assertEqual(set(parts.desk.ears), {PEX, PEX_GET})
         self.assertEqual(len(parts.state.book_key), 64)
         self.assertTrue(node.book_snapshot().enabled)
+
+
+class HeardTests(DelegatedCase):
+    """Records that others tell of, when they are about our own identity, or about somebody's newer key."""
+
+    def test_a_record_of_ours_that_we_did_not_write(self) -> None:
+        node = self.node("11.1.0.1", settings=wishes(exchange=True))
+        parts: Any = node._parts
+        tell = parts.discovery.exchanging.verified
+        ours = parts.author.write(node.listening)
+        tell(KnownRecord(ours, parts.identity.public))
+        self.assertEqual(node.status().notices, [])
+        newer = replace(ours, record=replace(ours.record, seq_ms=ours.record.seq_ms + 1))
+        tell(KnownRecord(newer, parts.identity.public))
+        self.assertIn("a record of it that this node did not write", node.status().notices[0])
+        self.assertIn("online elsewhere", node.status().reason)
+
+    def test_one_of_before_this_start_is_nobodys_elses(self) -> None:
+        node = self.node("11.1.0.1", settings=wishes(exchange=True))
+        parts: Any = node._parts
+        ours = parts.author.write(node.listening)
+        self.stop(node)
+        self.pass_time(1)
+        node.startService()
+        self.settle()
+        again: Any = node._parts
+        again.discovery.exchanging.verified(KnownRecord(ours, again.identity.public))
+        self.assertEqual(node.status().notices, [])
+
+    def test_a_newer_delegation_counts_in_handshakes(self) -> None:
+        """Revoked by gossip: the record of the new key is enough, before its owner was met again."""
+        node = self.node("11.1.0.1", settings=wishes(exchange=True))
+        friend = self.delegated("11.2.0.1", default_access="allow")
+        self.done(node.connect(f"qg://{friend.uuid}@11.2.0.1:9999", keep=False))
+        old = friend._directory.file("online.key").read_bytes()
+        self.rotate(friend)
+        parts: Any = friend._parts
+        signed, one = parts.author.write(friend.listening), own_delegation(parts.identity)
+        desk: Any = node._parts.desk  # type: ignore[union-attr]
+        node._parts.discovery.exchanging.verified(KnownRecord(signed, parts.identity.public, one))  # type: ignore[union-attr]
+        assert one is not None
+        self.assertEqual(desk.least_serial(friend.uuid), one.serial)
+        self.stop(friend)
+        friend._directory.file("online.key").write_bytes(old)
+        friend.startService()
+        self.settle()
+        error = self.failed(node.connect(f"qg://{friend.uuid}@11.2.0.1:9999", keep=False), ConnectFailed, 60)
+        self.assertEqual(error.reason, "delegation")
