@@ -23,7 +23,7 @@ from quantumgate.cli import output, place
 from quantumgate.cli.place import Place
 
 PACKAGES = ("quantumgate", "twisted", "pyopenssl", "cryptography", "zope.interface", "lz4", "service-identity",
-            "msgspec", "liboqs-python")
+            "msgspec", "sqlalchemy", "liboqs-python")
 OPTIONAL_PACKAGES = frozenset({"liboqs-python"})
 OPEN_FILES_WANTED = 4096
 LOCKED_BYTES_WANTED = 1024 * 1024
@@ -72,6 +72,7 @@ def examined(where: Place, config_file: str | None) -> Iterator[Finding]:
         yield look()
     yield _configuration(config_file)
     yield from _data(where.data)
+    yield from _store(where, config_file)
     yield _node(where)
 
 
@@ -195,6 +196,40 @@ def _online_key(data: Path) -> Finding:
         return Finding("online key", "wrong", f"has run out on {until}: no peer takes it", ROTATE)
     return Finding("online key", "note" if left < WARN_SECONDS else "ok", f"good until {until}",
                    ROTATE if left < WARN_SECONDS else "")
+
+
+def _store(where: Place, config_file: str | None) -> Iterator[Finding]:
+    from quantumgate.cli.store import Named
+    from quantumgate.errors import LocalError
+    from quantumgate.node.data_directory import STATE_FILE
+    from quantumgate.node.state_file import ASIDE
+
+    try:
+        named = Named.by(where, config_file)
+        database = named.database(alone=False)
+        if database.file is not None and not database.file.exists():
+            yield Finding("store", "ok", f"{database.file}: not there yet", "the first start makes it")
+            return
+        try:
+            schema, sealed_with = database.brief()
+        finally:
+            database.close()
+    except LocalError as error:
+        yield Finding("store", "wrong", str(error), error.advice or "qgate store check says more")
+        return
+    if database.file is not None:
+        yield _private("store", database.file, 0o600)
+    yield _seal(f"{database.described}, schema {schema}", sealed_with)
+    aside = where.data / (STATE_FILE + ASIDE)
+    if sealed_with and aside.exists():
+        yield Finding("store: old state file", "note", f"{aside} is not sealed", "delete it when the node works well")
+
+
+def _seal(found: str, sealed_with: str) -> Finding:
+    if sealed_with:
+        return Finding("store: seal", "ok", f"{found}, sealed with a {sealed_with}")
+    return Finding("store: seal", "note", f"{found}, not sealed: file permissions are all that protects it",
+                   "set node.identity_passphrase_file or node.store_key_file, or give it a systemd credential")
 
 
 def _private(name: str, path: Path, wanted: int) -> Finding:

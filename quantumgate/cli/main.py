@@ -27,6 +27,7 @@ from quantumgate.cli import (
     relays,
     rotation,
     services,
+    store,
 )
 from quantumgate.errors import QuantumGateError
 
@@ -56,7 +57,7 @@ def qgate() -> None:
 COMMANDS: Sequence[click.Command] = (
     identity.init, identity.id_, node.status, node.peers, node.connect, node.disconnect, node.ping,
     invitations.invite, invitations.join, names.name, access.access, node.extenders, relays.relays, book.book,
-    check.check, doctor.doctor, bench.bench, services.expose, services.forward,
+    check.check, store.store, doctor.doctor, bench.bench, services.expose, services.forward,
 )
 for _command in COMMANDS:
     qgate.add_command(_command)

@@ -46,7 +46,7 @@ class PostgresqlServer:
         if find_spec("psycopg") is None:
             raise StoreError("node.store names PostgreSQL, and psycopg is not installed",
                              advice="pip install 'quantumgate[postgresql]'")
-        self._alone = alone
+        self._alone, self.file = alone, None
         self.described = f"PostgreSQL, {self._url.database or 'the default database'}"
 
     def source(self) -> sa.Engine:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
+from pathlib import Path
 from typing import Any, Protocol
 
 import sqlalchemy as sa
@@ -34,10 +35,18 @@ SEAL = "seal"
 _INSERT: dict[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 
 
+Raw = dict[str, list[dict[str, Any]]]
+"""Rows by table, as they lie in a database."""
+
+
 class Dialect(Protocol):
     """One kind of database at one place."""
 
     described: str
+
+    @property
+    def file(self) -> Path | None:
+        """Where it lies, if it is a file."""
 
     def source(self) -> sa.Engine:
         """Connects when it is used. Raises StoreError where nothing can be there."""
@@ -61,6 +70,10 @@ def sql_table(table: Table) -> sa.Table:
     columns = [sa.Column(column.name, sa.LargeBinary if column.secret else _TYPES[column.kind],
                          nullable=column.optional) for column in table.every]
     return sa.Table(table.name, sa.MetaData(), sa.Column(ID, sa.LargeBinary, primary_key=True), *columns)
+
+
+def _everything() -> tuple[sa.Table, ...]:
+    return (META, *map(sql_table, TABLES))
 
 
 @cache
@@ -111,10 +124,13 @@ class SqlDatabase:
     # -- the seal ------------------------------------------------------------------------------------------------
 
     def _unlock(self) -> None:
-        found = self._connection().execute(sa.select(META.c.value).where(META.c.name == SEAL)).scalar()
-        if found is not None:
-            wrapped = Wrapped.decode(bytes(found))
+        wrapped = self._wrapped()
+        if wrapped is not None:
             self._seal, self._sealed_with = Sealed(wrapped.opened(self._key), self._random), wrapped.source
+
+    def _wrapped(self) -> Wrapped | None:
+        found = self._connection().execute(sa.select(META.c.value).where(META.c.name == SEAL)).scalar()
+        return None if found is None else Wrapped.decode(bytes(found))
 
     def _seal_everything(self, master: Secret, key: StoreKey) -> None:
         """What lies there openly becomes sealed, and nothing of it stays behind in the database."""
@@ -132,11 +148,10 @@ class SqlDatabase:
     def seal_again(self, key: StoreKey) -> None:
         """The same seal, opened by another key from now on; a store without one is sealed. Opened before."""
         with self._words(), self._connection().begin() as _:
-            found = self._connection().execute(sa.select(META.c.value).where(META.c.name == SEAL)).scalar()
-            if found is not None:
-                master = Wrapped.decode(bytes(found)).opened(self._key)
-                self._wrap(Wrapped.of(master, key, self._random))
-        if found is None:
+            wrapped = self._wrapped()
+            if wrapped is not None:
+                self._wrap(Wrapped.of(wrapped.opened(self._key), key, self._random))
+        if wrapped is None:
             self._seal_everything(new_master(self._random), key)
         self._key, self._sealed_with = key, key.source
 
@@ -174,6 +189,20 @@ class SqlDatabase:
         for table, rows in kept.items():
             connection.execute(_upsert(table, connection.dialect.name), rows)
 
+    # -- for who looks after it: not opened before ---------------------------------------------------------------
+
+    @property
+    def file(self) -> Path | None:
+        """Where it lies, if it is a file."""
+        return self._dialect.file
+
+    def brief(self) -> tuple[int, str]:
+        """The number of its schema (0 = nothing is there) and what it is sealed with ("" = nothing). Needs no key."""
+        with self._words(), self._connection().begin() as _:
+            there = schema_of(self._connection())
+            wrapped = self._wrapped() if there else None
+        return there, "" if wrapped is None else wrapped.source
+
     def check(self) -> dict[str, int]:
         """Everything that can be checked: the database itself, the schema, each row. Rows by table.
 
@@ -182,10 +211,42 @@ class SqlDatabase:
         with self._words(), self._connection().begin() as _:
             self._dialect.examine(self._connection(), wholly=True)
             there = schema_of(self._connection())
+            if there:
+                self._unlock()
         if there != NEWEST:
             raise StoreError(f"the store has schema {there}, this version works with {NEWEST}",
                              advice="qgate store migrate" if there < NEWEST else "install the version that wrote it")
         return {table.name: len(self.load(table, {})) for table in TABLES}
+
+    def raw(self) -> Raw:
+        """All rows of all tables as they lie there, at one moment."""
+        with self._words(), self._connection().begin() as _:
+            connection = self._connection()
+            if connection.dialect.name == "postgresql":
+                connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+            there = schema_of(connection)
+            if there != NEWEST:
+                raise StoreError(f"the store has schema {there}, a copy is made of {NEWEST}",
+                                 advice="qgate store migrate")
+            found = {table.name: connection.execute(sa.select(table)).mappings().all() for table in _everything()}
+        return {name: [dict(row) for row in rows] for name, rows in found.items()}
+
+    def take(self, raw: Raw) -> None:
+        """Instead of all that is there."""
+        with self._words(), self._connection().begin() as _:
+            migrate(self._connection())
+            for table in _everything():
+                self._connection().execute(sa.delete(table))
+                if raw[table.name]:
+                    self._connection().execute(sa.insert(table), raw[table.name])
+
+    def settle(self) -> None:
+        """Everything that was committed is in the file itself, as far as it can be read."""
+        try:
+            self.brief()
+        except StoreError:
+            pass
+        self.close()  # the last connection to an SQLite file brings its log into it
 
     def close(self) -> None:
         """See Database."""

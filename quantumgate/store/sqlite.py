@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from collections.abc import Callable
 from contextlib import closing
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,9 @@ from quantumgate.store.interface import DamagedStore, StoreError
 from quantumgate.store.sql import cause_of
 
 PRIVATE_FILE = 0o600
+COPY_TRIES = 40
+"""A quarter of a second between them."""
+
 FAULTS_SHOWN = 3
 WAY_BACK = "qgate store restore FILE puts a backup in its place; the damaged store is kept beside it"
 _FULL, _DAMAGED, _FOREIGN, _READ_ONLY, _INPUT_OUTPUT, _BUSY = 13, 11, 26, 8, 10, 5
@@ -33,7 +38,7 @@ class SqliteFile:
     """How long a call waits for another program that holds the file."""
 
     def __init__(self, path: Path) -> None:
-        self.path = path
+        self.path = self.file = path
         self.described = f"SQLite, {path.name}"
 
     def source(self) -> sa.Engine:
@@ -82,23 +87,41 @@ class SqliteFile:
         }.get(number, ""))
 
 
-def copy(source: Path, target: Path) -> None:
+def copy(source: Path, target: Path, *, mode: str = "rw") -> None:
     """A whole copy at ``target``, also while somebody writes to ``source``: mode 0600, synced, whole or not there.
 
+    ``mode`` = ro for a source that may lie where nothing can be written. The copy is one file, without a log beside it.
     Raises OSError or sqlite3.Error.
     """
     half = target.with_name(f".{target.name}.{os.getpid()}.new")
     os.close(os.open(half, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, PRIVATE_FILE))
     try:
-        with closing(sqlite3.connect(f"{source.absolute().as_uri()}?mode=ro", uri=True)) as there, closing(
+        with closing(sqlite3.connect(f"{source.absolute().as_uri()}?mode={mode}", uri=True)) as there, closing(
                 sqlite3.connect(half)) as here:
-            there.backup(here)
+            there.backup(here, progress=_patience())
+            here.execute("PRAGMA journal_mode = DELETE").fetchall()
         _sync(half, os.O_RDWR)
         half.rename(target)
-        _sync(target.parent, os.O_RDONLY | os.O_DIRECTORY)
+        synced(target.parent)
     except BaseException:
         half.unlink(missing_ok=True)
         raise
+
+
+def _patience() -> Callable[[int, int, int], None]:
+    """Called after each try, of which one is enough: the library itself would wait for ever for who holds the file."""
+    tries = count()
+
+    def look(status: int, remaining: int, total: int) -> None:
+        if remaining and next(tries) > COPY_TRIES:
+            raise sqlite3.OperationalError("another program holds the file")
+
+    return look
+
+
+def synced(directory: Path) -> None:
+    """What was renamed in it stays renamed."""
+    _sync(directory, os.O_RDONLY | os.O_DIRECTORY)
 
 
 def _sync(path: Path, flags: int) -> None:
