@@ -16,6 +16,7 @@ from quantumgate.crypto.suites import AEADS, PRIMARIES, SECONDARIES
 from quantumgate.node.contact import Contact
 
 PROTOCOL = 1
+JOIN_ADVICE = "use an invitation: qgate join INVITATION"
 UNDIALLED_ADVICE = "where nobody can dial this node, behind a NAT, name relay.anchors"
 NO_ANCHORS = AnchorsBrief()
 ANCHOR_ADVICE = "qgate relays shows each; an anchor has node.relay = true, and room (limits.reservations)"
@@ -85,14 +86,15 @@ def _connected(now: Situation) -> tuple[Phase, str, str]:
 
 def _waiting(now: Situation) -> tuple[Phase, str, str]:
     if not now.invitation:
-        advice = f'connect to one: qgate connect "qg://UUID@host:port"; {UNDIALLED_ADVICE}'
+        advice = f'{JOIN_ADVICE}, or connect to one: qgate connect "qg://UUID@host:port"; {UNDIALLED_ADVICE}'
         return Phase.WAITING, "no peer known yet, and nothing listens", advice
     if now.relay_links is not None:
         links = f"{now.relay_links} link{'' if now.relay_links == 1 else 's'} of others"
         reason = f"no peer of its own; as a relay it carries {links}"
         return Phase.WAITING, reason, f"its address for others: {now.invitation}"
     admit = "" if now.admits_strangers else "; admit it here with: qgate access allow ITS-UUID"
-    advice = f'connect to a peer with: qgate connect "qg://UUID@host:port"; or let one dial {now.invitation}{admit}'
+    advice = (f'invite somebody: qgate invite; {JOIN_ADVICE}; or connect to a peer: qgate connect '
+              f'"qg://UUID@host:port", or let one dial {now.invitation}{admit}')
     return Phase.WAITING, "no peer known yet", f"{advice}; {UNDIALLED_ADVICE}"
 
 
