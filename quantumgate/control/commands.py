@@ -200,8 +200,7 @@ async def extenders(errand: Errand, _: NoArguments) -> Any:
 
 async def book(errand: Errand, arguments: BookArguments) -> Any:
     """The address book, or what it holds of one peer."""
-    node = errand.node
-    return node.book_entry(parse_peer_uuid(arguments.peer)) if arguments.peer else node.book_snapshot()
+    return errand.node.book_snapshot(parse_peer_uuid(arguments.peer) if arguments.peer else None)
 
 
 async def relays(errand: Errand, _: NoArguments) -> Any:

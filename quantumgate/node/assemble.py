@@ -245,7 +245,6 @@ def assemble(plan: Plan, directory: DataDirectory, recalled: Recalled, world: Wo
     desk.twins.told = partial(desk.notice_of_ourselves, "twin")
     circuits.paths.announced = announced.gateways
     _tie(door, plan, connections, desk, host, relays, announced)
-    given = GivenRecords(world, handshakes.network_id, circuits.gateway, pins)
     return Parts(
         directory=directory,
         identity=identity,
@@ -263,15 +262,13 @@ def assemble(plan: Plan, directory: DataDirectory, recalled: Recalled, world: Wo
         circuits=circuits,
         keeper=keeper,
         author=(author := _author(plan, identity, world, anchors)),
-        given=given,
+        given=(given := GivenRecords(world, handshakes.network_id, circuits.gateway, pins)),
         host=host,
         intake=intake,
         listeners=listeners,
         clock_watch=ClockWatch(world, limits.clock_jump_seconds, landlord.clock_jumped),
         memory=memory,
-        discovery=discovery_of(
-            resolved.settings, own, world, limits, state, desk, door.access, door.conduct, circuits, author, given,
-            lambda: (one.bound for one in listeners if one.bound)),
+        discovery=_discovery(plan, own, world, desk, door, circuits, author, given, state, listeners),
         pairing=_pairing(plan, identity, world, desk, door, pins, circuits, state, author, anchors, keeper, listeners),
         lan=_lan(plan, own, world, desk, door, circuits, listeners) if resolved.settings.discovery.lan else None,
     )
@@ -318,6 +315,16 @@ def _names(desk: FrontDesk, state: State, limits: Limits) -> Names:
 
     names.changed = show
     return names
+
+
+def _discovery(
+    plan: Plan, own: PeerUUID, world: World, desk: FrontDesk, door: Enforcement, circuits: Circuits,
+    author: RecordAuthor, given: GivenRecords, state: State, listeners: tuple[Listener, ...],
+) -> Discovery | None:
+    return discovery_of(
+        plan.resolved.settings, own, world, plan.resolved.limits, state, desk, door.access, door.conduct, circuits,
+        author, given, lambda: (one.bound for one in listeners if one.bound),
+    )
 
 
 def _own_hosts(connections: Connections, listeners: tuple[Listener, ...]) -> tuple[str, ...]:

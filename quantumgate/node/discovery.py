@@ -172,3 +172,12 @@ class Discovery:
         if entry.two_faced:
             return "it signed two different records with one number"
         return self._why_not(entry.uuid) or self.outbound.against(entry.uuid)
+
+
+def book_report(discovery: Discovery | None, uuid: UUID | None) -> BookReport | BookEntryReport:
+    """Of a node that has this; one peer's with ``uuid``. Raises LocalError where nothing is known of it."""
+    if uuid is None:
+        return BookReport() if discovery is None else discovery.report()
+    if discovery is None:
+        raise LocalError("this node keeps no address book", advice="set discovery.exchange = true and restart")
+    return discovery.entry_report(PeerUUID(uuid))

@@ -46,6 +46,7 @@ from quantumgate.node.conduct import Conduct
 from quantumgate.node.contact import Contact
 from quantumgate.node.data_directory import DataDirectory
 from quantumgate.node.dialling import Route, Target, parse_target, route_of
+from quantumgate.node.discovery import book_report
 from quantumgate.node.given_records import is_record_text
 from quantumgate.node.own_record import report_of
 from quantumgate.node.pairing import Pairing
@@ -510,17 +511,9 @@ class Node(Service):
         lan = None if self._parts is None else self._parts.lan
         return LanReport() if lan is None else lan.report()
 
-    def book_snapshot(self) -> BookReport:
-        """What this node knows of where others are."""
-        discovery = None if self._parts is None else self._parts.discovery
-        return BookReport() if discovery is None else discovery.report()
-
-    def book_entry(self, uuid: UUID) -> BookEntryReport:
-        """What it knows of one of them. Raises LocalError where that is nothing."""
-        discovery = self._running_parts().discovery
-        if discovery is None:
-            raise LocalError("this node keeps no address book", advice="set discovery.exchange = true and restart")
-        return discovery.entry_report(PeerUUID(uuid))
+    def book_snapshot(self, uuid: UUID | None = None) -> BookReport | BookEntryReport:
+        """What this node knows of where others are, or one of them is. Raises LocalError where that is nothing."""
+        return book_report(None if self._parts is None else self._parts.discovery, uuid)
 
     def extenders_snapshot(self) -> list[ExtenderReport]:
         """A report for each installed extender."""

@@ -211,10 +211,9 @@ class FakeNode:
             ExtenderReport(name="odd", uuid="", version="2", summary="", state="failed", reason="raised at import"),
         ]
 
-    def book_snapshot(self) -> BookReport:
-        return self.book
-
-    def book_entry(self, uuid: UUID) -> BookEntryReport:
+    def book_snapshot(self, uuid: UUID | None = None) -> BookReport | BookEntryReport:
+        if uuid is None:
+            return self.book
         if uuid != FRIEND:
             raise LocalError(f"the book knows nothing of {uuid}")
         return BookEntryReport(

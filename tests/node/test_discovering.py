@@ -10,6 +10,7 @@ from quantumgate.core.peer_records import KnownRecord
 from quantumgate.errors import ConnectFailed
 from quantumgate.node.discovering import connections_of, exchanges, is_public
 from quantumgate.settings.schema import DiscoveryTable, PrivacyTable, Settings
+from quantumgate.wire.directory_frames import FOUND, LEFT
 from quantumgate.wire.exchange_frames import PEX, PEX_GET
 from quantumgate.wire.limits import DEFAULT_LIMITS
 from tests.node.circuits import replace_table
@@ -44,7 +45,8 @@ class DefaultTests(NodeCase):
         node = self.node("11.1.0.1")
         parts = node._parts
         assert parts is not None
-        self.assertEqual((parts.discovery, parts.desk.discovery, parts.desk.ears), (None, None, {}))
+        self.assertEqual((parts.discovery, parts.desk.discovery), (None, None))
+        self.assertFalse({PEX, PEX_GET} & set(parts.desk.ears))
         self.assertEqual(parts.state.book_key, "")
         self.assertEqual(node.book_snapshot().enabled, False)
 
@@ -52,7 +54,7 @@ class DefaultTests(NodeCase):
         node = self.node("11.1.0.1", settings=wishes(exchange=True))
         parts = node._parts
         assert parts is not None
-        self.assertEqual(set(parts.desk.ears), {PEX, PEX_GET})
+        self.assertEqual(set(parts.desk.ears), {PEX, PEX_GET, FOUND, LEFT})
         self.assertEqual(len(parts.state.book_key), 64)
         self.assertTrue(node.book_snapshot().enabled)
 

@@ -159,11 +159,11 @@ class ReportTests(DiscoveryCase):
         report = nodes[0].book_snapshot()
         self.assertEqual((report.known, report.named, report.public, report.exchanging), (2, 2, 0, 2))
         self.assertEqual(set(report.peers), {str(node.uuid) for node in nodes[1:]})
-        entry = nodes[0].book_entry(nodes[1].uuid)
+        entry = nodes[0].book_snapshot(nodes[1].uuid)
         self.assertEqual((entry.endpoints, entry.why_not_called), ([f"{PLACES[1]}:9999"], "it is connected"))
-        self.assertRaises(LocalError, nodes[0].book_entry, nodes[0].uuid)
+        self.assertRaises(LocalError, nodes[0].book_snapshot, nodes[0].uuid)
 
     def test_a_node_without_a_book(self) -> None:
         node = self.node(PLACES[0])
         self.assertFalse(node.book_snapshot().enabled)
-        self.assertRaises(LocalError, node.book_entry, node.uuid)
+        self.assertRaises(LocalError, node.book_snapshot, node.uuid)

@@ -108,7 +108,7 @@ class CallTests(OutboundCase):
     def why_not(self, one: Node) -> str:
         self.teach_made(one)
         (entry,) = self.book(one)
-        return one.book_entry(entry.uuid).why_not_called
+        return one.book_snapshot(entry.uuid).why_not_called
 
 
 class RestartTests(OutboundCase):
