@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
 from quantumgate.cli import doctor
+from quantumgate.core.online_key import make
+from quantumgate.node.data_directory import write_atomically
 from tests.cli.tool import qgate
+from tests.core.handshake.duel import identity
 
 
 class DoctorTests(SynchronousTestCase):
@@ -54,6 +58,28 @@ class DoctorTests(SynchronousTestCase):
         (self.folder / "identity.key").write_bytes(b"")
         (self.folder / "identity.key").chmod(0o644)
         self.assertEqual(self.findings()["identity"]["state"], "wrong")
+
+    def online_key(self, days_ago: float) -> dict[str, Any]:
+        """Of an identity whose root is elsewhere: 90 days from then."""
+        made = make(identity("alice"), now_seconds=int(time.time() - days_ago * 86_400), life_seconds=90 * 86_400)
+        write_atomically(self.folder / "online.key", made.encode())
+        found: dict[str, Any] = self.findings()["online key"]
+        return found
+
+    def test_an_online_key_that_runs_out(self) -> None:
+        self.assertEqual(self.online_key(1)["state"], "ok")
+        soon = self.online_key(80)
+        self.assertEqual(soon["state"], "note")
+        self.assertIn("qgate id rotate", soon["advice"])
+        over = self.online_key(91)
+        self.assertEqual(over["state"], "wrong")
+        self.assertIn("has run out on", over["found"])
+
+    def test_an_online_key_that_is_none(self) -> None:
+        write_atomically(self.folder / "online.key", b"nonsense")
+        self.assertIn("damaged", self.findings()["online key"]["found"])
+        (self.folder / "online.key").chmod(0o640)
+        self.assertEqual(self.findings()["online key"]["state"], "wrong")
 
     def test_clock_before_this_was_written(self) -> None:
         self.patch(doctor.time, "time", lambda: 0.0)

@@ -70,6 +70,8 @@ PARSERS = {
         _parser("control", *(f"{_CONTROL}{name}.py" for name in ("messages", "commands", "server"))),
         _parser("streams", *(f"{_CONTROL}{name}.py" for name in ("streamframes", "streamline", "streamsocket"))),
         _parser("addresses", "quantumgate/ids.py", "quantumgate/wire/record_text.py"),
+        _parser("identities", *(f"quantumgate/core/{name}.py" for name in (
+            "delegations", "successions", "online_key"))),
         _parser("invitations", "quantumgate/wire/invitation_text.py", "quantumgate/core/petnames.py"),
         _parser("networks", f"{_ACCESS}addresses.py", f"{_ACCESS}attempts.py"),
         _parser("messages", *(f"quantumgate/wire/{name}.py" for name in (

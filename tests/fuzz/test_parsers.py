@@ -9,8 +9,9 @@ from twisted.trial import unittest
 
 from quantumgate import ids
 from quantumgate.control import messages as control_messages
-from quantumgate.core import petnames
+from quantumgate.core import delegations, online_key, petnames
 from quantumgate.core.access import addresses as access_addresses
+from quantumgate.errors import MalformedError
 from quantumgate.settings import loader, wording
 from quantumgate.wire import invitation_text, link_frames
 from tests.fuzz.guide import load
@@ -18,6 +19,7 @@ from tests.fuzz.parsers import (
     addresses,
     configuration,
     control,
+    identities,
     invitations,
     messages,
     networks,
@@ -87,6 +89,19 @@ class PlantedBugTests(unittest.SynchronousTestCase):
         self.assertEqual(invitations.run_script(hyphens), [])
         self.patch(petnames, "_NAME", re.compile("[a-z][a-z0-9-]*"))
         self.assertRaises(Broken, invitations.run_script, hyphens)
+
+    def test_identities(self) -> None:
+        stripped = [Step(identities.Told.SIGNED, data=b"\x03" + identities.GOOD.signed_part()[1:])]
+        other = [Step(identities.Told.DELEGATION, data=identities.GOOD.encode()[:-1] + b"\0")]
+        cut = [Step(identities.Told.FILE, data=identities.FILE[:60])]
+        for script in (stripped, other, cut):
+            self.assertEqual(identities.run_script(script), [])
+        self.patch(delegations, "verify", lambda *_: None)
+        delegations._verified.cache_clear()
+        self.addCleanup(delegations._verified.cache_clear)
+        self.assertRaises(Broken, identities.run_script, other)
+        self.patch(online_key, "RemoteProtocolError", ZeroDivisionError)
+        self.assertRaises(MalformedError, identities.run_script, cut)
 
     def test_control(self) -> None:
         strange = [Step(control.Say.LINE, data=b'{"id":1,"command":"\xff"}')]

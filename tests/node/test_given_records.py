@@ -5,8 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from quantumgate.core import online_key
 from quantumgate.core.peer_records import judge, network_of, sign
+from quantumgate.crypto.identity import Identity
 from quantumgate.errors import ConnectFailed
+from quantumgate.node.data_directory import write_atomically
 from quantumgate.node.node import Node
 from quantumgate.wire.link_frames import LinkEndpoint, RelayTerms
 from quantumgate.wire.peer_records import Anchor, PeerRecord
@@ -14,7 +17,7 @@ from quantumgate.wire.record_text import as_text, from_text
 from quantumgate.wire.reservation_frames import Grant
 from tests.node.anchored import HIDDEN, AnchoredCase
 from tests.node.circuits import AWAY, GATES, CircuitCase, with_relay
-from tests.node.world import node_settings
+from tests.node.world import BEGINNING_SECONDS, node_settings
 
 
 def rewritten(node: Node, **changes: Any) -> str:
@@ -129,6 +132,40 @@ class WrongTests(CircuitCase):
     def test_ourselves(self) -> None:
         failed = self.failed(self.client.connect(self.client.own_record(["10.0.0.1:1"]).record), ConnectFailed)
         self.assertEqual(failed.reason, "self")
+
+
+class DelegatedAnchorTests(AnchoredCase):
+    """Anchors whose roots are elsewhere: their vouchers are signed by online keys."""
+
+    def put_key(self, gate: Any) -> None:
+        """What ``qgate id rotate`` does between a stop and a start."""
+        stopping = gate.stopService()
+        self.pass_time(30)
+        self.successResultOf(stopping)
+        data = gate._directory.path
+        root = Identity.from_file_bytes((data / "identity.key").read_bytes())
+        made = online_key.make(root, now_seconds=int(BEGINNING_SECONDS + self.clock.seconds()), life_seconds=86_400)
+        write_atomically(data / "online.key", made.encode())
+        gate.startService()
+        self.pass_time(100)
+
+    def test_reached_by_its_voucher(self) -> None:
+        self.put_key(self.gates[0])
+        self.put_key(self.gates[1])
+        self.assertEqual(len(self.granted(self.hidden)), 2)
+        peer = self.reach(self.hidden.own_record().record, 5, hops=2)
+        self.assertEqual((peer.uuid, len(peer.path)), (self.hidden.uuid, 2))
+
+    def test_a_record_of_before_its_new_key(self) -> None:
+        """The anchor proves another key now: the old voucher is nobody's, and its owner has a fresh one by then."""
+        self.put_key(self.gates[0])
+        self.put_key(self.gates[1])
+        old = self.hidden.own_record().record
+        for gate in self.gates[:2]:
+            self.put_key(gate)
+        failed = self.failed(self.client.connect(old), ConnectFailed, 20)
+        self.assertEqual(failed.reason, "bad-record")
+        self.assertEqual(self.reach(self.hidden.own_record().record, 5).uuid, self.hidden.uuid)
 
 
 class AnchoredRecordTests(AnchoredCase):

@@ -138,6 +138,16 @@ class SessionTests(DelegatedCase):
         self.pass_time(3)
         self.successResultOf(self.ended)
 
+    def test_re_keys_are_signed_by_online_keys(self) -> None:
+        self.connected(mine=True)
+        self.pass_time(80)
+        for asker in (self.near, self.far):
+            contact = next(iter(asker._parts.desk.table))
+            contact.session.rekey.request(self.clock.seconds())
+            contact.protocol.wake()
+            self.pass_time(80)
+        self.assertEqual(self.contact.session.key_epoch, 2)
+
     def test_a_session_that_ends_before_leaves_no_timer(self) -> None:
         self.connected( mine=True)
         life = self.near._parts.desk.key_life  # type: ignore[union-attr]

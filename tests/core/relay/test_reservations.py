@@ -8,10 +8,12 @@ from dataclasses import replace
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from quantumgate.core.delegations import FOR_ALL, FOR_VOUCHER
 from quantumgate.core.relay.reservations import Reservations, check_grant, grant, proof
-from quantumgate.errors import AuthenticationError
+from quantumgate.errors import AuthenticationError, ViolationError
 from quantumgate.wire.limits import RESERVATION_HOURS_APART
 from quantumgate.wire.link_frames import RelayTerms
+from tests.core.handshake.deputies import delegation, deputy
 from tests.core.handshake.duel import identity
 
 KEY, OTHER_KEY = b"k" * 32, b"o" * 32
@@ -69,6 +71,17 @@ class ReservedTests(SynchronousTestCase):
 
 
 class VoucherTests(SynchronousTestCase):
+    def test_by_an_online_key(self) -> None:
+        """Under the key that the anchor has in its session: not its root's, nor that of an older delegation."""
+        for usages in (FOR_ALL, FOR_VOUCHER):
+            one = delegation("anchor", usages=usages)
+            given = grant(deputy("anchor", said=one.encode()), WHO, 5, RelayTerms())
+            check_grant(given, ANCHOR.public, WHO, one)
+            for wrong in (None, delegation("anchor", key="another")):
+                self.assertRaises(AuthenticationError, check_grant, given, ANCHOR.public, WHO, wrong)
+        without = delegation("anchor", usages=FOR_ALL & ~FOR_VOUCHER)
+        self.assertRaises(ViolationError, check_grant, given, ANCHOR.public, WHO, without)
+
     def test_signed_for_this_client_and_these_terms(self) -> None:
         for kind in (1, 2, 3, 4):
             anchor = identity("anchor", kind)
