@@ -54,6 +54,6 @@ class FindingTests(DiscoveryCase):
         self.assertEqual(self.seen(again), {bob.uuid, carol.uuid}, "without the connect line")
 
     def test_the_relay_that_is_told_to_nobody_and_the_node_that_only_answers(self) -> None:
-        hermit, quiet = configuration("hermit.toml"), configuration("quiet.toml")
+        hermit, quiet = configuration("hermit.toml"), configuration("answering.toml")
         self.assertEqual((is_public(hermit), exchanges(hermit)), (False, False))
         self.assertEqual((is_public(quiet), exchanges(quiet), quiet.discovery.connections), (False, True, 0))
