@@ -65,6 +65,7 @@ def status(where: Place) -> None:
         "listening": ", ".join(report["listening"]) or "no (dial only)",
         "peers": str(report["peers"]),
         "relay": _relay_text(report["relay"]),
+        **_reach_fact(report),
         **_anchors_fact(report.get("anchors", {})),
         "extenders": ", ".join(f"{one['name']} ({one['state']})" for one in report["extenders"]) or "none enabled",
     })
@@ -73,6 +74,12 @@ def status(where: Place) -> None:
     for notice in report.get("notices", ()):
         click.echo(f"note: {output.printable(notice)}")
     _show_dials(report.get("connecting", ()))
+
+
+def _reach_fact(report: dict[str, Any]) -> dict[str, str]:
+    """Where strangers can dial this node, or why they cannot."""
+    text = ", ".join(report.get("public_endpoints", ())) or report.get("reachability", "")
+    return {"reachable": text} if text else {}
 
 
 def _anchors_fact(anchors: dict[str, int]) -> dict[str, str]:

@@ -174,6 +174,8 @@ class StatusReport(Struct, frozen=True, kw_only=True):
     notices: Sequence[str] = ()
     overload: OverloadReport = OverloadReport()
     anchors: AnchorsBrief = AnchorsBrief()
+    reachability: str = ""
+    """Why strangers cannot dial this node, as far as is known; "" where they can, or nobody has said anything."""
 
 
 class DialReport(Struct, frozen=True, kw_only=True):

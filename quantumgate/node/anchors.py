@@ -6,7 +6,7 @@ being an anchor (``reservations.py``).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from quantumgate import logs
@@ -54,6 +54,9 @@ class Anchors:
         self._timers: dict[PeerUUID, Any] = {}
         self._refused: set[PeerUUID] = set()
         self.granted: dict[PeerUUID, Grant] = {}
+        self._adopted: set[PeerUUID] = set()
+        self.make_key: Callable[[], bytes] = bytes
+        """The rendezvous key, for anchors that nobody named."""
 
     def address(self, fingerprint: str) -> str:
         """Of this node, through its anchors; "" where it has none. ``fingerprint``: our own, as text."""
@@ -106,6 +109,35 @@ class Anchors:
             return "refused"
         return "asked" if uuid in self._with else "not connected"
 
+    # -- relays that nobody named --------------------------------------------------------------------------------
+
+    def adopt(self, gateway: Gateway, contact: Contact) -> None:
+        """A peer that relays is asked in the session that stands, for as long as that does."""
+        if gateway.uuid not in self._anchors:
+            self._key = self._key or self.make_key()
+            self._anchors[gateway.uuid] = gateway
+            self._adopted.add(gateway.uuid)
+            contact.session.keep = True
+            self.arrived(contact)
+
+    def adopted(self) -> list[Gateway]:
+        """Those."""
+        return [self._anchors[uuid] for uuid in self._adopted]
+
+    def release(self) -> None:
+        """They are not needed any more: what they granted runs out."""
+        for uuid in list(self._adopted):
+            contact = self._with.get(uuid)
+            if contact is not None:
+                contact.session.keep = contact.keep
+                self._left(uuid, contact)
+            self._forget(uuid)
+
+    def _forget(self, uuid: PeerUUID) -> None:
+        if uuid in self._adopted:
+            self._adopted.discard(uuid)
+            del self._anchors[uuid]
+
     # -- sessions ------------------------------------------------------------------------------------------------
 
     def arrived(self, contact: Contact) -> None:
@@ -128,6 +160,7 @@ class Anchors:
             self._refused.discard(uuid)
             self._stop_timer(uuid)
             self.granted.pop(uuid, None)
+            self._forget(uuid)
 
     def answered(self, contact: Contact, grant: Grant) -> None:
         """RESERVED. What nobody asked for, or what the anchor did not sign, ends the session."""

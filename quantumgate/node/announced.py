@@ -59,6 +59,10 @@ class AnnouncedGateways:
         self._told_by[identity.uuid] = contact
         contact.ended().addCallback(lambda _: self._left(identity.uuid, contact))
 
+    def with_contacts(self) -> list[tuple[Gateway, Contact]]:
+        """Each with the session in which it said so, the oldest first."""
+        return [(self.gateways[uuid], contact) for uuid, contact in self._told_by.items()]
+
     def _left(self, uuid: PeerUUID, contact: Contact) -> None:
         if self._told_by.get(uuid) is contact:
             del self._told_by[uuid], self.gateways[uuid]

@@ -52,6 +52,7 @@ from quantumgate.node.connections import Connections
 from quantumgate.node.data_directory import DataDirectory
 from quantumgate.node.desk import FrontDesk
 from quantumgate.node.dialling import Dialling, parse_target
+from quantumgate.node.directly import DirectWays
 from quantumgate.node.discovering import discovery_of, exchanges, is_public
 from quantumgate.node.discovery import Discovery
 from quantumgate.node.enforcement import Enforcement
@@ -68,9 +69,12 @@ from quantumgate.node.own_record import RecordAuthor
 from quantumgate.node.pairing import Pairing
 from quantumgate.node.paths import Paths, gateway_of
 from quantumgate.node.pins import Pins
+from quantumgate.node.reach import Reachability
+from quantumgate.node.reaching import Reaching
 from quantumgate.node.recalling import Recalled
 from quantumgate.node.record_checks import RecordChecks
 from quantumgate.node.relays import Relays
+from quantumgate.node.rendezvous import Rendezvous
 from quantumgate.node.reservations import Anchorage
 from quantumgate.node.state import State
 from quantumgate.node.store_key import store_key_of
@@ -83,7 +87,7 @@ from quantumgate.settings.schema import Settings
 from quantumgate.store.interface import StoreError
 from quantumgate.store.opening import database_at
 from quantumgate.store.sealed import StoreKey
-from quantumgate.wire.features import EXCHANGE
+from quantumgate.wire.features import EXCHANGE, REACH
 from quantumgate.wire.limits import ANSWERS_PER_SECOND, DEFAULT_LIMITS, FIRST_FLIGHT_BYTES, Limits
 
 _log = logs.named("node")
@@ -118,6 +122,7 @@ class Parts:
     discovery: Discovery | None
     pairing: Pairing
     lan: LocalNetwork | None
+    reaching: Reaching | None
 
     @property
     def access(self) -> Access:
@@ -214,23 +219,19 @@ def assemble(plan: Plan, directory: DataDirectory, recalled: Recalled, world: Wo
 
     ``landlord`` is the node: ``extender.doors.Landlord``, ``clock_jumped``, and ``services``, its own guest.
     """
-    resolved, limits = plan.resolved, plan.resolved.limits
-    identity, state = recalled.identity, recalled.state
+    resolved, limits, identity, state = plan.resolved, plan.resolved.limits, recalled.identity, recalled.state
     landlord.uuid = own = identity.public.uuid
-    pins, node = Pins(state), resolved.settings.node
-    door = _door(plan, state, world)
+    pins, node, door = Pins(state), resolved.settings.node, _door(plan, state, world)
     stock = KeyStock(world.clock)
     handshakes = replace(handshake_settings(plan, identity, stock), least_serial=pins.least_serial)
     farm = KeyFarm(lambda group: kem(group).generate(), world.elsewhere)
     tokens = Tokens(world.random, world.now(), limits.token_seconds)
-    desk = FrontDesk(own, world, limits, door.access, pins, farm.take, tokens,
-                     require_authentication=node.require_authentication)
-    guests = (*plan.registrations, registered(landlord.services.maker(), None, "quantumgate"))
-    host = ExtenderHost(guests, landlord, recalled.spaces)
+    strict = node.require_authentication
+    desk = FrontDesk(own, world, limits, door.access, pins, farm.take, tokens, require_authentication=strict)
+    host = ExtenderHost(_guests(plan, landlord), landlord, recalled.spaces)
     replay = _replay(state, world, limits, budgeted=node.handshake_budget)
     memory = MemoryWatch(world, limits, lambda: desk.contacts, door.conduct.esteem)
-    ladder = _ladder(plan, world, desk, memory)
-    sessions = session_settings(resolved, world)
+    sessions, ladder = session_settings(resolved, world), _ladder(plan, world, desk, memory)
     connections = Connections(world, handshakes, sessions, replay, desk, host.uuids, tokens, ladder)
     dialling = Dialling(own, world, limits, desk, connections, door.access, pins)
     listeners = _listeners(plan, intake := _intake(world, limits, handshakes, door), connections)
@@ -238,13 +239,10 @@ def assemble(plan: Plan, directory: DataDirectory, recalled: Recalled, world: Wo
     circuits = _circuits(plan, own, world, desk, connections, dialling, pins, state, listeners, landlord.services)
     keeper = Keeper(world, limits, circuits.reach)
     desk.guests, desk.keeper, desk.relays, desk.our_extenders = host, keeper, relays, host.uuids
-    desk.anchorage = relays.anchorage = Anchorage(identity, world, limits, lambda: relays.enabled, relays.terms)
+    relays.anchorage = Anchorage(identity, world, limits, lambda: relays.enabled, relays.terms)
     desk.anchors = anchors = Anchors(own, world, plan.anchors, key_of(state, world.random) if plan.anchors else b"")
-    desk.announced = announced = AnnouncedGateways(door.access.names)
     desk.key_life, desk.twins = KeyLife(identity, world), Twins(world)
-    desk.twins.told = partial(desk.notice_of_ourselves, "twin")
-    circuits.paths.announced = announced.gateways
-    _tie(door, plan, connections, desk, host, relays, announced)
+    _tie(door, plan, connections, desk, host, relays, circuits)
     return Parts(
         directory=directory,
         identity=identity,
@@ -271,7 +269,39 @@ def assemble(plan: Plan, directory: DataDirectory, recalled: Recalled, world: Wo
         discovery=_discovery(plan, own, world, desk, door, circuits, author, given, state, listeners),
         pairing=_pairing(plan, identity, world, desk, door, pins, circuits, state, author, anchors, keeper, listeners),
         lan=_lan(plan, own, world, desk, door, circuits, listeners) if resolved.settings.discovery.lan else None,
+        reaching=_reaching(plan, own, world, desk, connections, dialling, keeper, anchors, author, state, listeners),
     )
+
+
+def _guests(plan: Plan, landlord: Any) -> tuple[Registration, ...]:
+    """Those of the configuration, and the node's own."""
+    return (*plan.registrations, registered(landlord.services.maker(), None, "quantumgate"))
+
+
+def _reaching(
+    plan: Plan, own: PeerUUID, world: World, desk: FrontDesk, connections: Connections, dialling: Dialling,
+    keeper: Keeper, anchors: Anchors, author: RecordAuthor, state: State, listeners: tuple[Listener, ...],
+) -> Reaching | None:
+    settings = plan.resolved.settings
+    if not settings.discovery.reachability:
+        return None
+    anchors.make_key = partial(key_of, state, world.random)
+    own_hosts, private = partial(_own_hosts, connections, listeners), settings.relay.allow_private
+    reach = Reachability(
+        own, world, plan.resolved.limits, dialling.connect, lambda: (one.bound for one in listeners if one.bound),
+        own_hosts, allow_private=private,
+    )
+    hidden = bool(settings.privacy.hops)
+    unnamed = settings.relay.automatic_anchors and settings.relay.accept_relayed and not settings.relay.anchors
+    rendezvous = Rendezvous(world, anchors, desk.announced.with_contacts, lambda: bool(reach.confirmed()))
+    directly = DirectWays(world, dialling.connect, keeper, reach.confirmed, desk.table.current, own_hosts,
+                          allow_private=private)
+    desk.reaching = reaching = Reaching(
+        reach, rendezvous if unnamed and not hidden and not settings.node.relay else None,
+        None if hidden else directly, desk.ears,
+    )
+    author.public_endpoints = reaching.endpoints
+    return reaching
 
 
 def _lan(
@@ -400,9 +430,12 @@ def _door(plan: Plan, state: State, world: World) -> Enforcement:
 
 def _tie(
     door: Enforcement, plan: Plan, connections: Connections, desk: FrontDesk, host: ExtenderHost, relays: Relays,
-    announced: AnnouncedGateways,
+    circuits: Circuits,
 ) -> None:
     """What the rules are about, and what follows from them."""
+    desk.anchorage, announced = relays.anchorage, AnnouncedGateways(door.access.names)
+    desk.announced, circuits.paths.announced = announced, announced.gateways
+    desk.twins.told = partial(desk.notice_of_ourselves, "twin")
     named = [gateway.hosts for gateway in (*plan.gateways, *plan.anchors)]
     configured = frozenset(address_of(host) for hosts in named for host, _ in hosts)
 
@@ -450,7 +483,7 @@ def session_settings(resolved: Resolved, world: World) -> SessionSettings:
         instance=int.from_bytes(world.random.bytes(8), "big"),
         compression=resolved.compression,
         padding=resolved.padding,
-        features=(EXCHANGE,) if exchanges(resolved.settings) else (),
+        features=(EXCHANGE,) * exchanges(resolved.settings) + (REACH,) * resolved.settings.discovery.reachability,
         node_pool=CreditPool(resolved.limits.window_pool_node_bytes),
         link_pool=CreditPool(resolved.limits.link_pool_node_bytes, growth_share=1),
     )

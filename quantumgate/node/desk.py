@@ -23,6 +23,7 @@ from quantumgate.core.events import Closed, SecurityNotice
 from quantumgate.core.invitations import Answer, Issued
 from quantumgate.core.peer_records import KnownRecord
 from quantumgate.core.relay.link import Link
+from quantumgate.core.relay.path import Gateway
 from quantumgate.core.requests import PeerCheck, PuzzleNeeded, TurnNeeded, Verdict
 from quantumgate.core.session import DAMAGED
 from quantumgate.core.tokens import Tokens
@@ -93,6 +94,7 @@ class Announcing(Protocol):
     """The part of ``announced.AnnouncedGateways`` that sessions need."""
 
     def arrived(self, contact: Contact) -> None: ...
+    def with_contacts(self) -> list[tuple[Gateway, Contact]]: ...
 
 
 class Discovering(Protocol):
@@ -118,6 +120,13 @@ class Anchoring(Protocol):
     def address(self, fingerprint: str) -> str: ...
     def reports(self) -> list[AnchorReport]: ...
     def stop(self) -> None: ...
+
+
+class Reaching(Protocol):
+    """The part of ``reaching.Reaching`` that sessions need."""
+
+    def arrived(self, contact: Contact) -> None: ...
+    def carrier_came(self, contact: Contact) -> None: ...
 
 
 class FrontDesk:
@@ -163,6 +172,7 @@ class FrontDesk:
         self._emptied: Deferred[None] | None = None
         self.discovery: Discovering | None = None
         self.last_sid: dict[PeerUUID, bytes] = {}
+        self.reaching: Reaching | None = None
         self.ears: dict[int, Callable[[Contact, Any], None]] = {}
         """Who listens to a frame type that was agreed on, by its number."""
         self.table = PeerTable(
@@ -318,6 +328,8 @@ class FrontDesk:
             self._take_token(contact, identity.uuid)
         if contact.role != ROLE_PEER or contact.session.role != ROLE_PEER:
             self.relays.session_ready(contact)
+            if self.reaching is not None:
+                self.reaching.carrier_came(contact)
             if contact.outbound and not contact.result.called:
                 contact.result.callback(contact)
             return
@@ -329,6 +341,8 @@ class FrontDesk:
             self.anchors.arrived(contact)
             if self.discovery is not None:
                 self.discovery.arrived(contact)
+            if self.reaching is not None:
+                self.reaching.arrived(contact)
             self._tell_extenders(contact)
         if contact.outbound and not contact.result.called:
             contact.result.callback(standing)

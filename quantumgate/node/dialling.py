@@ -142,9 +142,13 @@ def _behind_anchors(address: str, named: QgAddress, fingerprint: bytes | None, r
                   parse_fingerprint(named.key))
 
 
+THROUGH_ANCHOR = "through its anchor"
+"""Why there is a relay that nobody asked for."""
+
+
 def through_an_anchor(route: Route) -> Route:
     """Who did not ask for relays gets the one that has to be."""
-    return Route(1, why="through its anchor") if route.direct else route
+    return Route(1, why=THROUGH_ANCHOR) if route.direct else route
 
 
 @lru_cache(ADDRESSES_REMEMBERED)

@@ -169,10 +169,9 @@ class Node(Service):
         parts.desk.key_life.start()
         parts.conduct.start(lambda: parts.desk.contacts)
         parts.farm.start(parts.slow_groups)
-        if parts.discovery is not None:
-            parts.discovery.start()
-        if parts.lan is not None:
-            parts.lan.start()
+        for part in (parts.lan, parts.discovery):
+            if part is not None:
+                part.start()
         parts.host.start().addCallback(lambda _: self._keep_configured(parts))
         waiting, self._waiting_for_ready = self._waiting_for_ready, []
         for each in waiting:
@@ -218,8 +217,9 @@ class Node(Service):
             return early
         parts.clock_watch.stop()
         parts.memory.stop()
-        if parts.discovery is not None:
-            parts.discovery.stop()
+        for finding in (parts.discovery, parts.reaching):
+            if finding is not None:
+                finding.stop()
         parts.desk.key_life.stop()
         parts.keeper.stop()
         parts.dialling.stop()
@@ -453,7 +453,8 @@ class Node(Service):
             relay=relay_reports.brief(parts.relays if parts is not None else None, self.settings.node.relay),
             extenders=[ExtenderBrief(name=row.name, uuid=row.uuid, state=row.state) for row in self.extenders],
             store=parts.state.store.described if parts is not None else "",
-            public_endpoints=[],
+            public_endpoints=[] if parts is None or parts.reaching is None else list(parts.reaching.endpoints()),
+            reachability="" if parts is None or parts.reaching is None else parts.reaching.reach.words(),
             fingerprint=parts.identity.public.fingerprint_text if parts is not None else "",
             network=self.settings.node.network,
             connecting=down,
@@ -472,7 +473,8 @@ class Node(Service):
 
     def _anchors(self) -> AnchorsBrief:
         parts = self._parts
-        return AnchorsBrief(len(self.settings.relay.anchors), 0 if parts is None else len(parts.desk.anchors.granted))
+        granted = 0 if parts is None else len(parts.desk.anchors.granted)
+        return AnchorsBrief(len(self.settings.relay.anchors) or granted, granted)
 
     def _situation(self, down: list[Any]) -> reports.Situation:
         parts = self._parts

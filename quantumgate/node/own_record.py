@@ -6,7 +6,7 @@ here: no extenders, no name. Not for: others' records (``given_records.py``), or
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from quantumgate.control.api import RecordReport
@@ -40,6 +40,8 @@ class RecordAuthor:
         self._capabilities = CAPABLE_OF_RELAY * relay | PUBLIC * public
         self._written: tuple[PeerRecord, SignedPeerRecord] | None = None
         self._last_seq_ms, self._began_ms = 0, int(world.wall_seconds() * 1000)
+        self.public_endpoints: Callable[[], Iterable[str]] = tuple
+        """Where strangers can dial this node, as peers that did have confirmed: ``host:port``."""
         delegated = own_delegation(identity)
         self._key_ends = _NEVER_SECONDS if delegated is None else delegated.not_after_seconds
 
@@ -96,7 +98,8 @@ class RecordAuthor:
         if len(told) > PEER_RECORD_ENDPOINTS:
             raise LocalError(f"a record names at most {PEER_RECORD_ENDPOINTS} endpoints, found {len(told)}")
         own = own_endpoints(listening, allow_private=self._allow_private, signed=True)
-        return tuple(dict.fromkeys((*told, *map(_endpoint, own))))[:PEER_RECORD_ENDPOINTS]
+        known = map(_endpoint, (*own, *self.public_endpoints()))
+        return tuple(dict.fromkeys((*told, *known)))[:PEER_RECORD_ENDPOINTS]
 
     def _fitting(self, record: PeerRecord) -> PeerRecord:
         """Without the vouchers that do not fit, the longest first."""

@@ -141,7 +141,8 @@ def _peer_report(contact: Contact, now: float) -> PeerReport:
 def _why(contact: Contact) -> str:
     """Why this peer is here by this path, in a few words."""
     if not contact.outbound:
-        return "it dialled us" if contact.path is None else "it reached us through relays"
+        came = "it dialled us" if contact.path is None else "it reached us through relays"
+        return "; ".join(filter(None, (came, contact.why)))
     return (contact.why or "we dialled it") + (", kept" if contact.session.keep else "")
 
 

@@ -221,10 +221,20 @@ class RelayTable(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     ] = 0
     allow_private: Annotated[bool, key("true or false", "links to loopback and private addresses")] = False
     accept_relayed: Annotated[bool, key("true or false", "be reached through relays")] = True
+    automatic_anchors: Annotated[
+        bool,
+        key("true or false", "where nobody can dial this node and no anchors are named, ask peers that relay to keep a "
+            "way to it"),
+    ] = True
 
 
 class DiscoveryTable(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     lan: Annotated[bool, key("true or false", "find and be found on the local network")] = False
+    reachability: Annotated[
+        bool,
+        key("true or false", "find out where peers see this node and whether they can dial it, do the same for them, "
+            "and leave relays for a direct way"),
+    ] = True
     exchange: Annotated[
         bool | Literal["auto"],
         key('true, false or "auto"', "tell peers where others are, and ask them; auto = as public"),

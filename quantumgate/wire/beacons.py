@@ -1,6 +1,6 @@
-"""The plaintext of a beacon on the local network: who sends it, where it listens, and when. Spec: docs/spec/discovery.md.
+"""The plaintext of a beacon on the local network: who sends it, where it listens, and when.
 
-Not for: sealing, or who is believed (``core/discovery/beacon.py``).
+Spec: docs/spec/discovery.md section 6. Not for: sealing, or who is believed (``core/discovery/beacon.py``).
 """
 
 from __future__ import annotations

@@ -10,9 +10,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from quantumgate.wire import exchange_frames
+from quantumgate.wire import exchange_frames, reach_frames
 
 EXCHANGE = 1
+REACH = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,4 +28,7 @@ class Agreed:
 TYPES: Mapping[int, Agreed] = {
     exchange_frames.PEX_GET: Agreed(EXCHANGE, False, exchange_frames.decode_get),
     exchange_frames.PEX: Agreed(EXCHANGE, True, exchange_frames.Told.decode),
+    reach_frames.REACH_ASK: Agreed(REACH, False, reach_frames.decode_ask),
+    reach_frames.REACH_ANSWER: Agreed(REACH, False, reach_frames.ReachAnswer.decode),
+    reach_frames.PLACES: Agreed(REACH, False, reach_frames.decode_places),
 }

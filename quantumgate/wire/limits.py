@@ -146,6 +146,14 @@ HEARD_PER_HOST = 16
 HEARD_FORMER_MAX = 1024
 BEACON_HOSTS_MET_MAX = 1024
 
+# -- reachability ------------------------------------------------------------------------------------------------
+PLACES_MAX = 8
+SIGHTING_GROUPS_MAX = 32
+SIGHTING_SECONDS = 3600.0
+CONFIRMED_PLACES_MAX = 8
+REACH_DIALS_MAX = 8
+REACH_GROUPS_MET_MAX = 4096
+
 # -- compression -------------------------------------------------------------------------------------------------
 COMPRESS_MIN_BYTES = 128
 COMPRESS_MIN_GAIN = 0.125
@@ -248,6 +256,13 @@ class Limits:
     beacon_host_rate: tuple[float, float] = (1, 16)
     beacon_rate: tuple[float, float] = (50, 200)
     heard_seconds: float = 150
+    # reachability
+    reach_peer_rate: tuple[float, float] = (1 / 20, 8)
+    reach_group_rate: tuple[float, float] = (1 / 10, 16)
+    reach_rate: tuple[float, float] = (1, 16)
+    reach_gap_seconds: float = 20
+    reach_retry_seconds: tuple[float, float] = (60, 3600)
+    confirmed_seconds: float = 3600
     # access
     peer_rules: int = 4096
     invitations: int = 256

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from quantumgate.core.budget import FloodGauge, TokenBucket, paced
+from quantumgate.core.budget import Buckets, FloodGauge, TokenBucket, paced
 
 
 class TokenBucketTests(SynchronousTestCase):
@@ -49,3 +49,12 @@ class TokenBucketTests(SynchronousTestCase):
         counted = [gauge.count(second * 0.9) for second in range(200)]
         self.assertTrue(counted[-1])
         self.assertFalse(counted[0])
+
+
+class BucketsTests(SynchronousTestCase):
+    def test_at_most_so_many(self) -> None:
+        """Beyond, the one that asked longest ago begins anew."""
+        buckets: Buckets[int] = Buckets(0.001, 1, 3)
+        self.assertEqual([buckets.take(key, 0.0) for key in (1, 2, 3, 1)], [True, True, True, False])
+        self.assertTrue(buckets.take(4, 0.0))
+        self.assertEqual([len(buckets), buckets.has(1, 0.0), buckets.has(2, 0.0)], [3, False, True])
