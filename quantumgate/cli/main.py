@@ -19,6 +19,7 @@ from quantumgate.cli import (
     book,
     check,
     doctor,
+    find,
     identity,
     invitations,
     names,
@@ -57,7 +58,7 @@ def qgate() -> None:
 COMMANDS: Sequence[click.Command] = (
     identity.init, identity.id_, node.status, node.peers, node.connect, node.disconnect, node.ping,
     invitations.invite, invitations.join, names.name, access.access, node.extenders, relays.relays, book.book,
-    check.check, store.store, doctor.doctor, bench.bench, services.expose, services.forward,
+    find.find, check.check, store.store, doctor.doctor, bench.bench, services.expose, services.forward,
 )
 for _command in COMMANDS:
     qgate.add_command(_command)

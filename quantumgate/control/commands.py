@@ -120,6 +120,10 @@ class BookArguments(Struct, forbid_unknown_fields=True, frozen=True):
     peer: Annotated[str, Meta(max_length=64)] = ""
 
 
+class FindArguments(Struct, forbid_unknown_fields=True, frozen=True):
+    peer: Annotated[str, Meta(min_length=1, max_length=64)]
+
+
 class PingArguments(Struct, forbid_unknown_fields=True, frozen=True):
     target: Annotated[str, Meta(min_length=1, max_length=4096)]
     count: Annotated[int, Meta(ge=1, le=1_000_000)] = 4
@@ -201,6 +205,11 @@ async def extenders(errand: Errand, _: NoArguments) -> Any:
 async def book(errand: Errand, arguments: BookArguments) -> Any:
     """The address book, or what it holds of one peer."""
     return errand.node.book_snapshot(parse_peer_uuid(arguments.peer) if arguments.peer else None)
+
+
+async def find(errand: Errand, arguments: FindArguments) -> Any:
+    """Asks relays where a peer is."""
+    return await errand.node.find(parse_peer_uuid(arguments.peer))
 
 
 async def relays(errand: Errand, _: NoArguments) -> Any:
@@ -393,6 +402,7 @@ COMMANDS: dict[str, tuple[type[Struct], Callable[[Errand, Any], Coroutine[Any, A
     "extenders": (NoArguments, extenders),
     "relays": (NoArguments, relays),
     "book": (BookArguments, book),
+    "find": (FindArguments, find),
     "lan": (NoArguments, lan),
     "record": (RecordArguments, record),
     "succession": (SuccessionArguments, succession),

@@ -162,7 +162,7 @@ class Incoming:
             self._single_frame(kind, data, ends_record)
 
     def _agreed_frame(self, kind: int, agreed: features.Agreed, channel_id: int, flags: int, data: bytes) -> None:
-        """Of a type that stands in both sides' FEATURES, for whoever listens to it. Only peers agree on any."""
+        """Of a type that stands in both sides' FEATURES, for whoever listens to it."""
         session = self._session
         if channel_id or (flags and not agreed.long):
             raise MalformedError(f"frame type {kind:#x} with flags {flags:#x} on channel {channel_id}")

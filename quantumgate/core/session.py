@@ -39,6 +39,7 @@ from quantumgate.errors import (
 )
 from quantumgate.wire import frames
 from quantumgate.wire.codes import CloseCode, LinkCode, ResetCode, describe
+from quantumgate.wire.features import agreed_on
 from quantumgate.wire.limits import (
     CHANNEL_ID_MAX,
     CLOSE_TEXT_BYTES,
@@ -242,7 +243,7 @@ class Session:
         self._record_room = min(peer.max_record, self.limits.max_record_bytes)
         if not self.initiator and (self.role != PEER or self.settings.relayed):
             self.cells = wanted_cells(peer.padding - CELLS)
-        self.agreed = frozenset(self.block.features if self.role == PEER else ()) & frozenset(peer.features)
+        self.agreed = agreed_on(self.role, self.block.features, peer.features)
         self.compressing = bool(self.block.compression) and bool(set(peer.compression) & set(self.block.compression))
         self._change(Change.AGREE)
         self.emit(Ready(self))

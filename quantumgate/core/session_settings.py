@@ -8,6 +8,7 @@ from uuid import UUID
 
 from quantumgate.core.credit import CreditPool
 from quantumgate.wire import session_tlvs
+from quantumgate.wire.features import OF_CLIENTS
 from quantumgate.wire.limits import DEFAULT_LIMITS, Limits
 from quantumgate.wire.session_tlvs import SessionBlock
 
@@ -55,7 +56,8 @@ class SessionSettings:
         every circuit of this depth.
         """
         if anonymous:
-            return SessionBlock(padding=self._padding) if self.padding == "cells" else SessionBlock()
+            padding = self._padding if self.padding == "cells" else SessionBlock().padding
+            return SessionBlock(padding=padding, features=tuple(sorted(OF_CLIENTS)))
         limits = self.limits
         return SessionBlock(
             max_record=limits.max_record_bytes,

@@ -23,7 +23,7 @@ from quantumgate.errors import ConnectFailed
 from quantumgate.ids import PeerUUID
 from quantumgate.node.building import Builder, SilentRelayError
 from quantumgate.node.circuit import Circuit, bind, first_lost, nearest_culprit
-from quantumgate.node.contact import Contact
+from quantumgate.node.contact import ROLE_RELAY_CLIENT, Contact
 from quantumgate.node.dialling import Target
 from quantumgate.node.lifetimes import Lifetimes
 from quantumgate.node.paths import Paths
@@ -60,6 +60,8 @@ class Circuits:
         self.failures: Counter[str] = Counter()
         self._whereabouts = Whereabouts()
         self._stopped = False
+        self.look_up: Callable[[Target], Deferred[Target]] | None = None
+        """For a bare UUID that nothing here knows: others are asked where it is."""
         self.found: Callable[[Target], Target] = _as_it_is
         """A bare UUID with the ways to it that are known from elsewhere."""
 
@@ -89,6 +91,8 @@ class Circuits:
             known = replace(target, hosts=self._known_hosts(target.uuid), record=record)
         reached = self._dial(target, keep=keep) if target.route.direct else self._connect(known, keep)
         reached.addCallback(self._remember, known)
+        if self.look_up is not None and target.bare:
+            reached.addErrback(self._ask_others, target, keep)
         if target.otherwise is not None:
             reached.addErrback(self._try_otherwise, target.otherwise, keep)
         return reached
@@ -100,6 +104,16 @@ class Circuits:
             return failure
         _log.debug("another way is tried: {why}", why=str(error))
         return self.reach(otherwise, keep=keep).addErrback(_more_telling, failure)
+
+    def _ask_others(self, failure: Failure, target: Target, keep: bool) -> Any:
+        """Nothing here knows where it is. What the search finds is dialled; if it finds nothing, it says why."""
+        if self.look_up is None or getattr(failure.value, "reason", "") != "no-address":
+            return failure
+        return self.look_up(target).addCallback(self.reach, keep=keep)
+
+    def relay_to_ask(self, target: Target) -> Deferred[Contact]:
+        """A nameless session with a relay, for questions alone. Fails with ConnectFailed or LimitError."""
+        return self._dial(target, keep=False, role=ROLE_RELAY_CLIENT)
 
     def _known_hosts(self, uuid: PeerUUID | None) -> tuple[tuple[str, int], ...]:
         """Of a bare UUID: where it was reached before, or where it listens as a gateway."""

@@ -91,6 +91,7 @@ class Contact:
     ``path`` is None for a socket of our own; else the relays that the connection goes through, as far as we know them.
     ``why`` says for people whose wish this path was. ``succeeds``: the contact whose peer this one takes over.
     ``prove`` shows the peer an invitation (``dialling.Target``).
+    ``asks``: a relay that is asked something, and was not chosen to carry anything: nothing of it is kept.
     ``address`` is the IP address at the other end of a socket, None where there is none; ``local``: it says nothing,
     for it is this machine, or the listener is marked ``lan``.
     """
@@ -101,6 +102,7 @@ class Contact:
         "_link_pace",
         "_pongs",
         "address",
+        "asks",
         "connected_at",
         "connecting",
         "dialled",
@@ -135,6 +137,7 @@ class Contact:
         self.role, self.path = role, path
         self.where, self.outbound, self.dialled, self.keep, self.place = where, outbound, dialled, keep, place
         self.address: Address | None = None
+        self.asks = False
         self.local = False
         self.protocol: Pump | None = None
         self.connecting: Deferred[Any] | None = None

@@ -9,24 +9,30 @@ from collections.abc import Callable, Iterable
 from functools import partial
 
 from quantumgate.core.discovery.book import Book
+from quantumgate.core.discovery.directory import Acquaintances, Directory
+from quantumgate.core.discovery.positions import Charts
 from quantumgate.core.discovery.strategy import Strategy
 from quantumgate.core.peer_records import KnownRecord, network_of
 from quantumgate.errors import LocalError
 from quantumgate.ids import PeerUUID
 from quantumgate.node.access import Access
+from quantumgate.node.asking import Asking
 from quantumgate.node.circuits import Circuits
 from quantumgate.node.conduct import Conduct
 from quantumgate.node.desk import FrontDesk
 from quantumgate.node.dialling import DIRECT
 from quantumgate.node.discovery import Discovery
 from quantumgate.node.exchanging import Exchanging
+from quantumgate.node.finding import Finding, keepers_known
 from quantumgate.node.given_records import GivenRecords
+from quantumgate.node.keeping import Keeping
+from quantumgate.node.lookups import LookUps
 from quantumgate.node.outbound import Outbound
 from quantumgate.node.own_record import RecordAuthor
 from quantumgate.node.state import State
 from quantumgate.node.world import World
 from quantumgate.settings.schema import Settings
-from quantumgate.wire import exchange_frames
+from quantumgate.wire import directory_frames, exchange_frames
 from quantumgate.wire.limits import Limits
 
 SECRET_BYTES = 32
@@ -42,6 +48,22 @@ def exchanges(settings: Settings) -> bool:
     """Whether this node takes part in exchange: who is public, unless it says otherwise; others if they say so."""
     wish = settings.discovery.exchange
     return is_public(settings) if wish == "auto" else wish
+
+
+def looks_up(settings: Settings) -> bool:
+    """Whether relays are asked where a peer is. Who hides behind relays does not ask them directly."""
+    return settings.discovery.lookup and exchanges(settings) and not settings.privacy.hops
+
+
+def is_findable(settings: Settings) -> bool:
+    """Whether our record is left where whoever knows our UUID finds it."""
+    wish = settings.discovery.findable
+    return looks_up(settings) and (is_public(settings) if wish == "auto" else wish)
+
+
+def keeps_records(settings: Settings) -> bool:
+    """Whether this node keeps others' records: relays that are public do, for strangers may ask them anyway."""
+    return looks_up(settings) and settings.node.relay and is_public(settings)
 
 
 def connections_of(settings: Settings, limits: Limits) -> int:
@@ -76,7 +98,32 @@ def discovery_of(
     desk.ears[exchange_frames.PEX_GET] = exchanging.question
     desk.ears[exchange_frames.PEX] = exchanging.told
     circuits.found = discovery.found
+    if looks_up(settings):
+        _finding_of(settings, own, world, limits, desk, circuits, author, given, listening, discovery)
     return discovery
+
+
+def _finding_of(
+    settings: Settings, own: PeerUUID, world: World, limits: Limits, desk: FrontDesk, circuits: Circuits,
+    author: RecordAuthor, given: GivenRecords, listening: Callable[[], Iterable[str]], discovery: Discovery,
+) -> None:
+    """Look-ups, and being found."""
+    network = network_of(settings.node.network.encode())
+    charts = Charts(network)
+    acquaintances = Acquaintances(charts)
+    asking = Asking(world, limits, circuits.relay_to_ask)
+    lookups = LookUps(
+        own, world, limits, network, charts, acquaintances, asking,
+        keepers_known(discovery.book, circuits.known, charts, own), _own_record(author, listening),
+        findable=is_findable(settings), keeps=keeps_records(settings),
+    )
+    keeping = None
+    if keeps_records(settings):
+        keeping = Keeping(world, limits, Directory(charts, acquaintances, world.random, lookups.meet), network)
+        desk.ears |= {directory_frames.FIND: keeping.question, directory_frames.LEAVE: keeping.left}
+    desk.ears |= dict.fromkeys((directory_frames.FOUND, directory_frames.LEFT), asking.answered)
+    discovery.finding = Finding(world, lookups, keeping, discovery.book, given)
+    circuits.look_up = discovery.finding.look_up
 
 
 def _heard(own: PeerUUID, author: RecordAuthor, desk: FrontDesk, known: KnownRecord) -> None:

@@ -24,6 +24,7 @@ from quantumgate.ids import PeerUUID, host_text
 from quantumgate.node.contact import Contact
 from quantumgate.node.dialling import Target
 from quantumgate.node.exchanging import Exchanging
+from quantumgate.node.finding import Finding
 from quantumgate.node.given_records import GivenRecords
 from quantumgate.node.outbound import Outbound
 from quantumgate.node.state import State
@@ -47,6 +48,7 @@ class Discovery:
     ) -> None:
         self._world, self._state, self.book = world, state, book
         self.exchanging, self.outbound, self._given, self._why_not = exchanging, outbound, given, why_not
+        self.finding: Finding | None = None
         self._timer: Any = None
         self._stopped = False
         self._keep_at = self._expire_at = 0.0
@@ -70,12 +72,16 @@ class Discovery:
         _log.error("the address book is not as it was: {why}", why=failure.getErrorMessage())
 
     def _begin(self) -> None:
+        if self.finding is not None and not self._stopped:
+            self.finding.start()
         if self.outbound is not None and not self._stopped:
             self.outbound.begin(sorted(self._state.firsts, key=self._state.firsts.__getitem__))
 
     def stop(self) -> None:
         """Nothing is called any more; what is known is put where it will be saved with the rest."""
         self._stopped = True
+        if self.finding is not None:
+            self.finding.stop()
         if self._timer is not None and self._timer.active():
             self._timer.cancel()
         self._keep()

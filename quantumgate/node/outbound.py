@@ -85,7 +85,12 @@ class Outbound:
             call.cancel()
 
     def turn(self) -> None:
-        """Makes the calls that are due."""
+        """Leaves whose time is over, if nobody uses it, and makes the calls that are due."""
+        for over in self.strategy.to_leave(self.standing, self._world.wall_seconds()):
+            contact = self._standing[over.uuid][0]
+            if not contact.session.in_use:
+                contact.session.keep = False
+                contact.close(CloseCode.BYE)
         while not self._stopped and len(self._calls) < CALLS_AT_ONCE:
             wall = self._world.wall_seconds()
             there = [*self.standing, *self._wanted.values()]
@@ -134,7 +139,9 @@ class Outbound:
         entry = self._book.entry(uuid)
         groups = entry.groups if entry is not None else groups_of(known.record)
         suggested = entry is not None and self.strategy.suggested(entry, wall)
-        return Standing(uuid, groups, wall, named=self._named(uuid), suggested=suggested)
+        named = self._named(uuid)
+        until = self.strategy.until(wall, named=named)
+        return Standing(uuid, groups, wall, named=named, suggested=suggested, until=until)
 
     def _over(self, uuid: PeerUUID) -> None:
         self._calls.pop(uuid, None)

@@ -243,6 +243,14 @@ class DiscoveryTable(Struct, forbid_unknown_fields=True, frozen=True, kw_only=Tr
         bool | Literal["auto"],
         key('true, false or "auto"', "let anybody be told where this node is; auto = only where relay = true"),
     ] = "auto"
+    lookup: Annotated[
+        bool,
+        key("true or false", "an exchanging node asks relays where a peer is whose UUID is all that is known"),
+    ] = True
+    findable: Annotated[
+        bool | Literal["auto"],
+        key('true, false or "auto"', "let whoever knows this UUID look up where the node is; auto = as public"),
+    ] = "auto"
     connections: Annotated[
         int,
         key("a number from 0 to 64", "made by an exchanging node itself, to peers that access admits",

@@ -1,4 +1,4 @@
-"""Frames of the directory: to ask a keeper, and to leave a record with it. Spec: docs/spec/discovery.md, look-up.
+"""Frames of the directory: to ask a keeper, and to leave a record with it. Spec: docs/spec/discovery.md section 8.
 
 FIND is answered by FOUND, LEAVE by LEFT, each under the number that the asker gave it. Not for: what is near, or
 whether a record is true (``core/discovery``, ``core/peer_records.py``).
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from quantumgate.errors import MalformedError
-from quantumgate.wire.limits import CONTROL_MESSAGE_BYTES, PEER_RECORD_HYBRID_BYTES
+from quantumgate.wire.limits import ANSWER_NODES, ANSWER_RECORDS, CONTROL_MESSAGE_BYTES, PEER_RECORD_DELEGATED_BYTES
 from quantumgate.wire.reader import Reader
 from quantumgate.wire.writer import u8, u16, u32
 
@@ -19,12 +19,7 @@ FIND = 0x54
 FOUND = 0x55
 LEAVE = 0x56
 LEFT = 0x57
-FEATURE = 2
-"""In FEATURES of a node that keeps records, and of whoever asks one."""
-
 KEY_BYTES = 32
-ANSWER_RECORDS = 8
-ANSWER_NODES = 8
 
 
 class Kind(IntEnum):
@@ -114,7 +109,7 @@ class Leave:
         cursor = Reader(data)
         number, day, kind, key = cursor.u32(), cursor.u32(), cursor.u8(), cursor.take(KEY_BYTES)
         record = cursor.rest()
-        if kind not in set(Kind) or not 0 < len(record) <= PEER_RECORD_HYBRID_BYTES:
+        if kind not in set(Kind) or not 0 < len(record) <= PEER_RECORD_DELEGATED_BYTES:
             raise MalformedError(f"LEAVE of kind {kind} with a record of {len(record)} bytes")
         return cls(number, day, Kind(kind), key, record)
 
@@ -160,7 +155,7 @@ def _list(cursor: Reader, most: int) -> tuple[bytes, ...]:
     found = []
     for _ in range(count):
         size = cursor.u16()
-        if not 0 < size <= PEER_RECORD_HYBRID_BYTES:
+        if not 0 < size <= PEER_RECORD_DELEGATED_BYTES:
             raise MalformedError(f"a record of {size} bytes in FOUND")
         found.append(cursor.take(size))
     return tuple(found)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from uuid import UUID
 
 from twisted.trial.unittest import SynchronousTestCase
 
 from quantumgate.core.session_settings import SessionSettings
+from quantumgate.wire.features import DIRECTORY
 from quantumgate.wire.session_tlvs import SessionBlock
 from tests.core.sessions import limited
 
@@ -28,7 +30,7 @@ class BlockTests(SynchronousTestCase):
 
     def test_a_nameless_side_looks_like_any_other(self) -> None:
         self.assertEqual(NAMED.block(anonymous=True, clock_ms=5), SessionSettings().block(anonymous=True))
-        self.assertEqual(NAMED.block(anonymous=True).encode(), SessionBlock().encode())
+        self.assertEqual(NAMED.block(anonymous=True), replace(SessionBlock(), features=(DIRECTORY,)))
 
     def test_sessions_share_a_pool_only_where_they_are_told_to(self) -> None:
         self.assertIsNot(SessionSettings().node_pool, SessionSettings().node_pool)

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 from quantumgate.core.discovery.directory import Answer
 from quantumgate.core.discovery.positions import Chart, Located, Ring, apart, day_of, position_of
 from quantumgate.core.peer_records import KnownRecord
-from quantumgate.wire.directory_frames import ANSWER_NODES, Kind, Left
+from quantumgate.wire.directory_frames import Kind, Left
+from quantumgate.wire.limits import ANSWER_NODES
 from tests.simulation.node import Node
 from tests.simulation.people import record_of
 

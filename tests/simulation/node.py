@@ -75,7 +75,7 @@ class Node:
         if known.identity.uuid in self._to_meet or len(self._to_meet) >= 64:
             return
         self._to_meet[known.identity.uuid] = known
-        self.town.ask(self, known, lambda other: True, lambda good: self._met(known, good))
+        self.town.ask(self, known.identity.uuid, lambda other: True, lambda good: self._met(known, good))
 
     def _met(self, known: KnownRecord, good: object) -> None:
         self._to_meet.pop(known.identity.uuid, None)
@@ -132,7 +132,7 @@ class Node:
     def _leave(self, one: Located, kind: Kind, day: int, key: bytes, left: Callable[[object], None]) -> None:
         self.town.counts["leave"] += 1
         known, source = self.known, self.source
-        self.town.ask(self, one.known, lambda other: other.leave(kind, day, key, known, source), left, again=True)
+        self.town.ask(self, one.uuid, lambda other: other.leave(kind, day, key, known, source), left, again=True)
 
     # -- searches ------------------------------------------------------------------------------------------------
 
@@ -176,8 +176,9 @@ class Node:
                 self.acquaintances.lost(one.uuid)
                 search.failed(one.uuid)
             else:
-                self.acquaintances.met(one.known, day)
+                if one.known is not None:
+                    self.acquaintances.met(one.known, day)
                 search.answered(one.uuid, *self.town.carry(answer, search.key, day))
             self._go_on(errand)
 
-        self.town.ask(self, one.known, lambda other: other.find(day, search.key), answered)
+        self.town.ask(self, one.uuid, lambda other: other.find(day, search.key), answered)

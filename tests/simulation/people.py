@@ -13,7 +13,7 @@ from quantumgate.core.peer_records import KnownRecord, network_of, sign
 from quantumgate.crypto.identity import Identity
 from quantumgate.testing.seeded import SeededRandom
 from quantumgate.wire.link_frames import LinkEndpoint
-from quantumgate.wire.peer_records import CAPABLE_OF_RELAY, PeerRecord
+from quantumgate.wire.peer_records import CAPABLE_OF_RELAY, PUBLIC, PeerRecord
 
 NETWORK = network_of(b"simulated")
 PORT = 9999
@@ -30,7 +30,7 @@ def record_of(number: int, host: str, wall_seconds: float, *, keeper: bool) -> K
     who = identity(number)
     record = PeerRecord(
         NETWORK, who.public.bundle, int(wall_seconds * 1000), int(wall_seconds) + 6 * 3600,
-        CAPABLE_OF_RELAY if keeper else 0, (LinkEndpoint(host, PORT),),
+        (CAPABLE_OF_RELAY | PUBLIC) if keeper else 0, (LinkEndpoint(host, PORT),),
     )
     return KnownRecord(sign(who, record), who.public)
 

@@ -134,11 +134,11 @@ class Town:
     # -- questions -----------------------------------------------------------------------------------------------
 
     def ask(
-        self, asker: Node, known: KnownRecord, question: Callable[[Node], T | None], answered: Callable[[Any], None],
+        self, asker: Node, uuid: PeerUUID, question: Callable[[Node], T | None], answered: Callable[[Any], None],
         *, again: bool = False,
     ) -> None:
         """``answered`` gets what ``question`` comes to there, or None. ``again``: the session stands already."""
-        other, law = self.nodes.get(known.identity.uuid), self.law
+        other, law = self.nodes.get(uuid), self.law
         self.counts["questions"] += 1
         if other is None or self.parted(asker, other) or (other.online and self.luck.random() < law.loss):
             self.queue.later(law.dial_seconds, answered, None)
@@ -159,14 +159,14 @@ class Town:
             answer = self._spelt(answer)
         chart = self.charts.chart(day)
         records = [one for one in answer.records if chart.peer(one.identity.uuid) == key]
-        places = (self.charts.locate(one.known, day) for one in answer.nearer)
+        places = [self.charts.locate(one.known, day) for one in answer.nearer if one.known is not None]
         return records, [one for one in places if one is not None]
 
     def _spelt(self, answer: Answer) -> Answer:
         """Through every byte of it."""
         records, nodes = (
             tuple(one.signed.encode() for one in many)
-            for many in (answer.records, [one.known for one in answer.nearer])
+            for many in (answer.records, [one.known for one in answer.nearer if one.known is not None])
         )
         read = Found.decode(Found(1, records, nodes).encode())
         now_ms = int(self.queue.now * 1000)

@@ -8,8 +8,6 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from quantumgate.errors import MalformedError
 from quantumgate.wire.directory_frames import (
-    ANSWER_NODES,
-    ANSWER_RECORDS,
     KEY_BYTES,
     Find,
     Found,
@@ -18,7 +16,7 @@ from quantumgate.wire.directory_frames import (
     Left,
     LeftAnswer,
 )
-from quantumgate.wire.limits import CONTROL_MESSAGE_BYTES, PEER_RECORD_HYBRID_BYTES
+from quantumgate.wire.limits import ANSWER_NODES, ANSWER_RECORDS, CONTROL_MESSAGE_BYTES, PEER_RECORD_DELEGATED_BYTES
 
 FIND = Find(7, 19_675, bytes(range(32)))
 FOUND = Found(7, (b"one", b"two"), (b"three",))
@@ -55,16 +53,16 @@ class DirectoryFrameTests(SynchronousTestCase):
             self.assertRaises(MalformedError, Found.decode, data)
         for data in (b"\0" * 9 + bytes(32) + b"r", b"\0" * 8 + b"\4" + bytes(32) + b"r"):
             self.assertRaises(MalformedError, Leave.decode, data)
-        self.assertRaises(MalformedError, Leave.decode, LEAVE.encode() + bytes(PEER_RECORD_HYBRID_BYTES))
+        self.assertRaises(MalformedError, Leave.decode, LEAVE.encode() + bytes(PEER_RECORD_DELEGATED_BYTES))
         self.assertRaises(MalformedError, LeftAnswer.decode, bytes(4) + b"\4")
 
     def test_what_does_not_fit_is_left_out(self) -> None:
         """Sixteen of the longest records are more than a control message: the records that were asked for go first."""
-        longest = tuple(bytes([n]) * PEER_RECORD_HYBRID_BYTES for n in range(1, 17))
+        longest = tuple(bytes([n]) * PEER_RECORD_DELEGATED_BYTES for n in range(1, 17))
         data = Found(7, longest[:8], longest[8:]).encode()
         self.assertLessEqual(len(data), CONTROL_MESSAGE_BYTES)
         found = Found.decode(data)
-        self.assertEqual((len(found.records), found.nodes), (7, ()))
+        self.assertEqual((len(found.records), found.nodes), (3, ()))
 
     def test_more_than_an_answer_holds_is_left_out(self) -> None:
         found = Found.decode(Found(7, (b"r",) * 20, (b"n",) * 20).encode())

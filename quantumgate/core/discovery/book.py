@@ -364,11 +364,11 @@ class Book:
 
     def choose(
         self, now_s: float, *, only_new: bool = False, avoid_groups: Collection[Group] = (),
-        accept: Callable[[Entry], bool] | None = None,
+        accept: Callable[[Entry], bool] | None = None, group: Group = "",
     ) -> KnownRecord | None:
         """Somebody to call who has an endpoint, none of them in ``avoid_groups``; None where nobody fits.
 
-        ``only_new``: who was never reached. ``accept`` says whom else we do not want.
+        ``only_new``: who was never reached. ``group``: no other counts. ``accept`` says whom else we do not want.
         """
         def fits(entry: Entry) -> bool:
             callable_now = bool(entry.known.record.endpoints) and not entry.two_faced
@@ -376,13 +376,14 @@ class Book:
             return wanted and (accept is None or accept(entry))
 
         avoided = frozenset(avoid_groups)
-        ease = 1.0
-        for _ in range(_CHOICES):
-            entry = self._drawn(only_new)
-            if entry is not None and fits(entry) and self._random.uniform(0, 1) < entry.chance(now_s) * ease:
+        groups, ease = [group] * (group in self._by_group) if group else list(self._by_group), 1.0
+        for _ in range(_CHOICES if groups else 0):
+            entry = self._drawn(groups, named=not group)
+            if fits(entry) and self._random.uniform(0, 1) < entry.chance(now_s) * ease:
                 return entry.known
             ease *= 1.2
-        return self._of_any_group([entry for entry in self._looked_through() if fits(entry)])
+        left = self._looked_through() if not group else [self._entries[one] for one in self._by_group.get(group, ())]
+        return self._of_any_group([entry for entry in left if fits(entry)])
 
     def _looked_through(self) -> list[Entry]:
         """Everybody, or of a large book those that our rules name and as many others as luck brings."""
@@ -400,19 +401,13 @@ class Book:
         there = [entry for entry in left if entry.groups[0] == group]
         return there[self._random.below(len(there))].known
 
-    def _drawn(self, only_new: bool) -> Entry | None:
-        """From either table, or of those that our rules name, each as likely as the others where there is anybody."""
-        sources: list[Callable[[], PeerUUID | None]] = []
-        if len(self._new):
-            sources.append(lambda: self._new.drawn(self._random))
-        if len(self._tried) and not only_new:
-            sources.append(lambda: self._tried.drawn(self._random))
-        if self._kept:
-            sources.append(lambda: list(self._kept)[self._random.below(len(self._kept))])
-        if not sources:
-            return None
-        uuid = sources[self._random.below(len(sources))]()
-        return None if uuid is None else self._entries[uuid]
+    def _drawn(self, groups: list[Group], *, named: bool) -> Entry:
+        """Of any group, each as likely as the others, whoever is many in one; or, as often, of those that our rules
+        name."""
+        if named and self._kept and self._random.below(2):
+            return self._entries[list(self._kept)[self._random.below(len(self._kept))]]
+        there = list(self._by_group[groups[self._random.below(len(groups))]])
+        return self._entries[there[self._random.below(len(there))]]
 
     def sample(self, count: int, for_prefix: str, now_s: float) -> list[KnownRecord]:
         """Public records for a stranger: at most PEX_RECORDS different peers for one prefix in a day, however often it

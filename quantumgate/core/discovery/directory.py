@@ -1,7 +1,7 @@
 """What a keeper keeps: records that others left with it, and nodes it has met by which a search gets nearer.
 
 Bounded for each network that leaves something, so that no flood drives out what others left. Not for: searching
-(``search.py``), or verifying what comes (``core/peer_records.py``). Spec: docs/spec/discovery.md, look-up.
+(``search.py``), or verifying what comes (``core/peer_records.py``). Spec: docs/spec/discovery.md section 8.
 """
 
 from __future__ import annotations
@@ -16,20 +16,21 @@ from quantumgate.core.peer_records import KnownRecord
 from quantumgate.core.places import network_of
 from quantumgate.crypto.random import RandomSource
 from quantumgate.ids import PeerUUID
-from quantumgate.wire.directory_frames import ANSWER_NODES, ANSWER_RECORDS, Kind, Left
-from quantumgate.wire.limits import VALIDITY_SLACK_SECONDS
-
-NEAR_NETWORKS = 64
-"""Networks around our own of which no node is forgotten for others."""
-
-MET_MAX = 256
-"""Nodes elsewhere that are remembered."""
+from quantumgate.wire.directory_frames import Kind, Left
+from quantumgate.wire.limits import (
+    ANSWER_NODES,
+    ANSWER_RECORDS,
+    DIRECTORY_BYTES,
+    DIRECTORY_MET,
+    DIRECTORY_NEAR,
+    DIRECTORY_OF_A_KEY,
+    DIRECTORY_RECORDS,
+    VALIDITY_SLACK_SECONDS,
+)
 
 SLACK_KEEPERS = 2 * KEEPERS
 """We keep what has so many keepers, or fewer, nearer than us: others may know less, or more, than we."""
 
-KEPT_MAX = 4096
-RECORDS_OF_A_KEY = 64
 
 
 class Acquaintances:
@@ -64,13 +65,13 @@ class Acquaintances:
             one = self._charts.locate(known, kept)
             if one is not None:
                 ring.add(one)
-        if len(self._met) > NEAR_NETWORKS + MET_MAX:
+        if len(self._met) > DIRECTORY_NEAR + DIRECTORY_MET:
             self._forget_one(day)
 
     def _forget_one(self, day: int) -> None:
         """Who was met longest ago of those that are not near."""
         mine, ring = self.own_position(day), self.ring(day)
-        edge = ring.nearest(mine, NEAR_NETWORKS)[-1].at
+        edge = ring.nearest(mine, DIRECTORY_NEAR)[-1].at
         far = (one for one, known in self._met.items() if self._distance(known, day, mine) > apart(edge, mine))
         self.lost(next(far, next(iter(self._met))))
 
@@ -102,6 +103,11 @@ class _Kept:
     source: str
     day: int
 
+    @property
+    def bytes_held(self) -> int:
+        """Body and signature, which is most of it."""
+        return len(self.known.signed.body) + len(self.known.signed.signature)
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
@@ -123,7 +129,7 @@ class Directory:
         self._kept: dict[bytes, dict[PeerUUID, _Kept]] = {}
         self._by_source: dict[str, dict[tuple[bytes, PeerUUID], None]] = {}
         self.refused: Counter[str] = Counter()
-        self._count = 0
+        self._count = self.bytes_held = 0
 
     def __len__(self) -> int:
         return self._count
@@ -174,7 +180,7 @@ class Directory:
                 return Left.REFUSED if node is None else Left.KEPT
             target = node.at
         ring = self._acquaintances.ring(day)
-        most = NEAR_NETWORKS if kind is Kind.NODE else SLACK_KEEPERS
+        most = DIRECTORY_NEAR if kind is Kind.NODE else SLACK_KEEPERS
         far = ring.rank(self._acquaintances.own_position(day), target, most) >= most
         return Left.FAR if far else Left.KEPT
 
@@ -183,15 +189,17 @@ class Directory:
         before = there.get(uuid)
         if before is not None and before.known.record.seq_ms >= new.known.record.seq_ms:
             return Left.KEPT
-        if before is None and len(there) >= RECORDS_OF_A_KEY:
-            return Left.FULL
-        if before is None and self._count >= KEPT_MAX and not self._make_room(new.source):
+        if before is None and len(there) >= DIRECTORY_OF_A_KEY:
             return Left.FULL
         if before is not None:
             self._remove(key, uuid)
+        while self._count >= DIRECTORY_RECORDS or self.bytes_held + new.bytes_held > DIRECTORY_BYTES:
+            if not self._make_room(new.source):
+                return Left.FULL
         self._kept.setdefault(key, {})[uuid] = new
         self._by_source.setdefault(new.source, {})[key, uuid] = None
         self._count += 1
+        self.bytes_held += new.bytes_held
         return Left.KEPT
 
     def _make_room(self, source: str) -> bool:
@@ -210,6 +218,7 @@ class Directory:
         if not self._by_source[gone.source]:
             del self._by_source[gone.source]
         self._count -= 1
+        self.bytes_held -= gone.bytes_held
 
     def tidy(self, wall_seconds: float) -> None:
         """What is over goes; to be called now and then."""

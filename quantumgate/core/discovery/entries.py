@@ -25,6 +25,9 @@ Row = tuple[bytes, bytes, float, int, str, bool]
 
 RECENTLY_SECONDS = 600
 _RECENT_CHANCE, _FAILURE_CHANCE = 0.01, 0.66
+_HALF_LIFE, _OLD_CHANCE, _OVER_CHANCE = 0.7, 0.1, 0.01
+"""Half a life, and what time a new record takes to come around."""
+
 
 
 @dataclass(slots=True)
@@ -76,9 +79,13 @@ class Entry:
         return gone or self.known.record.not_after_seconds <= now_s
 
     def chance(self, now_s: float) -> float:
-        """Of being chosen once it is drawn: less just after a call, and with each failure."""
+        """Of being chosen once it is drawn: less just after a call, with each failure, and the older its record is:
+        who is there makes a new one before half its life is over."""
+        record = self.known.record
+        age = (now_s - record.seq_ms / 1000) / max(1.0, record.not_after_seconds - record.seq_ms / 1000)
+        old = 1.0 if age < _HALF_LIFE else _OLD_CHANCE if age < 1 else _OVER_CHANCE
         recent = _RECENT_CHANCE if now_s - self.called_at < RECENTLY_SECONDS else 1.0
-        return float(recent * _FAILURE_CHANCE ** min(self.failures, 8))
+        return float(old * recent * _FAILURE_CHANCE ** min(self.failures, 8))
 
 
 def groups_of(record: PeerRecord) -> tuple[Group, ...]:

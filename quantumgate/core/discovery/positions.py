@@ -2,7 +2,7 @@
 
 A network has a place, an address in it a second one, and a UUID is looked for at a third: nobody comes near a UUID by
 making keys, only by having addresses in the right networks, and those are others tomorrow. Not for: what keepers keep
-(``directory.py``) or how they are found (``search.py``). Spec: docs/spec/discovery.md, look-up.
+(``directory.py``) or how they are found (``search.py``). Spec: docs/spec/discovery.md section 8.
 """
 
 from __future__ import annotations
@@ -78,19 +78,18 @@ def position_of(key: bytes) -> int:
 class Located:
     """A node that may keep records, at its address: what the ring sorts."""
 
-    known: KnownRecord
+    uuid: PeerUUID
+    fingerprint: bytes | None
+    host: str
+    port: int
     at: int
     """Its group's position."""
 
     within: int
     """Its address's."""
 
-    host: str
-
-    @property
-    def uuid(self) -> PeerUUID:
-        """Whose record it is."""
-        return self.known.identity.uuid
+    known: KnownRecord | None = None
+    """Its record; without one nobody else can be told of it."""
 
     def distance(self, target: int) -> tuple[int, int]:
         """First that of the network, then that of the address."""
@@ -103,6 +102,13 @@ def host_of(known: KnownRecord) -> str:
     "" for a node without one. A name is no address: names cost nothing.
     """
     return next((one.host for one in known.record.endpoints if bare_address(one.host) is not None), "")
+
+
+def placed(
+    chart: Chart, uuid: PeerUUID, fingerprint: bytes | None, host: str, port: int, known: KnownRecord | None = None
+) -> Located:
+    """A node at an IP address, on the ring of a day."""
+    return Located(uuid, fingerprint, host, port, chart.group(network_of(host)), chart.host(host), known)
 
 
 class Charts:
@@ -130,8 +136,11 @@ class Charts:
         return self._located[key]
 
     def _locate(self, known: KnownRecord, chart: Chart) -> Located | None:
-        host = host_of(known)
-        return Located(known, chart.group(network_of(host)), chart.host(host), host) if host else None
+        identity = known.identity
+        for one in known.record.endpoints:
+            if bare_address(one.host) is not None:
+                return placed(chart, identity.uuid, identity.fingerprint, one.host, one.port, known)
+        return None
 
 
 class Ring:

@@ -2,7 +2,7 @@
 
 Branches that share no node each go their own way towards the target, so that a node that lies spoils one of them.
 Only who answered at its own address counts as near: addresses that others made up cost time, and then the one who
-named them. Not for: carrying questions (``node/finding.py``). Spec: docs/spec/discovery.md, look-up.
+named them. Not for: carrying questions (``node/finding.py``). Spec: docs/spec/discovery.md section 8.
 """
 
 from __future__ import annotations
@@ -212,7 +212,8 @@ class Search:
         if self.records:
             return End.FOUND
         near = self._answered[:KEEPERS]
-        missed = sum(distance < near[-1][0] for distance in self._missed) if near else len(self._missed)
+        full = len(near) == KEEPERS
+        missed = sum(distance < near[-1][0] for distance in self._missed) if full else len(self._missed)
         if missed > len(near):
             return End.WITHHELD
         return End.NOBODY if len(near) >= ENOUGH else End.TOO_FEW

@@ -25,6 +25,11 @@ SEARCH_SECONDS = 60.0
 ANCHORS = 2
 """Connections that are made again first after a restart."""
 
+CALLS_OF_A_GROUP = 4
+"""So many peers of a group are called before it is another group's turn."""
+
+VAIN_CALLS = 8
+
 
 class Aim(Enum):
     """What a call is for."""
@@ -44,13 +49,15 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """A connection that the node made by itself. ``suggested``: whom it leads to was news when it was chosen."""
+    """A connection that the node made by itself. ``suggested``: whom it leads to was news when it was chosen;
+    ``until``: when another one takes its place."""
 
     uuid: PeerUUID
     groups: tuple[Group, ...]
     since: float
     named: bool = False
     suggested: bool = False
+    until: float = float("inf")
 
 
 class Strategy:
@@ -64,6 +71,9 @@ class Strategy:
         self.may_call, self._named = may_call, named
         self._search_at = float("-inf")
         self._feeler_at = now_s + self._feeler_gap()
+        self._under_way: dict[PeerUUID, tuple[Group, int]] = {}
+        self._again: list[tuple[Group, int]] = []
+        self._in_vain = 0
 
     def look_again(self) -> None:
         """Somebody was heard of who may be called, or a connection has ended."""
@@ -93,6 +103,7 @@ class Strategy:
     ) -> KnownRecord | None:
         avoided = {group for one in standing if not one.named for group in one.groups}
         suggestions_left = int(self._most * OUTBOUND_SUGGESTED_SHARE) - sum(one.suggested for one in standing)
+        self._look_at_calls(busy)
 
         def fits(entry: Entry) -> bool:
             if busy(entry.uuid) or not self.may_call(entry.uuid) or self.resting(entry, now_s):
@@ -102,7 +113,50 @@ class Strategy:
             return not avoided.intersection(entry.groups) and (
                 suggestions_left > 0 or not self.suggested(entry, now_s))
 
-        return self._book.choose(now_s, accept=fits)
+        return self._of_the_same_group(fits, now_s) or self._of_another_group(fits, now_s)
+
+    def _look_at_calls(self, busy: Callable[[PeerUUID], bool]) -> None:
+        """A group whose turn it was keeps it while there is somebody else in it to call, a few times: else those
+        whose nodes never leave would win the turn of each group whose nodes come and go."""
+        for uuid, (group, calls) in list(self._under_way.items()):
+            entry = self._book.entry(uuid)
+            if entry is not None and entry.succeeded_at >= entry.called_at > 0:
+                del self._under_way[uuid]
+                self._in_vain = 0
+            elif not busy(uuid):
+                del self._under_way[uuid]
+                self._in_vain += 1
+                if calls < CALLS_OF_A_GROUP:
+                    self._again.append((group, calls))
+
+    def _of_the_same_group(self, fits: Callable[[Entry], bool], now_s: float) -> KnownRecord | None:
+        while self._again:
+            group, calls = self._again.pop()
+            known = self._book.choose(now_s, accept=fits, group=group)
+            if known is not None:
+                self._under_way[known.identity.uuid] = group, calls + 1
+                return known
+        return None
+
+    def _of_another_group(self, fits: Callable[[Entry], bool], now_s: float) -> KnownRecord | None:
+        """After many calls in vain it is one that was reached before: made-up addresses cost us calls, not peers."""
+        known = None
+        if self._in_vain and not self._in_vain % VAIN_CALLS:
+            known = self._book.choose(now_s, accept=lambda one: one.succeeded_at > 0 and fits(one))
+        known = known or self._book.choose(now_s, accept=fits)
+        entry = None if known is None else self._book.entry(known.identity.uuid)
+        if entry is not None:
+            self._under_way[entry.uuid] = entry.groups[0], 1
+        return known
+
+    def until(self, now_s: float, *, named: bool) -> float:
+        """How long a new connection stands. With a stranger half an hour or so: a place that is left only by who
+        goes offline belongs in the end to who never does."""
+        return float("inf") if named else now_s + self._random.uniform(*self._limits.outbound_seconds)
+
+    def to_leave(self, standing: Sequence[Standing], now_s: float) -> list[Standing]:
+        """Those whose time is over, where all places are taken."""
+        return [one for one in standing if one.until <= now_s] if len(standing) >= self._most else []
 
     def resting(self, entry: Entry, now_s: float) -> bool:
         """Called a short while ago: the pause doubles with every failure."""

@@ -8,7 +8,7 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from quantumgate.core.discovery.book import Added, Book, Rejected
-from quantumgate.core.discovery.entries import BEHIND_ANCHORS, OURSELVES
+from quantumgate.core.discovery.entries import BEHIND_ANCHORS, OURSELVES, groups_of
 from quantumgate.core.places import BY_NAME, group_of
 from quantumgate.ids import PeerUUID
 from quantumgate.testing.seeded import SeededRandom
@@ -323,14 +323,19 @@ class ChoiceTests(SynchronousTestCase):
             one.succeeded(uuid(n), NOW_S)
         self.assertEqual({one.choose(NOW_S, only_new=True) for _ in range(10)}, {one.record(uuid(29))})
 
-    def test_half_of_the_choices_are_of_the_reached(self) -> None:
-        """However many we are told of."""
-        one = filled(800)
-        for n in range(8):
-            one.succeeded(uuid(n), NOW_S - 3600)
-        chosen = [one.choose(NOW_S) for _ in range(400)]
-        reached = sum(one.entry(each.identity.uuid).tried for each in chosen)  # type: ignore[union-attr]
-        self.assertTrue(140 < reached < 260, reached)
+    def test_each_group_is_as_likely_whoever_is_many_in_one(self) -> None:
+        one = filled(10)
+        for n in range(1000, 1030):
+            one.add(known(n, f"198.51.{n % 250}.7"), f"4:{n:x}", NOW_S)
+        chosen = [one.choose(NOW_S) for _ in range(1100)]
+        crowd = sum("4:c633" in groups_of(each.record) for each in chosen)  # type: ignore[union-attr]
+        self.assertTrue(60 < crowd < 140, crowd)
+
+    def test_of_one_group_alone(self) -> None:
+        one = filled(10)
+        (group,) = one.entry(uuid(3)).groups  # type: ignore[union-attr]
+        self.assertEqual({one.choose(NOW_S, group=group) for _ in range(9)}, {one.record(uuid(3))})
+        self.assertIsNone(one.choose(NOW_S, group="4:0"))
 
     def test_who_was_just_called_in_vain_comes_later(self) -> None:
         one = filled(10)

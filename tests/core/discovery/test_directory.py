@@ -5,11 +5,12 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from quantumgate.core.discovery import directory as room
-from quantumgate.core.discovery.directory import KEPT_MAX, MET_MAX, NEAR_NETWORKS, Acquaintances, Directory
+from quantumgate.core.discovery.directory import Acquaintances, Directory
 from quantumgate.core.discovery.positions import Charts, apart
 from quantumgate.core.peer_records import KnownRecord
 from quantumgate.testing.seeded import SeededRandom
-from quantumgate.wire.directory_frames import ANSWER_RECORDS, Kind, Left
+from quantumgate.wire.directory_frames import Kind, Left
+from quantumgate.wire.limits import ANSWER_RECORDS, DIRECTORY_MET, DIRECTORY_NEAR, DIRECTORY_OF_A_KEY, DIRECTORY_RECORDS
 from tests.core.discovery.test_positions import DAY, WALL_SECONDS
 from tests.simulation.people import NETWORK, record_of
 
@@ -41,13 +42,13 @@ class Case(SynchronousTestCase):
 
 class AcquaintanceTests(Case):
     def test_near_ones_are_never_forgotten_for_others(self) -> None:
-        everybody = [record(number) for number in range(NEAR_NETWORKS + MET_MAX + 100)]
+        everybody = [record(number) for number in range(DIRECTORY_NEAR + DIRECTORY_MET + 100)]
         for known in everybody:
             self.met.met(known, DAY)
-        self.assertEqual(len(self.met), NEAR_NETWORKS + MET_MAX)
+        self.assertEqual(len(self.met), DIRECTORY_NEAR + DIRECTORY_MET)
         mine = self.met.own_position(DAY)
         located = [one for one in (self.charts.locate(known, DAY) for known in everybody) if one is not None]
-        nearest = sorted(located, key=lambda one: apart(one.at, mine))[: NEAR_NETWORKS // 2]
+        nearest = sorted(located, key=lambda one: apart(one.at, mine))[: DIRECTORY_NEAR // 2]
         self.assertEqual([one for one in nearest if one.uuid not in self.met], [])
 
     def test_who_does_not_answer_is_gone_from_every_ring(self) -> None:
@@ -133,7 +134,7 @@ class DirectoryTests(Case):
 
     def test_many_under_one_key_are_sampled(self) -> None:
         key = self.charts.chart(DAY).extender(record(1).identity.uuid)
-        for number in range(room.RECORDS_OF_A_KEY):
+        for number in range(DIRECTORY_OF_A_KEY):
             self.assertIs(self.leave(record(number), kind=Kind.EXTENDER, key=key), Left.KEPT)
         self.assertIs(self.leave(record(200), kind=Kind.EXTENDER, key=key), Left.FULL)
         several = {self.directory.find(DAY, key, WALL_SECONDS).records for _ in range(4)}
@@ -150,8 +151,8 @@ class DirectoryTests(Case):
 class FloodTests(Case):
     def test_who_leaves_most_pays_for_room(self) -> None:
         """An attacker in three networks fills the directory; everybody else still finds room, and stays."""
-        self.patch(room, "KEPT_MAX", 64)
-        self.assertGreater(KEPT_MAX, 64)
+        self.patch(room, "DIRECTORY_RECORDS", 64)
+        self.assertGreater(DIRECTORY_RECORDS, 64)
         for number in range(4):
             self.assertIs(self.leave(record(number), source=f"4:honest {number}"), Left.KEPT)
         for number in range(1000, 1200):
@@ -163,3 +164,11 @@ class FloodTests(Case):
             self.assertEqual(self.found(record(number)), (record(number),))
         self.assertEqual(len(self.directory), 64)
         self.assertGreater(self.directory.refused["full"], 0)
+
+    def test_bytes_are_bounded_as_records_are(self) -> None:
+        size = len(record(1).signed.body) + len(record(1).signed.signature)
+        self.patch(room, "DIRECTORY_BYTES", 10 * size + size // 2)
+        for number in range(30):
+            self.leave(record(number, "198.51.100.8"), source=f"4:{number % 2}")
+        self.assertLessEqual(self.directory.bytes_held, 10 * size + size // 2)
+        self.assertGreaterEqual(len(self.directory), 8)

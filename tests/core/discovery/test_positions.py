@@ -29,7 +29,8 @@ DAY = day_of(WALL_SECONDS)
 def at(number: int, position: int, within: int = 0) -> Located:
     """A node that stands just there."""
     host = f"10.{number}.0.1"
-    return Located(record_of(number, host, WALL_SECONDS, keeper=True), position, within, host)
+    known = record_of(number, host, WALL_SECONDS, keeper=True)
+    return Located(known.identity.uuid, known.identity.fingerprint, host, 9999, position, within, known)
 
 
 class ChartTests(SynchronousTestCase):

@@ -8,7 +8,8 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from quantumgate.core.discovery.book import Book
-from quantumgate.core.discovery.strategy import ANCHORS, Aim, Standing, Strategy, anchors_of
+from quantumgate.core.discovery.entries import groups_of
+from quantumgate.core.discovery.strategy import ANCHORS, VAIN_CALLS, Aim, Standing, Strategy, anchors_of
 from quantumgate.testing.seeded import SeededRandom
 from quantumgate.wire.limits import (
     BOOK_STANDING_SECONDS,
@@ -112,6 +113,43 @@ class ConnectionTests(SynchronousTestCase):
             waits.append(now - began)
         self.assertEqual(waits, sorted(waits))
         self.assertGreaterEqual(waits[-1], 8 * waits[0] * 0.9)
+
+    def test_a_group_keeps_its_turn_while_it_has_somebody_else(self) -> None:
+        """Four of its peers are called, then it is another group's turn."""
+        scene = Scene().told(30, host="198.51.{}.7").told(30, first=100)
+        groups = []
+        for step in range(40):
+            call = scene.strategy.next_call([], scene.busy, NOW_S + HOUR + step)
+            groups.append(groups_of(call.known.record)[0])
+            scene.book.tried(call.known.identity.uuid, NOW_S + HOUR + step)
+            scene.book.failed(call.known.identity.uuid, NOW_S + HOUR + step)
+            if groups[-1] == "4:c633" and groups.count("4:c633") == 4:
+                break
+        self.assertEqual(groups[-4:], ["4:c633"] * 4)
+        call = scene.strategy.next_call([], scene.busy, NOW_S + HOUR + 60)
+        self.assertNotEqual(groups_of(call.known.record)[0], "4:c633")
+
+    def test_after_eight_calls_in_vain_one_that_was_reached_before(self) -> None:
+        """Made-up addresses in any number cost calls, not peers."""
+        scene = Scene().told(300)
+        reached = uuid(299)
+        scene.book.succeeded(reached, NOW_S - 86_400)
+        called = []
+        for step in range(VAIN_CALLS + 1):
+            call = scene.strategy.next_call([], scene.busy, NOW_S + HOUR + step)
+            called.append(call.known.identity.uuid)
+            scene.book.tried(called[-1], NOW_S + HOUR + step)
+        self.assertIn(reached, called)
+
+    def test_strangers_are_left_after_a_while_named_peers_are_not(self) -> None:
+        strategy = Scene().strategy
+        low, high = DEFAULT_LIMITS.outbound_seconds
+        lives = [strategy.until(NOW_S, named=False) - NOW_S for _ in range(50)]
+        self.assertTrue(low <= min(lives) < max(lives) < high)
+        self.assertEqual(strategy.until(NOW_S, named=True), float("inf"))
+        standing = [Standing(uuid(n), (f"4:{n}",), NOW_S, until=NOW_S + 10 * n) for n in range(MOST)]
+        self.assertEqual(strategy.to_leave(standing, NOW_S + 25), standing[:3])
+        self.assertEqual(strategy.to_leave(standing[1:], NOW_S + 25), [], "a place is free already")
 
     def test_nobody_is_called_by_a_node_that_wants_none_but_to_see_who_is_there(self) -> None:
         scene = Scene(connections=0).told(20)
