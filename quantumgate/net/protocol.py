@@ -63,6 +63,7 @@ class PeerProtocol(Pump, Protocol):
         self._unslowed_bytes = 0
         self._rest_call: Any = None
         self._drop_call: Any = None
+        self._reading = self._closes_with_read = False
         self._gone = False
         connection.on_output = self.wake
 
@@ -155,8 +156,10 @@ class PeerProtocol(Pump, Protocol):
             connection.received(count, self._seconds())
         finally:
             self._pumping = False
+        self._reading = True
         self._pump()
-        return None
+        self._reading = False
+        return main.CONNECTION_DONE if self._closes_with_read else None
 
     def _do_write(self) -> Any:
         self._blocked = False
@@ -286,6 +289,9 @@ class PeerProtocol(Pump, Protocol):
     def hang_up(self) -> None:
         """Close the transport after what it holds, but within HANG_UP_SECONDS."""
         if self.transport is None or self._gone or self._drop_call is not None:
+            return
+        if self._reading and self._fast and not self._slow_bytes:
+            self._closes_with_read = True  # the kernel has everything: the reactor closes it when this read returns
             return
         if self._producing:  # it would wait for its producer for ever
             self._producing = False

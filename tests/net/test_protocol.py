@@ -318,6 +318,22 @@ class SocketTests(TestCase):
         await self.ended
         self.assertEqual((_read(self.near), _read(self.near, at_end=b"the end")), (b"bye", b"the end"))
 
+    async def test_what_ends_with_a_read_is_closed_when_it_returns(self) -> None:
+        """Twisted is not asked to close it when the socket is writable: the kernel has all that was said."""
+        await self.when(lambda: self.pump.transport is not None)
+
+        def end(protocol: PeerProtocol, event: Any) -> None:
+            self.connection.output += b"bye"
+            self.connection.finished = True
+
+        asked: list[None] = []
+        self.owner.connection_event = end  # type: ignore[method-assign]
+        self.pump.transport.loseConnection = lambda: asked.append(None)  # type: ignore[union-attr, method-assign]
+        self.near.send(b"the last")
+        await self.ended
+        self.assertEqual((_read(self.near), _read(self.near, at_end=b"the end")), (b"bye", b"the end"))
+        self.assertEqual(asked, [])
+
     async def test_slow_reading_of_a_socket(self) -> None:
         await self.when(lambda: self.pump.transport is not None)
         self.patch(pump, "UNSLOWED_BYTES", 0)
