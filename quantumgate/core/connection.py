@@ -295,9 +295,9 @@ class Connection:
 
     def _queue_handshake_output(self, data: bytes) -> None:
         if data:
-            rest = bytes(self._out[self._out_start : self._out_end]) if self._out is not None else b""
-            self._out = memoryview(rest + data)
-            self._out_start, self._out_end = 0, len(rest) + len(data)
+            if self._out is not None:
+                data = bytes(self._out[self._out_start : self._out_end]) + data
+            self._out, self._out_start, self._out_end = memoryview(data), 0, len(data)
 
     def answer(self, request: Any, value: Any, now: float) -> None:
         """What a ``RequestMade`` event asked for."""
@@ -351,25 +351,27 @@ class Connection:
         session.woken = False
         self._seal_record(session, now)
         if session.phase is SessionPhase.DRAINING:
-            session.woken = True  # if this was all, CLOSE is queued now: it needs no turn of the reactor of its own
+            session.woken = True  # if this was all, CLOSE is queued now, and goes into the same piece
             session.drained(now)
             session.woken = False
-            if self._out is None:
-                self._seal_record(session, now)
+            self._seal_record(session, now)
         self._finish_if_said()
 
     def _seal_record(self, session: Session, now: float) -> None:
+        """Into a buffer of its own, or behind the one that is sealed already."""
         if not (session.outgoing.roomy or session.wants_to_send):
             return
-        buffer = self._buffers.borrow(session.record_room_bytes)
-        view = memoryview(buffer)
+        if self._out is None:
+            self._out, self._out_start, self._out_end = self._buffers.borrow(session.record_room_bytes), 0, 0
+        elif len(self._out) - self._out_end < session.record_room_bytes:
+            return  # then it is a piece of its own
+        view = memoryview(self._out)[self._out_end :]
         size = session.seal_next(view, now)
-        if not size:
-            self._buffers.give_back(buffer)
-            return
-        if session.cells == WIRE_CELLS:
+        if size and session.cells == WIRE_CELLS:
             size = _seal_more(session, view, size, now)
-        self._out, self._out_start, self._out_end = buffer, 0, size
+        self._out_end += size
+        if not self._out_end:
+            self._drop_output()
 
     def _finish_if_said(self) -> None:
         session = self.session

@@ -239,6 +239,7 @@ class Mallory:
         self.opener = RecordOpener(r2i if self.initiator else i2r)
         self.seen: list[tuple[int, int, int, bytes]] = []
         self._long: dict[int, bytes] = {}
+        self._unheard = memoryview(b"")
         self.long_seen: list[tuple[int, bytes]] = []
         if victim_initiates and opened:
             self.say(frames.frame(frames.SESSION, self.block.encode(), flags=frames.WHOLE))
@@ -284,11 +285,13 @@ class Mallory:
     def next_record(self) -> list[tuple[int, int, int, bytes]]:
         """The frames of the next record, none where there is none."""
         connection, said = self.side.connection, []
-        if (data := connection.data_to_send(self.now)) is not None:
-            view = memoryview(bytearray(data))
+        if not self._unheard and (data := connection.data_to_send(self.now)) is not None:
+            self._unheard = memoryview(bytearray(data))
             connection.taken(len(data), self.now)
-            self.opener.body_bytes(view[:20], 1 << 20)
-            said = self._frames(bytes(self.opener.open_body(view[:20], view[20:])))
+        if view := self._unheard:
+            end = RECORD_OVERHEAD_BYTES + self.opener.body_bytes(view[:20], 1 << 20)
+            said = self._frames(bytes(self.opener.open_body(view[:20], view[20:end])))
+            self._unheard = view[end:]
         self.seen += said
         self.side.meet()
         return said

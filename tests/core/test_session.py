@@ -146,19 +146,20 @@ class EndTests(SynchronousTestCase):
         self.assertEqual(self.ends(pair), [("bye", 0, True, "local"), ("bye", 0, True, "remote")])
 
     def test_close_follows_what_it_waited_for_without_another_call(self) -> None:
-        """The transport that takes the last of it gets CLOSE with its next question, and nobody is woken for that."""
+        """The piece that has the last of it ends with CLOSE, and nobody is woken for that."""
         pair = Pair()
         pair.alice.open().send(b"the last")
         pair.alice.connection.close(now=pair.now)
         calls: list[None] = []
         pair.alice.connection.on_output = lambda: calls.append(None)
-        for _ in range(2):
-            data = pair.alice.connection.data_to_send(pair.now)
-            assert data is not None
-            pair.bob.connection.receive(bytes(data), pair.now)
-            pair.alice.connection.taken(len(data), pair.now)
+        data = pair.alice.connection.data_to_send(pair.now)
+        assert data is not None
+        pair.alice.connection.taken(len(data), pair.now)
+        for half in (bytes(data[:-1]), bytes(data[-1:])):
+            pair.bob.connection.receive(half, pair.now)
             pair.bob.meet()
         self.assertEqual((pair.bob.messages, len(pair.bob.of(Closed)), calls), ([b"the last"], 1, []))
+        self.assertIsNone(pair.alice.connection.data_to_send(pair.now))
 
     def test_graceful_at_once_where_nothing_waits(self) -> None:
         pair = Pair()

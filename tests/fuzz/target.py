@@ -269,17 +269,25 @@ class Run:
         """Read all output and take it apart: it must open, its frames must be well-formed. Returns how many records."""
         connection, records = self.connection, 0
         while (data := connection.data_to_send(self.now)) is not None:
-            records += 1
             whole = self.partial + data
             self.partial = bytearray()
             connection.taken(len(data), self.now)
-            view = memoryview(whole)
-            if self.blind or (length := self.length_of(view[:20])) is None:
+            records += self.take_apart(memoryview(whole))
+        return records
+
+    def take_apart(self, piece: memoryview) -> int:
+        """Whole records, one behind the other. Returns how many."""
+        records = 0
+        while piece:
+            records += 1
+            if self.blind or (length := self.length_of(piece[:20])) is None:
                 self.blind = True
-                continue
-            if len(whole) != length + RECORD_OVERHEAD_BYTES:
-                raise Broken(f"a record of {len(whole)} bytes with a body of {length}")
-            self.read(self.opener.open_body(view[:20], view[20:]))
+                break
+            end = length + RECORD_OVERHEAD_BYTES
+            if len(piece) < end:
+                raise Broken(f"a record of {len(piece)} bytes with a body of {length}")
+            self.read(self.opener.open_body(piece[:20], piece[20:end]))
+            piece = piece[end:]
         return records
 
     def length_of(self, header: memoryview) -> int | None:
