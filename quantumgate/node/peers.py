@@ -99,8 +99,11 @@ class PeerTable:
     @property
     def sessions(self) -> int:
         """All sessions, those in waiting included: what the limit counts."""
-        beside = (*self._waiting.values(), *self._former.values())
-        return len(self) + sum(map(len, beside))
+        count = len(self)
+        for beside in (self._waiting, self._former):
+            if beside:
+                count += sum(map(len, beside.values()))
+        return count
 
     def current(self, uuid: PeerUUID) -> Any:
         """The announced contact of this peer, or None."""

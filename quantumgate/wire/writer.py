@@ -46,8 +46,4 @@ def lp(data: bytes) -> bytes:
 
 def tlv(kind: int, value: bytes) -> bytes:
     """u8 type, u24 length, value."""
-    return (kind << 24 | len(value)).to_bytes(4, "big") + value if len(value) < 1 << 24 else _too_long(value)
-
-
-def _too_long(value: bytes) -> bytes:
-    raise OverflowError(f"a TLV value of {len(value)} bytes")
+    return b"%c%b%b" % (kind, len(value).to_bytes(3, "big"), value)

@@ -156,7 +156,7 @@ class PeerRules:
 
     def names(self, peer: PeerUUID) -> bool:
         """Whether any rule is about this peer."""
-        return peer in self._rows
+        return bool(self._rows) and peer in self._rows
 
     def find(self, peer: PeerUUID, word: Word, about: str, wall: float) -> PeerRule | None:
         """A rule in force of this word that fits; the configuration's before one by hand, and everything before one."""
