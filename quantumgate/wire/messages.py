@@ -9,6 +9,7 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass, field
 from enum import IntEnum
+from functools import lru_cache
 
 from quantumgate.errors import MalformedError
 from quantumgate.wire.limits import OFFER_LIST_IDS, PUZZLE_COUNT, TOKEN_BYTES, VERSION_LIST_IDS
@@ -23,6 +24,7 @@ _HEADER = struct.Struct(">BBBBQI")
 _SELECT = struct.Struct(">BHHH")
 PUZZLE_SEED_BYTES = 32
 PUZZLE_NONCE_BYTES = 8
+OFFERS_REMEMBERED = 64
 ADDRESSED = 1
 """Bit 0 of the flags of an INIT."""
 
@@ -216,6 +218,21 @@ class Lists:
     aeads: tuple[int, ...]
 
 
+@lru_cache(OFFERS_REMEMBERED)
+def _lists(primaries: bytes, secondaries: bytes, aeads: bytes) -> Lists:
+    """Nearly everybody offers the same. Raises MalformedError."""
+    return Lists(*(_ids(value, 2, OFFER_LIST_IDS) for value in (primaries, secondaries, aeads)))
+
+
+@lru_cache(OFFERS_REMEMBERED)
+def _lists_tlvs(lists: Lists) -> bytes:
+    return b"".join((
+        tlv(Tlv.PRIMARIES, u16_list(lists.primaries)),
+        tlv(Tlv.SECONDARIES, u16_list(lists.secondaries)),
+        tlv(Tlv.AEADS, u16_list(lists.aeads)),
+    ))
+
+
 @dataclass(frozen=True, slots=True)
 class Init:
     """BODY1: the offer and the shares of the preferred pair; ``solution`` of the puzzle of a RETRY, b"" = none."""
@@ -230,9 +247,7 @@ class Init:
     def encode(self, pad_bytes: int) -> bytes:
         """The body; ``pad_bytes`` is the length of the PAD's value."""
         return b"".join((
-            tlv(Tlv.PRIMARIES, u16_list(self.lists.primaries)),
-            tlv(Tlv.SECONDARIES, u16_list(self.lists.secondaries)),
-            tlv(Tlv.AEADS, u16_list(self.lists.aeads)),
+            _lists_tlvs(self.lists),
             self.primary.encode(Tlv.KE_PRIMARY),
             self.secondary.encode(Tlv.KE_SECONDARY),
             tlv(Tlv.POW, self.solution) if self.solution else b"",
@@ -245,7 +260,7 @@ class Init:
     def parse(cls, body: bytes) -> Init:
         """Raises MalformedError; a share for a group that is not in its list counts as malformed."""
         values = parse_tlvs(body, IN_INIT, IN_INIT_SOLVED).values
-        lists = Lists(*(_ids(values[kind], 2, OFFER_LIST_IDS) for kind in (Tlv.PRIMARIES, Tlv.SECONDARIES, Tlv.AEADS)))
+        lists = _lists(values[Tlv.PRIMARIES], values[Tlv.SECONDARIES], values[Tlv.AEADS])
         primary, secondary = KeyShare.parse(values[Tlv.KE_PRIMARY]), KeyShare.parse(values[Tlv.KE_SECONDARY])
         if primary.group not in lists.primaries or secondary.group not in lists.secondaries:
             raise MalformedError("a share for a group that is not offered")
