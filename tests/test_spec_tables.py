@@ -14,7 +14,16 @@ from quantumgate.crypto.signatures import KINDS
 from quantumgate.crypto.suites import AEADS, PRIMARIES, SECONDARIES
 from quantumgate.errors import MalformedError
 from quantumgate.node import dialwords
-from quantumgate.wire import exchange_frames, features, frames, limits, link_frames, reach_frames, session_tlvs
+from quantumgate.wire import (
+    directory_frames,
+    exchange_frames,
+    features,
+    frames,
+    limits,
+    link_frames,
+    reach_frames,
+    session_tlvs,
+)
 from quantumgate.wire.limits import DEFAULT_LIMITS
 from quantumgate.wire.messages import MessageType, Tlv
 from quantumgate.wire.session_tlvs import SessionBlock
@@ -63,6 +72,7 @@ class FrameTypesTests(SynchronousTestCase):
 
     def test_every_type_of_the_module_has_its_row(self) -> None:
         rooms = vars(frames) | vars(link_frames) | vars(exchange_frames) | vars(reach_frames)
+        rooms |= vars(directory_frames)
         named = {value: name for name, value in rooms.items()
                  if name.isupper() and isinstance(value, int) and value in self.table and name in self.table[value][0]}
         module = frames.LONG_TYPES | frames.CHANNEL_TYPES | frames.SINGLE_TYPES | link_frames.LINK_TYPES

@@ -53,7 +53,7 @@ from quantumgate.node.data_directory import DataDirectory
 from quantumgate.node.desk import FrontDesk
 from quantumgate.node.dialling import Dialling, parse_target
 from quantumgate.node.directly import DirectWays
-from quantumgate.node.discovering import discovery_of, exchanges, is_public
+from quantumgate.node.discovering import discovery_of, exchanges, is_public, keeps_records
 from quantumgate.node.discovery import Discovery
 from quantumgate.node.enforcement import Enforcement
 from quantumgate.node.given_records import GivenRecords
@@ -87,7 +87,7 @@ from quantumgate.settings.schema import Settings
 from quantumgate.store.interface import StoreError
 from quantumgate.store.opening import database_at
 from quantumgate.store.sealed import StoreKey
-from quantumgate.wire.features import EXCHANGE, REACH
+from quantumgate.wire.features import DIRECTORY, EXCHANGE, REACH
 from quantumgate.wire.limits import ANSWERS_PER_SECOND, DEFAULT_LIMITS, FIRST_FLIGHT_BYTES, Limits
 
 _log = logs.named("node")
@@ -483,7 +483,8 @@ def session_settings(resolved: Resolved, world: World) -> SessionSettings:
         instance=int.from_bytes(world.random.bytes(8), "big"),
         compression=resolved.compression,
         padding=resolved.padding,
-        features=(EXCHANGE,) * exchanges(resolved.settings) + (REACH,) * resolved.settings.discovery.reachability,
+        features=(EXCHANGE,) * exchanges(resolved.settings) + (DIRECTORY,) * keeps_records(resolved.settings)
+        + (REACH,) * resolved.settings.discovery.reachability,
         node_pool=CreditPool(resolved.limits.window_pool_node_bytes),
         link_pool=CreditPool(resolved.limits.link_pool_node_bytes, growth_share=1),
     )

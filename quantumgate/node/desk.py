@@ -321,7 +321,8 @@ class FrontDesk:
         identity = contact.session.peer
         self.key_life.ready(contact)
         if identity is not None:
-            if contact.session.role == ROLE_PEER or (contact.outbound and contact.session.role == ROLE_RELAY_CLIENT):
+            chosen = contact.outbound and contact.session.role == ROLE_RELAY_CLIENT and not contact.asks
+            if contact.session.role == ROLE_PEER or chosen:
                 self._pins.pin(identity)  # whom we chose or admitted; not whom strangers made us meet, nor on our disk
             self._pins.heard(identity, contact.session.peer_delegation)
             self._hear_clock(identity.uuid, contact.session.peer_block.clock_ms)

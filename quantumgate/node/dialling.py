@@ -96,7 +96,8 @@ class Target:
 
     ``anchors`` = through one of which it is reached, for who has the ``rendezvous_key``; ``vouchers`` = what they
     signed about it. ``record`` = its signed record, where the last relay needs that. ``otherwise`` = where to reach it
-    if this fails. ``prove`` makes the last TLVs of our SESSION, for who is to see an invitation.
+    if this fails. ``prove`` makes the last TLVs of our SESSION, for who is to see an invitation. ``asks``: a relay that
+    is asked something (``contact.py``).
     """
 
     address: str
@@ -111,8 +112,14 @@ class Target:
     record: bytes = field(default=b"", repr=False)
     otherwise: Target | None = None
     prove: Callable[[bytes], bytes] | None = field(default=None, repr=False)
+    asks: bool = False
     key: str = field(init=False)
     """One dial at a time, and one connection that is kept, for each of these."""
+
+    @property
+    def bare(self) -> bool:
+        """Whether it is a UUID and nothing else."""
+        return self.uuid is not None and not (self.ways or self.hosts or self.anchors or self.otherwise or self.prove)
 
     def __post_init__(self) -> None:
         named = self.address if self.uuid is None else str(self.uuid)
@@ -233,6 +240,7 @@ class Dialling:
         def start() -> Deferred[Contact]:
             contact = Contact(self._desk, way.text, outbound=True, dialled=target.address, keep=keep, role=role,
                               why=target.route.why, prove=target.prove)
+            contact.asks = target.asks
             blocked = self._access.filtered(address_of(way.host.strip("[]")), outbound=True)
             if blocked is not None:
                 error = ConnectFailed("denied", _blocked(way.text, blocked), advice=blocked.advice)

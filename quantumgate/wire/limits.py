@@ -154,6 +154,17 @@ CONFIRMED_PLACES_MAX = 8
 REACH_DIALS_MAX = 8
 REACH_GROUPS_MET_MAX = 4096
 
+# -- look-ups ----------------------------------------------------------------------------------------------------
+DIRECTORY_RECORDS = 4096
+DIRECTORY_BYTES = 16 * MIB
+DIRECTORY_OF_A_KEY = 64
+DIRECTORY_CHECKS_WAITING = 64
+DIRECTORY_TO_MEET = 64
+DIRECTORY_MET = 256
+DIRECTORY_NEAR = 64
+ANSWER_RECORDS = 8
+ANSWER_NODES = 8
+
 # -- compression -------------------------------------------------------------------------------------------------
 COMPRESS_MIN_BYTES = 128
 COMPRESS_MIN_GAIN = 0.125
@@ -244,6 +255,7 @@ class Limits:
     pex_named_seconds: float = 30
     pex_stranger_seconds: float = 600
     feeler_seconds: tuple[float, float] = (120, 300)
+    outbound_seconds: tuple[float, float] = (900, 2700)
     outbound: int = 8
     cpu_share: float = 0.2
     cpu_reserve_share: float = 0.25
@@ -263,6 +275,9 @@ class Limits:
     reach_gap_seconds: float = 20
     reach_retry_seconds: tuple[float, float] = (60, 3600)
     confirmed_seconds: float = 3600
+    # look-ups
+    directory_rate: tuple[float, float] = (2, 32)
+    question_seconds: float = 5
     # access
     peer_rules: int = 4096
     invitations: int = 256

@@ -33,6 +33,7 @@ from quantumgate.control.api import (
     StatusReport,
 )
 from quantumgate.control.book_reports import BookEntryReport, BookReport
+from quantumgate.control.find_reports import FindReport
 from quantumgate.errors import ConnectFailed, LocalError
 from quantumgate.ids import PeerUUID
 from quantumgate.node.access import Access
@@ -221,6 +222,14 @@ class FakeNode:
             tried=True, made=1_800_000_000, not_after=1_800_021_600, reached=1_800_000_100, failures=2,
             source="4:c633", groups=["4:c000"], two_faced=False, why_not_called="it is connected",
         )
+
+    def find(self, uuid: UUID) -> Deferred[FindReport]:
+        found = uuid == FRIEND
+        return succeed(FindReport(
+            uuid=str(uuid), found=found, end="found" if found else "nobody knows it", asked=12, answered=11,
+            seconds=0.82, endpoints=["192.0.2.7:9999"] if found else [], record="qgr:AAAA" if found else "",
+            advice="" if found else "it is offline",
+        ))
 
     def relays_snapshot(self) -> RelaysReport:
         return self.relaying

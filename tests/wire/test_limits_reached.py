@@ -256,6 +256,19 @@ REACHED = {
         "core.discovery.test_exchange.AskingTests.test_half_a_minute_with_the_named_ten_with_strangers",
     "pex_stranger_seconds":
         "core.discovery.test_exchange.AskingTests.test_half_a_minute_with_the_named_ten_with_strangers",
+    "outbound_seconds":
+        "core.discovery.test_strategy.ConnectionTests.test_strangers_are_left_after_a_while_named_peers_are_not",
+    "DIRECTORY_RECORDS": "core.discovery.test_directory.FloodTests.test_who_leaves_most_pays_for_room",
+    "DIRECTORY_BYTES": "core.discovery.test_directory.FloodTests.test_bytes_are_bounded_as_records_are",
+    "DIRECTORY_OF_A_KEY": "core.discovery.test_directory.DirectoryTests.test_many_under_one_key_are_sampled",
+    "DIRECTORY_CHECKS_WAITING": "node.test_keeping.BoundsTests.test_so_many_records_are_looked_at",
+    "DIRECTORY_TO_MEET": "node.test_keeping.BoundsTests.test_so_many_nodes_are_to_be_met",
+    "DIRECTORY_NEAR": "core.discovery.test_directory.AcquaintanceTests.test_near_ones_are_never_forgotten_for_others",
+    "DIRECTORY_MET": "core.discovery.test_directory.AcquaintanceTests.test_near_ones_are_never_forgotten_for_others",
+    "ANSWER_RECORDS": "wire.test_directory_frames.DirectoryFrameTests.test_what_is_none",
+    "ANSWER_NODES": "wire.test_directory_frames.DirectoryFrameTests.test_what_is_none",
+    "directory_rate": "node.test_keeping.BoundsTests.test_too_many_questions_are_a_flood",
+    "question_seconds": "node.test_asking.AnswerTests.test_who_says_nothing_is_not_waited_for",
     "feeler_seconds":
         "core.discovery.test_strategy.FeelerTests.test_one_every_two_to_five_minutes_of_who_was_never_reached",
     "outbound": "core.discovery.test_strategy.ConnectionTests.test_eight_each_in_another_group",
