@@ -125,7 +125,7 @@ def _believes(self: responder.Responder, now: float) -> None:
     fin = responder.Fin(1, b"", b"", bytes(64), b"")
     secrets = responder.schedule.session_secrets(keys.prk1, bytes(64))
     self._take(self._wanted_bytes)
-    self._proved = responder._Proved(None, fin, secrets)
+    self._proved = responder._Proved(None, None, fin, secrets)
     self._establish(responder.Step.PROOF, responder.Verdict(True))
 
 
