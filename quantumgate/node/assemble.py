@@ -267,7 +267,7 @@ def assemble(plan: Plan, directory: DataDirectory, recalled: Recalled, world: Wo
         clock_watch=ClockWatch(world, limits.clock_jump_seconds, landlord.clock_jumped),
         memory=memory,
         discovery=_discovery(plan, own, world, desk, door, circuits, author, given, state, listeners),
-        pairing=_pairing(plan, identity, world, desk, door, pins, circuits, state, author, anchors, keeper, listeners),
+        pairing=_pairing(plan, identity, world, desk, door, circuits, state, author, anchors, keeper, listeners),
         lan=_lan(plan, own, world, desk, door, circuits, listeners) if resolved.settings.discovery.lan else None,
         reaching=_reaching(plan, own, world, desk, connections, dialling, keeper, anchors, author, state, listeners),
     )
@@ -319,7 +319,7 @@ def _lan(
 
 
 def _pairing(
-    plan: Plan, identity: Identity, world: World, desk: FrontDesk, door: Enforcement, pins: Pins, circuits: Circuits,
+    plan: Plan, identity: Identity, world: World, desk: FrontDesk, door: Enforcement, circuits: Circuits,
     state: State, author: RecordAuthor, anchors: Anchors, keeper: Keeper, listeners: tuple[Listener, ...],
 ) -> Pairing:
     settings, secret, limits = plan.resolved.settings, plan.psk is not None, plan.resolved.limits
@@ -327,7 +327,7 @@ def _pairing(
     desk.inviting = Inviting(identity.public, network.encode(), world, state, door.access, names, limits.invitations,
                              shared_secret=secret)
     ours = Ours(identity.public.uuid, network, secret)
-    joining = Joining(ours, world, state, door.access, pins, names, circuits.reach)
+    joining = Joining(ours, world, state, door.access, names, circuits.reach)
     heirs = Heirs(state, door.access, world.wall_seconds, desk.notice_of_ourselves)
     pairing = Pairing(names, heirs, desk.inviting, joining, author, anchors, keep=keeper.keep,
                       own_addresses=world.own_addresses, hops=settings.privacy.hops)

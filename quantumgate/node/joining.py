@@ -25,7 +25,6 @@ from quantumgate.node.access import Access
 from quantumgate.node.contact import Contact
 from quantumgate.node.dialling import Route, Target, parse_target
 from quantumgate.node.names import Names
-from quantumgate.node.pins import Pins
 from quantumgate.node.state import State
 from quantumgate.node.world import World
 from quantumgate.wire.invitation_text import NETWORK_CHECK_BYTES, Invitation, read_invitation
@@ -73,11 +72,11 @@ class Joining:
     """One node's. ``reach(target, keep=)`` is ``Circuits.reach``."""
 
     def __init__(
-        self, ours: Ours, world: World, state: State, access: Access, pins: Pins, names: Names,
+        self, ours: Ours, world: World, state: State, access: Access, names: Names,
         reach: Callable[..., Deferred[Contact]],
     ) -> None:
         self._ours, self._world, self._state = ours, world, state
-        self._access, self._pins, self._names, self._reach = access, pins, names, reach
+        self._access, self._names, self._reach = access, names, reach
 
     # -- reading -------------------------------------------------------------------------------------------------
 
@@ -102,9 +101,6 @@ class Joining:
         if self._world.wall_seconds() > found.expires + VALIDITY_SLACK_SECONDS:
             until = datetime.fromtimestamp(found.expires, UTC).strftime("%Y-%m-%d %H:%M UTC")
             raise ConnectFailed("invitation-expired", f"this invitation was good until {until}", advice=NEW_ADVICE)
-        if self._pins.of(found.uuid) not in (None, found.fingerprint):
-            raise ConnectFailed("pin", "this invitation names another key than the one that is pinned for its UUID",
-                                advice="ask its maker in person which fingerprint is right: qgate id there")
         return found
 
     def name_for(self, invitation: Invitation, name: str, *, take: bool) -> str:

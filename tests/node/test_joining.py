@@ -7,7 +7,30 @@ from typing import Any
 
 from quantumgate.errors import ConnectFailed, LocalError
 from quantumgate.wire.link_frames import LinkEndpoint
+from tests.node.anchored import AnchoredCase
+from tests.node.circuits import GATES, with_relay
 from tests.node.paired import ELSEWHERE, HOME, PairingCase
+from tests.node.world import node_settings
+
+
+class WaysTests(AnchoredCase):
+    def test_what_the_inviter_said_stands_and_no_other_way_is_tried(self) -> None:
+        """It listens, and has anchors, too: refused where it listens, nobody goes through its anchors."""
+        addresses = tuple(self.address(gate, at) for gate, at in zip(self.gates[:2], GATES, strict=False))
+        both = self.node("68.9.1.2", settings=with_relay(node_settings(), anchors=addresses))
+        made = self.done(both.pairing.invite(["68.9.1.2:9999"]))
+        self.assertEqual(len(made.anchors), 2)
+        self.done(both.pairing.revoke(made.id))
+        error = self.failed(self.client.pairing.join(made.invitation), ConnectFailed, 30)
+        self.assertEqual((error.reason, dict(self.client.relays_snapshot().failed)), ("invitation-revoked", {}))
+
+    def test_through_the_anchors_where_nobody_answers_at_its_endpoints(self) -> None:
+        made = self.done(self.hidden.pairing.invite(["203.0.113.77:9999"]))
+        self.assertEqual((len(made.endpoints), len(made.anchors)), (1, 2))
+        joined = self.done(self.client.pairing.join(made.invitation), 30)
+        self.assertEqual((joined.uuid, joined.contact.peer.relayed), (self.hidden.uuid, True))
+        kept = self.client._parts.state.addresses[self.hidden.uuid]  # type: ignore[union-attr]  # it runs
+        self.assertEqual(len(kept.split()), 2, "both ways are kept")
 
 
 class InterruptedTests(PairingCase):
