@@ -133,7 +133,8 @@ WEAKENINGS = (
     Weakening(
         "M8",
         "the re-key is not signed",
-        (Change(REKEY, "        signatures.verify(peer.bundle, name, content, signature)\n", ""),),
+        (Change(REKEY, "        signatures.verify(proven_bundle(peer, self._session.peer_delegation), "
+                       "name, content, signature)\n", ""),),
         f"{ATTACKS}.test_row_20_rekey.Row20AskingTests.test_unsigned_and_wrongly_signed_by_an_authenticated_peer",
     ),
 )  # fmt: skip
