@@ -63,6 +63,7 @@ from quantumgate.node.joining import Joining, Ours
 from quantumgate.node.keeper import Keeper
 from quantumgate.node.key_life import KeyLife
 from quantumgate.node.lan import LocalNetwork
+from quantumgate.node.mapping import PortMapping
 from quantumgate.node.memory import MemoryWatch
 from quantumgate.node.names import Names
 from quantumgate.node.own_record import RecordAuthor
@@ -296,9 +297,10 @@ def _reaching(
     rendezvous = Rendezvous(world, anchors, desk.announced.with_contacts, lambda: bool(reach.confirmed()))
     directly = DirectWays(world, dialling.connect, keeper, reach.confirmed, desk.table.current, own_hosts,
                           allow_private=private)
+    mapping = PortMapping(world, lambda: (one.bound for one in listeners if one.bound), reach.router_leads)
     desk.reaching = reaching = Reaching(
         reach, rendezvous if unnamed and not hidden and not settings.node.relay else None,
-        None if hidden else directly, desk.ears,
+        None if hidden else directly, desk.ears, mapping if settings.discovery.port_mapping else None,
     )
     author.public_endpoints = reaching.endpoints
     return reaching

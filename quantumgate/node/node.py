@@ -171,7 +171,7 @@ class Node(Service):
         parts.desk.key_life.start()
         parts.conduct.start(lambda: parts.desk.contacts)
         parts.farm.start(parts.slow_groups)
-        for part in (parts.lan, parts.discovery):
+        for part in (parts.lan, parts.discovery, parts.reaching):
             if part is not None:
                 part.start()
         parts.host.start().addCallback(lambda _: self._keep_configured(parts))
@@ -219,9 +219,8 @@ class Node(Service):
             return early
         parts.clock_watch.stop()
         parts.memory.stop()
-        for finding in (parts.discovery, parts.reaching):
-            if finding is not None:
-                finding.stop()
+        if parts.discovery is not None:
+            parts.discovery.stop()
         parts.desk.key_life.stop()
         parts.keeper.stop()
         parts.dialling.stop()
@@ -229,8 +228,8 @@ class Node(Service):
         parts.desk.anchors.stop()
         parts.desk.turnstile.stop()
         ports = [listener.stop() for listener in parts.listeners]
-        cable = succeed(None) if parts.lan is None else parts.lan.stop()
-        stopped: Deferred[Any] = DeferredList([*ports, cable, parts.host.stop()])
+        networks = [one.stop() for one in (parts.lan, parts.reaching) if one is not None]
+        stopped: Deferred[Any] = DeferredList([*ports, *networks, parts.host.stop()])
         stopped.addCallback(lambda _: self._part_from_all(parts))
         stopped.addCallback(lambda _: self._save(parts))
         stopped.addCallback(lambda _: self._give_back(parts))

@@ -85,6 +85,12 @@ class Reachability:
 
     # -- sessions ------------------------------------------------------------------------------------------------
 
+    def router_leads(self, ports: tuple[int, ...]) -> None:
+        """These ports of the router lead here, as it says."""
+        if ports != self.mapped:
+            self.mapped = ports
+            self.look_soon()
+
     def arrived(self, contact: Contact) -> None:
         """A session stands; one over a socket, between peers with names that agreed on it, can tell us something."""
         if contact.path is None and contact.address is not None and REACH in contact.session.agreed:

@@ -9,10 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from twisted.internet.defer import Deferred, succeed
+
 from quantumgate.core.discovery.reach import Place
 from quantumgate.ids import host_text
 from quantumgate.node.contact import Contact
 from quantumgate.node.directly import DirectWays
+from quantumgate.node.mapping import PortMapping
 from quantumgate.node.reach import Reachability
 from quantumgate.node.rendezvous import Rendezvous
 from quantumgate.wire.reach_frames import PLACES, REACH_ANSWER, REACH_ASK
@@ -21,12 +24,14 @@ Ears = dict[int, Callable[[Contact, Any], None]]
 
 
 class Reaching:
-    """One node's. ``rendezvous`` is None where relays are not asked by themselves, ``directly`` where it hides."""
+    """One node's. ``rendezvous`` is None where relays are not asked by themselves, ``directly`` where it hides,
+    ``mapping`` where the router is left alone."""
 
     def __init__(
-        self, reach: Reachability, rendezvous: Rendezvous | None, directly: DirectWays | None, ears: Ears
+        self, reach: Reachability, rendezvous: Rendezvous | None, directly: DirectWays | None, ears: Ears,
+        mapping: PortMapping | None = None,
     ) -> None:
-        self.reach, self._rendezvous, self._directly = reach, rendezvous, directly
+        self.reach, self._rendezvous, self._directly, self._mapping = reach, rendezvous, directly, mapping
         self._confirmed: tuple[Place, ...] = ()
         reach.changed = self._changed
         ears[REACH_ASK], ears[REACH_ANSWER], ears[PLACES] = reach.asked, reach.answered, self._told
@@ -58,8 +63,14 @@ class Reaching:
         """Where strangers can dial this node, confirmed: ``host:port``."""
         return tuple(host_text(*place) for place in self.reach.confirmed())
 
-    def stop(self) -> None:
-        """The node stops."""
+    def start(self) -> None:
+        """The listeners are bound."""
+        if self._mapping is not None:
+            self._mapping.start()
+
+    def stop(self) -> Deferred[Any]:
+        """Nothing is asked or dialled any more; fires when the router has its ports back."""
         for part in (self.reach, self._rendezvous, self._directly):
             if part is not None:
                 part.stop()
+        return succeed(None) if self._mapping is None else self._mapping.stop()

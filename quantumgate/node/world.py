@@ -28,6 +28,7 @@ from quantumgate.crypto.random import RandomSource, SystemRandom
 from quantumgate.net.monotonic import seconds_of
 from quantumgate.net.multicast import Heard, Multicast, Multicasting, Nowhere
 from quantumgate.net.ownaddresses import own_addresses
+from quantumgate.net.portmap import Mapper, find_router, no_router
 from quantumgate.store.interface import IStore
 from quantumgate.store.opening import store_at
 from quantumgate.store.sealed import StoreKey
@@ -40,7 +41,8 @@ class World:
     ``elsewhere(function, *arguments)`` runs it off the reactor thread. ``server`` and ``client`` turn endpoint strings
     into endpoints (ValueError for what is none), ``host`` a host name or IP address and a port. ``own_addresses()``
     are those that packets of ours leave from. ``multicast(groups, heard)`` is the cable with the neighbours on it,
-    ``store(url, directory, key)`` the store that ``node.store`` names, not opened: StoreError where it cannot be.
+    ``find_router()`` who maps ports there (it blocks; LocalError), ``store(url, directory, key)`` the store that
+    ``node.store`` names, not opened: StoreError where it cannot be.
     """
 
     clock: Any
@@ -54,6 +56,7 @@ class World:
     store: Callable[[str, Path, StoreKey | None], IStore]
     own_addresses: Callable[[], tuple[str, ...]] = tuple
     multicast: Callable[[tuple[str, str], Heard], Multicasting] = Nowhere
+    find_router: Callable[[], Mapper] = no_router
 
     @property
     def wall_offset_seconds(self) -> float:
@@ -79,6 +82,7 @@ def real_world(reactor: Any = None) -> World:
         store=lambda url, directory, key: store_at(url, directory, key, reactor),
         own_addresses=own_addresses,
         multicast=lambda groups, heard: Multicast(reactor, groups, heard),
+        find_router=lambda: find_router(SystemRandom()),
     )
 
 

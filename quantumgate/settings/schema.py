@@ -230,6 +230,11 @@ class RelayTable(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
 
 class DiscoveryTable(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     lan: Annotated[bool, key("true or false", "find and be found on the local network")] = False
+    port_mapping: Annotated[
+        bool,
+        key("true or false", "ask the router by UPnP for a port that leads here; needs the package miniupnpc and "
+            "reachability"),
+    ] = False
     reachability: Annotated[
         bool,
         key("true or false", "find out where peers see this node and whether they can dial it, do the same for them, "
