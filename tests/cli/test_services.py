@@ -4,12 +4,22 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import click
 from twisted.trial.unittest import SynchronousTestCase
 
 from quantumgate.cli.services import RemoteService
 from tests.cli.tool import qgate
 
 UUID = "0b51a0f2-3c4d-8100-8888-000000000001"
+
+
+class RemoteTests(SynchronousTestCase):
+    def test_a_peer_by_its_uuid_its_name_or_its_address(self) -> None:
+        for text, found in ((f"{UUID}:web", (UUID, "web")), ("Bob:web", ("bob", "web")),
+                            (f"qg://{UUID}@h:1:web", (f"qg://{UUID}@h:1", "web"))):
+            self.assertEqual(RemoteService().convert(text, None, None), found)
+        for text in ("bob", "b!b:web", ":web"):
+            self.assertRaises(click.UsageError, RemoteService().convert, text, None, None)
 
 
 class UseTests(SynchronousTestCase):

@@ -17,22 +17,21 @@ from typing import Any
 
 from quantumgate.core.petnames import checked_name, is_name, look
 from quantumgate.errors import LocalError, MalformedError
-from quantumgate.ids import QgAddress, parse_peer_uuid
+from quantumgate.ids import QgAddress
 from quantumgate.node.joining import addresses_of
 from quantumgate.wire.invitation_text import (
     CHECK_BYTES,
     SCHEME,
     Invitation,
-    InvitingAnchor,
     is_invitation_text,
     read_invitation,
 )
-from quantumgate.wire.link_frames import LinkEndpoint
 from tests.fuzz.parsers.plain import Lore
 from tests.fuzz.script import Script, Step
 from tests.fuzz.target import Broken
 from tests.vectors.second import invitations as second
 from tests.vectors.second.octets import Refused
+from tests.wire.test_invitation_text import FULL, NAME, ONE, PLAIN, V4, V6
 
 
 class Paste(IntEnum):
@@ -91,13 +90,6 @@ def _name(data: bytes) -> str | None:
 
 
 READ: dict[Paste, Callable[[bytes], Any]] = {Paste.TEXT: _text, Paste.BODY: _body, Paste.NAME: _name}
-ONE = parse_peer_uuid("c0ffee00-1234-8abc-9def-0123456789ab")
-V4, V6, HOST = LinkEndpoint("192.0.2.7", 9999), LinkEndpoint("2001:db8::7", 443), LinkEndpoint("alice.example", 1)
-PLAIN = Invitation(ONE, b"\x11" * 32, b"network!", 1_800_000_000, bytes(range(20)), name="alice", endpoints=(V4,))
-FULL = replace(
-    PLAIN, shared_secret=True, endpoints=(V4, V6, HOST), rendezvous=b"\x22" * 32,
-    anchors=(InvitingAnchor(ONE, b"\x33" * 32, (V6,)), InvitingAnchor(ONE, b"", (HOST, V4))),
-)
 NAMES = (b"bob", b"Bob-Laptop", b"b0b", b"rn-vv-1", b"everybody")
 LORE = Lore(
     Paste,
@@ -106,7 +98,7 @@ LORE = Lore(
         *(Step(Paste.BODY, data=one.encode()[:-CHECK_BYTES]) for one in (PLAIN, FULL, replace(PLAIN, endpoints=()))),
         *(Step(Paste.NAME, data=name) for name in NAMES),
     ),
-    (ONE.bytes, V4.encode(), V6.encode(), HOST.encode(), b"\x01\x09192.0.2.7\x00\x01", b"\x00\x07", b"\x00\x00",
+    (ONE.bytes, V4.encode(), V6.encode(), NAME.encode(), b"\x01\x09192.0.2.7\x00\x01", b"\x00\x07", b"\x00\x00",
      b"\x01", b"\x03", b"\x21", b"\xff", b"\x00", b"qgi:", b"QGI:", b" ", b"\n", b"=", b"1", b"a", b"7", b"-", b"--",
      b"me", b"Z", "\u0131".encode(), "\u212a".encode(), "\u0430".encode()),
 )  # fmt: skip
