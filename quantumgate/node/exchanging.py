@@ -80,6 +80,8 @@ class Exchanging:
         session = contact.session
         if EXCHANGE not in session.agreed or session.peer is None or session.local is None:
             return
+        if not contact.outbound and self._named(session.peer.uuid):
+            session.keep = True  # it called us to stay: else we would close it every quarter of an hour, unused
         self._with[contact] = Exchange(self._limits, self._world.now())
         self._turns.append(contact)
         contact.ended().addCallback(lambda _: self._left(contact))

@@ -148,6 +148,10 @@ class RestartTests(DiscoveryCase):
         self.pass_time(100)
         kept = self.done(nodes[2]._parts.state.store.load(BOOK))  # type: ignore[union-attr]
         self.assertEqual({uuid for (uuid,) in kept}, {node.uuid for node in nodes[:2]})
+        self.book(nodes[2]).remove(nodes[0].uuid)
+        self.pass_time(31)
+        kept = self.done(nodes[2]._parts.state.store.load(BOOK))  # type: ignore[union-attr]
+        self.assertNotIn((nodes[0].uuid,), kept)
         firsts = [set(node._parts.state.firsts) for node in nodes]  # type: ignore[union-attr]
         self.assertIn({nodes[2].uuid}, firsts, "the first one has called the third, or the third the first")
 

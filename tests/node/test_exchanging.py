@@ -99,6 +99,7 @@ class OwnTests(ExchangeCase):
         left, right = self.pair(named=False)
         self.pass_time(3600)
         self.assertEqual((len(self.book(left)), len(self.book(right))), (0, 0))
+        self.assertEqual([sum(self.outcomes(node).values()) for node in (left, right)], [0, 0], "none was even sent")
 
     def test_a_new_one_goes_out_when_something_changes_and_at_half_its_life(self) -> None:
         left, right = self.pair(keep=True, relay=True)

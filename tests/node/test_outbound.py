@@ -43,7 +43,9 @@ class CallTests(OutboundCase):
         self.pass_time(10)
         self.assertEqual(self.seen(one), {other.uuid})
         self.assertEqual([each.uuid for each in self.out(one).standing], [other.uuid])
+        (contact,) = one._parts.desk.table  # type: ignore[union-attr]
         self.pass_time(1800)
+        self.assertEqual(list(one._parts.desk.table), [contact])  # type: ignore[union-attr]
         self.assertEqual(self.seen(one), {other.uuid}, "an idle session of this kind is held open")
         self.assertEqual(self.book(one).tried_count, 1)
 
@@ -94,7 +96,9 @@ class CallTests(OutboundCase):
         quiet = {"public": True, "connections": 0}
         others = [self.finder(place, default_access="allow", discovery=quiet) for place in PLACES[1:4]]
         self.teach(one, *zip(others, PLACES[1:4], strict=True))
-        self.pass_time(1500)
+        for _ in range(150):
+            self.pass_time(10)
+            self.assertLess(len(self.seen(one)), 2)
         self.assertEqual(len(self.out(one).standing), 1)
         self.assertEqual(self.book(one).tried_count, 3)
         self.assertEqual(len(self.seen(one)), 1)
