@@ -162,6 +162,7 @@ class Node(Service):
         if self.settings.node.relay:
             private = self.settings.relay.allow_private
             parts.connections.announce(own_endpoints(self.listening, allow_private=private))
+            parts.relays.keep_accounts(parts.state.store)
         _log.info("node {uuid} is ready, listening on {listening}", uuid=logs.peer(self.uuid),
                   listening=", ".join(str(logs.place(one)) for one in self.listening) or "nothing")
         if parts.directory.made_identity:
@@ -256,6 +257,7 @@ class Node(Service):
         """The rest of it; whether it could be written is told when the store is closed."""
         parts.state.replay_floor_ms = parts.replay.floor_ms
         parts.conduct.stop()
+        parts.relays.save_accounts()
         parts.state.save_in_background()
 
     def _stopped(self) -> None:

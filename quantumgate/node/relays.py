@@ -30,8 +30,10 @@ from quantumgate.node.connections import Connections
 from quantumgate.node.contact import Contact, Desk
 from quantumgate.node.dialling import Target, ways_to
 from quantumgate.node.record_checks import RecordChecks, RecordRefused
+from quantumgate.node.relay_accounts import RelayAccounts
 from quantumgate.node.reservations import Anchorage
 from quantumgate.node.world import World
+from quantumgate.store.interface import IStore
 from quantumgate.wire.codes import LinkCode
 from quantumgate.wire.limits import Limits
 from quantumgate.wire.link_frames import LinkEndpoint, LinkTarget, RelayTerms
@@ -102,6 +104,9 @@ class Relays:
     anchorage: Anchorage
     record_checks: RecordChecks
     """Both are set by whoever assembles the node."""
+
+    accounts: RelayAccounts | None = None
+    """Of a node that is a relay, once it runs."""
 
     def __init__(
         self,
@@ -238,7 +243,18 @@ class Relays:
                 carried.close(LinkCode.LIMIT)
             elif carried.quiet_too_long(now, self._limits):
                 carried.close(LinkCode.RESET)
+        self.save_accounts()
         self._round_later()
+
+    def keep_accounts(self, store: IStore) -> Deferred[None]:
+        """What clients have had today counts over a restart. Fires when it is known."""
+        self.accounts = RelayAccounts(self.quota, store, self._world)
+        return self.accounts.recall()
+
+    def save_accounts(self) -> None:
+        """As they are now."""
+        if self.accounts is not None:
+            self.accounts.save()
 
     def _give_back(self, link: Link, count: int) -> None:
         """For a relay that goes no faster than it is told."""

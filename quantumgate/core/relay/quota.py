@@ -107,6 +107,17 @@ class Quota:
         self.carried -= 1
         self._client(prefix, now).moved_bytes += moved_bytes
 
+    def accounts(self, now: float) -> list[tuple[str, float, int]]:
+        """Of every client that something was carried for today: the age of its day in seconds, and the bytes."""
+        found = ((prefix, now - client.day_began, client.moved_bytes) for prefix, client in self._clients.items())
+        return [(prefix, age, moved) for prefix, age, moved in found if moved and age < DAY_SECONDS]
+
+    def restore(self, prefix: str, age_seconds: float, moved_bytes: int, now: float) -> None:
+        """What was carried for this client before we started, on a day that is so old."""
+        client = self._client(prefix, now)
+        client.day_began = min(client.day_began, now - age_seconds)
+        client.moved_bytes += moved_bytes
+
     def _client(self, prefix: str, now: float) -> _Client:
         client = self._clients.pop(prefix, None)
         if client is None:

@@ -93,3 +93,32 @@ class QuotaTests(SynchronousTestCase):
             quota.refusal(str(number), 0.0, exempt=False)
         self.assertEqual(len(quota._clients), PREFIXES_KEPT)
         self.assertNotIn("0", quota._clients)
+
+class AccountTests(SynchronousTestCase):
+    """What a client has had today, for whoever keeps it over a restart."""
+
+    def test_there_and_back(self) -> None:
+        before, after = Quota(DEFAULT_LIMITS), Quota(DEFAULT_LIMITS)
+        before.moved("192.0.2.0/24", 1000, 0.0)
+        before.moved("198.51.100.0/24", 0, 0.0)
+        ((client, age_seconds, moved_bytes),) = before.accounts(50.0)
+        self.assertEqual((client, age_seconds, moved_bytes), ("192.0.2.0/24", 50.0, 1000))
+        after.restore(client, age_seconds, moved_bytes, 7.0)
+        self.assertEqual(after.accounts(8.0), [("192.0.2.0/24", 51.0, 1000)])
+
+    def test_who_has_used_up_its_day_has_still(self) -> None:
+        quota = Quota(replace(DEFAULT_LIMITS, link_volume_prefix_bytes=1000))
+        quota.restore("192.0.2.0/24", DAY_SECONDS - 10, 1000, 0.0)
+        self.assertEqual(quota.refusal("192.0.2.0/24", 5.0, exempt=False), LinkCode.LIMIT)
+        self.assertIsNone(quota.refusal("192.0.2.0/24", 15.0, exempt=False))
+
+    def test_what_came_before_the_account_was_known_counts_too(self) -> None:
+        quota = Quota(DEFAULT_LIMITS)
+        quota.moved("192.0.2.0/24", 5, 10.0)
+        quota.restore("192.0.2.0/24", 100.0, 7, 11.0)
+        self.assertEqual(quota.accounts(11.0), [("192.0.2.0/24", 100.0, 12)])
+
+    def test_a_day_that_is_over_is_none(self) -> None:
+        quota = Quota(DEFAULT_LIMITS)
+        quota.moved("192.0.2.0/24", 5, 0.0)
+        self.assertEqual(quota.accounts(DAY_SECONDS), [])
