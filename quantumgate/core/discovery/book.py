@@ -14,7 +14,7 @@ from enum import Enum
 from quantumgate.core.discovery.buckets import Place, Places, Table
 from quantumgate.core.discovery.entries import BEHIND_ANCHORS, Entry, Group, Row, groups_of
 from quantumgate.core.peer_records import KnownRecord, equivocates
-from quantumgate.core.places import BY_NAME, group_of, quarter_of
+from quantumgate.core.places import group_of, quarter_of
 from quantumgate.crypto.identity import PeerIdentity
 from quantumgate.crypto.random import RandomSource
 from quantumgate.errors import CryptoError, RemoteProtocolError
@@ -32,10 +32,6 @@ from quantumgate.wire.limits import (
     PEX_RECORDS,
 )
 from quantumgate.wire.peer_records import PeerRecord, SignedPeerRecord
-
-NOWHERE = frozenset({BEHIND_ANCHORS, BY_NAME})
-"""Groups without an address: whoever says that he is in one has paid for nothing."""
-
 
 _CHOICES = 48
 """Draws before it is enough that somebody fits at all."""
@@ -448,38 +444,6 @@ class Book:
             uuids[at], uuids[-1] = uuids[-1], uuids[at]
             chosen.append(uuids.pop())
         return chosen
-
-    def nearest(
-        self, position: bytes, count: int, position_of: Callable[[Group], bytes], now_s: float,
-        accept: Callable[[Entry], bool] | None = None,
-    ) -> list[KnownRecord]:
-        """Public records of the groups whose positions are nearest by XOR, one of each: who was reached there last.
-
-        ``position`` and what ``position_of`` says of a group have one length.
-        """
-        target, found = int.from_bytes(position, "big"), list[KnownRecord]()
-        used: set[PeerUUID] = set()
-        groups = [one for one in self._by_group if one not in NOWHERE]
-        for group in sorted(groups, key=lambda one: int.from_bytes(position_of(one), "big") ^ target):
-            entry = self._best_of(group, now_s, used, accept)
-            if entry is not None:
-                found.append(entry.known)
-                used.add(entry.uuid)
-            if len(found) == count:
-                break
-        return found
-
-    def _best_of(
-        self, group: Group, now_s: float, used: Collection[PeerUUID], accept: Callable[[Entry], bool] | None
-    ) -> Entry | None:
-        there = (self._entries[uuid] for uuid in self._by_group[group] if uuid not in used)
-        fit = [one for one in there if one.known.record.endpoints and self._tellable(one, now_s)]
-        wanted = [one for one in fit if accept is None or accept(one)]
-
-        def merit(one: Entry) -> tuple[bool, float, int, int]:
-            return one.reached == group, one.succeeded_at, -one.failures, one.uuid.int
-
-        return max(wanted, key=merit, default=None)
 
     # -- keeping -------------------------------------------------------------------------------------------------
 

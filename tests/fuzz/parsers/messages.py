@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 
 from quantumgate.errors import MalformedError
 from quantumgate.ids import PeerUUID
-from quantumgate.wire import link_frames, messages, reservation_frames
+from quantumgate.wire import exchange_frames, link_frames, messages, reservation_frames
+from quantumgate.wire.exchange_frames import Told
 from quantumgate.wire.link_frames import LinkEndpoint, LinkTarget, RelayTerms
 from quantumgate.wire.messages import Exchange, Fin, Header, Init, KeyShare, Lists, Proof, Puzzle, Refuse, Retry, Select
 from quantumgate.wire.peer_records import SIGNATURE, SignedPeerRecord
@@ -43,6 +44,8 @@ class Body(IntEnum):
     GRANT = 13
     PEER_RECORD = 14
     ENDPOINT = 15
+    PEX_GET = 16
+    PEX = 17
 
 
 class Parser(NamedTuple):
@@ -76,6 +79,8 @@ PARSERS = {
     Body.GRANT: Parser(Grant.decode, Grant.encode, True),
     Body.PEER_RECORD: Parser(SignedPeerRecord.decode, SignedPeerRecord.encode, True),
     Body.ENDPOINT: Parser(_endpoint, LinkEndpoint.encode),
+    Body.PEX_GET: Parser(exchange_frames.decode_get, exchange_frames.encode_get, True),
+    Body.PEX: Parser(Told.decode, Told.encode, True),
 }
 
 
@@ -133,6 +138,9 @@ GOOD: tuple[tuple[Body, bytes], ...] = (
     (Body.GRANT, Grant(1, RelayTerms(1, 2, 3), b"signature").encode()),
     (Body.PEER_RECORD, shaped(1 << 8 | 1 << 10 | 1 << 12).encode() + tlv(SIGNATURE, bytes(64))),
     *((Body.ENDPOINT, place.encode()) for place in PLACES),
+    (Body.PEX_GET, exchange_frames.encode_get(64)),
+    (Body.PEX, Told((b"record",), own=True).encode()),
+    (Body.PEX, Told((b"record", bytes(300))).encode()),
 )
 LORE = Lore(
     Body,
