@@ -6,6 +6,9 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from quantumgate.core.events import SecurityNotice
+from quantumgate.errors import ConnectFailed
+from quantumgate.node.contact import Contact
 from quantumgate.node.node import Node
 from quantumgate.node.twins import REMEMBERED_SECONDS, TWIN_WAIT_SECONDS
 from tests.node.circuits import AWAY, HOME
@@ -25,13 +28,20 @@ class TwinsTests(NodeCase):
     def warnings(self, node: Node) -> list[str]:
         return [one for one in node.status().notices if one.startswith("twin: ")]
 
-    def test_a_session_from_our_own_uuid(self) -> None:
-        """The twin has another address for us, or it would know itself: it dials without a UUID."""
+    def test_a_dial_that_reaches_the_twin_says_nothing(self) -> None:
+        """An honest node takes whoever shows its own key for itself, and ends before it has said who it is."""
         ours = self.node("127.0.0.1")
         twin = self.twin(ours, "127.0.0.1", listen=())
-        twin.connect("tcp:127.0.0.1:9999").addErrback(lambda _: None)
-        self.pass_time(60)
-        self.assertEqual((len(ours.peers), len(twin.peers)), (0, 0))
+        failed = self.failed(twin.connect("tcp:127.0.0.1:9999"), ConnectFailed, 60)
+        self.assertEqual((failed.reason, ours.peers, self.warnings(ours)), ("self", (), []))
+
+    def test_somebody_who_proves_our_key_to_us(self) -> None:
+        """What the core says of a handshake under our own key (row 11 of the attacks)."""
+        ours = self.node(HOME)
+        desk: Any = ours._parts.desk  # type: ignore[union-attr]
+        desk.security(Contact(desk, "192.0.2.9:1", outbound=False), SecurityNotice("twin", "with our key"))
+        self.assertEqual(len(self.warnings(ours)), 1)
+        self.assertIn("a node at 192.0.2.9:1 dialled us with our key", ours.status().reason)
 
     def test_a_peer_that_has_two_of_us(self) -> None:
         friend = self.node(AWAY, default_access="allow")
