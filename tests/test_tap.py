@@ -10,6 +10,7 @@ from pathlib import Path
 from twisted.trial.unittest import SynchronousTestCase
 
 from quantumgate.node.data_directory import DataDirectory
+from quantumgate.store.opening import STORE_FILE
 
 ROOT = Path(__file__).parents[1]
 RUN = "import sys; from twisted.scripts.twistd import run; sys.argv[0] = 'twistd'; run()"
@@ -40,3 +41,14 @@ class ExitTests(SynchronousTestCase):
         done = self.twistd("[node]\nlisten = []\n")
         self.assertEqual((done.returncode, done.stderr.count("\n")), (1, 1))
         self.assertIn(f"pid {os.getpid()}", done.stderr)
+
+    def test_a_damaged_store_is_one_line_with_the_way_back_and_1(self) -> None:
+        directory = DataDirectory(self.place / "data")
+        directory.lock()
+        directory.identity("ed25519")
+        directory.unlock()
+        (self.place / "data" / STORE_FILE).write_bytes(b"{" * 9000)
+        done = self.twistd("[node]\nlisten = []\n")
+        self.assertEqual((done.returncode, done.stderr.count("\n")), (1, 1))
+        self.assertIn("qgate store restore", done.stderr)
+        self.assertEqual((self.place / "data" / STORE_FILE).read_bytes(), b"{" * 9000)

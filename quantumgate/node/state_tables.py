@@ -14,16 +14,17 @@ import msgspec
 
 from quantumgate.crypto.identity import FINGERPRINT_BYTES, fingerprint_text, parse_fingerprint
 from quantumgate.ids import PeerUUID, parse_peer_uuid
+from quantumgate.node.invitation_rows import InvitationRow
 from quantumgate.node.state_rows import AccessBlock, FilterRow, LimitRow, RuleRow, ScoreRow, ScoresBlock, check
 from quantumgate.store import tables
 from quantumgate.store.tables import Key, Row, Rows, Table
+from quantumgate.wire.limits import PETNAME_LETTERS
 
 if TYPE_CHECKING:
-    from quantumgate.node.invitation_rows import InvitationRow
     from quantumgate.node.state import State
 
 EVERYTHING = ""
-NAME_LETTERS, ADDRESS_LETTERS = 64, 4096
+ADDRESS_LETTERS = 4096
 PLACES = {"first": "guards", "second": "middles", "dropped": "dropped", "called first": "firsts"}
 """The words of the column ``place``, and the state's names for them."""
 
@@ -161,12 +162,9 @@ def _take_invitations(state: State, rows: Rows) -> None:
         found.append({"id": name.hex(), "key": bundle.hex(), "made": made, "expires": expires, "uses": uses,
                       "only": tuple(only.split(",") if only else ()), "name": called, "revoked": revoked,
                       "joined": who})
-    if found:
-        from quantumgate.node.invitation_rows import InvitationRow
-
-        state.invitations = msgspec.convert(found, tuple[InvitationRow, ...])
-        for row in state.invitations:
-            row.issued()
+    state.invitations = msgspec.convert(found, tuple[InvitationRow, ...])
+    for row in state.invitations:
+        row.issued()
 
 
 # -- access ------------------------------------------------------------------------------------------------------
@@ -233,7 +231,7 @@ PIECES: tuple[Piece, ...] = (
     Piece(tables.PINS, _pins_now, _pins_row, _take_pins),
     Piece(tables.SERIALS, _serials_now, _same, _take_serials),
     Piece(tables.GUARDS, _guards_now, _same, _take_guards),
-    Piece(tables.NAMES, _texts("names"), _text_row, _take_texts("names", NAME_LETTERS)),
+    Piece(tables.NAMES, _texts("names"), _text_row, _take_texts("names", PETNAME_LETTERS)),
     Piece(tables.ADDRESSES, _texts("addresses"), _text_row, _take_texts("addresses", ADDRESS_LETTERS)),
     Piece(tables.INVITATIONS, _invitations_now, _invitations_row, _take_invitations),
     Piece(tables.RULES, _rules_now, _same, _take_rules),
