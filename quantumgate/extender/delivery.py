@@ -136,7 +136,7 @@ class Outbox:
 
     def _opened(self) -> ChannelDoor:
         if self._refusal is not None and self._clock.seconds() < self._reopen_at:
-            raise self._refusal
+            raise self._refusal.with_traceback(None)  # else each raise would add to it what it came through
         extender, priority = self._address
         channel: ChannelDoor = self._session.open_channel(extender, stream=False, priority=priority)
         channel.on_room = self._room

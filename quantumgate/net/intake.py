@@ -132,14 +132,17 @@ class Intake:
 
     def accept(self, address: Any, *, lan: bool = False) -> Place | None:
         """A place for a connection from ``address`` (a Twisted address), or None: close it before any byte is read."""
-        refusal = self._gate.knock(address, lan) or self.full(address, lan=lan)
+        yielding, refusal = None, self._gate.knock(address, lan)
+        if not refusal:
+            yielding, refusal = self._room_for(address, lan)
         if refusal:
             self.refused[refusal] += 1
             if refusal == "accepts_per_window":
                 self._gate.pushed(address, lan)
             return None
+        if yielding is not None:
+            yielding.give_way()
         prefix, now = network_of(address, *FLIGHT_PREFIX_BITS), self._clock.seconds()
-        self._make_room(address, prefix)
         if not lan and prefix != LOCAL:
             self._note_accept(network_of(address, *ACCEPT_PREFIX_BITS), now)
         self.half_open += 1
@@ -150,38 +153,37 @@ class Intake:
 
     def full(self, address: Any, *, lan: bool = False) -> str:
         """The limit that leaves no room for a connection from ``address`` now, "" = there is room."""
+        return self._room_for(address, lan)[1]
+
+    def _room_for(self, address: Any, lan: bool) -> tuple[Tenant | None, str]:
+        """Who has to give way for one more, if somebody has to; or the limit that leaves no room."""
         prefix = network_of(address, *FLIGHT_PREFIX_BITS)
-        if not lan and prefix != LOCAL:
-            if self._drains.counts[prefix] >= self._limits.drain_prefix:
-                return "drain_prefix"
-            if self._half_open[prefix] >= self._limits.half_open_prefix:
-                return "half_open_prefix"
-            if not self._rate_allows(network_of(address, *ACCEPT_PREFIX_BITS)):
-                return "accepts_per_window"
-        return "" if self._has_room(address, prefix) or self._yielding(address, prefix) is not None else "half_open"
-
-    def _trusted(self, address: Any, prefix: str) -> bool:
-        return prefix in self._met or self.did_good(address)
-
-    def _has_room(self, address: Any, prefix: str) -> bool:
+        if not lan and prefix != LOCAL and (limit := self._limit_of(address, prefix)):
+            return None, limit
         if self.half_open < self._strangers_max:
-            return True
-        return self.half_open < self.half_open_max and self._trusted(address, prefix)
+            return None, ""
+        trusted = prefix in self._met or self.did_good(address)
+        if trusted and self.half_open < self.half_open_max:
+            return None, ""
+        yielding = self._yielding(trusted)
+        return yielding, "half_open" if yielding is None else ""
 
-    def _make_room(self, address: Any, prefix: str) -> None:
-        if not self._has_room(address, prefix):
-            place = self._yielding(address, prefix)
-            if place is not None and place.tenant is not None:
-                place.tenant.give_way()
+    def _limit_of(self, address: Any, prefix: str) -> str:
+        """Of the counts by prefix."""
+        if self._drains.counts[prefix] >= self._limits.drain_prefix:
+            return "drain_prefix"
+        if self._half_open[prefix] >= self._limits.half_open_prefix:
+            return "half_open_prefix"
+        return "" if self._rate_allows(network_of(address, *ACCEPT_PREFIX_BITS)) else "accepts_per_window"
 
-    def _yielding(self, address: Any, prefix: str) -> Place | None:
+    def _yielding(self, trusted: bool) -> Tenant | None:
         """Who would give way; to strangers nobody does from a network that we know."""
-        before, trusted = self._clock.seconds() - TOKENLESS_SECONDS, self._trusted(address, prefix)
+        before = self._clock.seconds() - TOKENLESS_SECONDS
         for place in self._opening:
             if place.since > before:
                 return None
             if place.tenant is not None and not place.tenant.known and (trusted or place.prefix not in self._met):
-                return place
+                return place.tenant
         return None
 
     def met(self, prefix: str) -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from traceback import walk_tb
 from typing import Any
+from uuid import UUID
 
 from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from quantumgate.errors import ChannelReset, LimitError, LocalError, SessionClosed
@@ -14,6 +17,7 @@ from tests.extender.fakes import MAX_MESSAGE_BYTES, FakeChannel
 from tests.extender.guests import Boom, Meeting, Notes
 
 BIG = bytes(FakeChannel.mark_bytes)
+UUID_OF_NOTES = UUID(int=1)
 
 
 class Case(SynchronousTestCase):
@@ -221,6 +225,16 @@ class EndTests(Case):
         self.host.send(self.peer, b"x")
         self.ours.channels[0].end(None)
         self.failureResultOf(self.host.send(self.peer, b"x"), LocalError)
+
+
+class RefusalTests(SynchronousTestCase):
+    def test_a_thousand_sends_after_the_end_do_not_make_its_reason_longer(self) -> None:
+        """A peer that pours in what is to be echoed, and is gone, decides how many there are."""
+        outbox = delivery.Outbox(object(), (UUID_OF_NOTES, 2), Clock(), True, lambda _: None)  # type: ignore[arg-type]
+        outbox.end(SessionClosed("over"))
+        for _ in range(1000):
+            error = self.failureResultOf(outbox.send(b"x")).value
+        self.assertLess(len(list(walk_tb(error.__traceback__))), 5)
 
 
 class ReceiveTests(Case):
