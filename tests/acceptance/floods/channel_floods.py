@@ -44,7 +44,7 @@ class Pourer:
     def windows(self) -> list[bytes]:
         channel = next(self._channels)
         window = frames.frame(frames.WINDOW, frames.U64.pack(65_537), channel)
-        return [opening(channel, stream=True, label=b"stuck"), *[window] * 400]
+        return [opening(channel, stream=True, label=b"sink"), *[window] * 400]
 
     def lists(self) -> list[bytes]:
         return [frames.frame(frames.EXT_UPDATE, bytes(range(16)) * (number % 2), flags=frames.WHOLE)

@@ -76,11 +76,11 @@ def _said(connection: Connection, now: float) -> bytes:
 
 
 class Intruder:
-    """One of them, admitted. ``relay``: its session is one that only asks for links."""
+    """One of them, admitted. ``role`` 2: its session is one that only asks for links."""
 
     _taken = 0
 
-    def __init__(self, target: Target, source: str, *, role: int = 1) -> None:
+    def __init__(self, target: Target, source: str, *, role: int = 1, features: tuple[int, ...] = ()) -> None:
         """Raises Refused."""
         Intruder._taken += 1
         self.identity = PURSE[Intruder._taken % len(PURSE)]
@@ -90,15 +90,15 @@ class Intruder:
         try:
             self.socket.bind((source, 0))
             self.socket.connect((target.host, target.port))
-            self._shake(target, role)
+            self._shake(target, role, features)
         except OSError as error:
             self.socket.close()
             raise Refused(str(error)) from error
         self.socket.setblocking(False)
 
-    def _shake(self, target: Target, role: int) -> None:
+    def _shake(self, target: Target, role: int, features: tuple[int, ...]) -> None:
         now = time.monotonic()
-        settings = SessionSettings(extenders=(ECHO,), padding="off")
+        settings = SessionSettings(extenders=(ECHO,), padding="off", features=features)
         block = settings.block()
         other = PURSE[Intruder._taken * 7 % len(PURSE)]
         within = _Within(other, now) if target.sink else None

@@ -13,7 +13,7 @@ import statistics
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import pairwise
@@ -24,7 +24,7 @@ from bench.installed import pretend_installed
 from tests.acceptance.floods.places import CROWD, NEIGHBOURS, WELL
 from tests.acceptance.floods.watch import LOG_WINDOW_SECONDS, LogRead, Watch, descriptors, fastest_source
 from tests.acceptance.netns import PORT, Internet, NodeAt, Place
-from tests.acceptance.processes import PartyProcess, end, rss_bytes, staged, start, until
+from tests.acceptance.processes import PartyProcess, end, staged, start, until
 from tests.acceptance.report import ROOT, Figure, at_least, at_most, exactly, noted
 
 FLOOD_SECONDS = float(os.environ.get("FLOOD_SECONDS", "120"))
@@ -34,23 +34,28 @@ CONTROL_SECONDS = float(os.environ.get("CONTROL_SECONDS", "30"))
 RECOVERY_SECONDS = 60.0
 SETTLE_SECONDS = 4.0
 NODE_CORE, OTHER_CORE = 0, 1
+FAVOUR = -15
+"""Of everybody here before all that runs beside: what is measured is the flood, not the neighbours."""
+
 ECHO_BYTES, ECHOES_WAITING = 1024, 4
 RATE_SHARE = 0.8
 CONNECT_SECONDS = 5.0
 MIB = 1 << 20
-MEMORY_BYTES = 64 * MIB
-"""``limits.memory_bytes`` of the node under attack: all that it may grow by, whatever part of it holds the bytes."""
+MEMORY_BYTES, HALF_OPEN_BYTES = 64 * MIB, 32 * MIB
+"""``limits.memory_bytes`` and ``limits.half_open_bytes`` of the node under attack: what it may hold for sessions and
+for handshakes. Together they bound what it may grow by, whatever part of it holds the bytes."""
 
-LEVEL_RSS_BYTES = 24 * MIB
-"""What a process may keep of the memory that it once used: freed, but not given back to the system."""
+LEVEL_RSS_BYTES = 48 * MIB
+"""What a process may keep of the memory that it once used: freed, but in pieces that are not given back to the system;
+and full tables of scores. That nobody holds anything is seen by the counts."""
 
-LEVEL_OBJECTS = 0.1
 NODE = f"""default_access = "allow"
 [log]
 redact = false
 [extenders.party]
 [limits]
 memory_bytes = {MEMORY_BYTES}
+half_open_bytes = {HALF_OPEN_BYTES}
 """
 HONEST = '[node]\nlisten = []\ndefault_access = "allow"\n[log]\nlevel = "error"\n[extenders.party]\n'
 
@@ -59,7 +64,8 @@ HONEST = '[node]\nlisten = []\ndefault_access = "allow"\n[log]\nlevel = "error"\
 class Flood:
     """What is to be judged. ``module`` has the attack, ``says`` what is sent; ``configuration`` is added to the node's.
 
-    With a ``bystander`` there is another node, which the attackers know.
+    With a ``bystander`` there is another node, which the attackers know. ``measured``: it is more than a core can do,
+    and what that does to others is told, not judged. ``without`` a defence: see ``weak.py``.
     """
 
     module: str
@@ -67,6 +73,9 @@ class Flood:
     relay: bool = False
     configuration: str = ""
     bystander: bool = False
+    measured: bool = False
+    without: str = ""
+    seconds: float = FLOOD_SECONDS
 
 
 @dataclass
@@ -87,7 +96,6 @@ class Level:
     descriptors: int
     sessions: int
     objects: dict[str, int] = field(default_factory=dict)
-    types: dict[str, int] = field(default_factory=dict)
 
     def beyond(self, before: Level) -> list[str]:
         """What there is more of than before, as far as it matters."""
@@ -99,8 +107,6 @@ class Level:
         for name, count in sorted(self.objects.items()):
             if count > before.objects.get(name, 0):
                 more.append(f"{count - before.objects.get(name, 0)} {name}")
-        if os.environ.get("FLOOD_TYPES"):
-            print({n: c - before.types.get(n, 0) for n, c in self.types.items() if c > before.types.get(n, 0)})
         return more
 
 
@@ -112,11 +118,20 @@ def flooded(flood: Flood) -> Iterator[Figure]:
 def _scene(flood: Flood, directory: Path, stack: ExitStack) -> Iterator[Figure]:
     before = os.sched_getaffinity(0)
     os.sched_setaffinity(0, {OTHER_CORE})
+    _favoured(FAVOUR)
     try:
         stage = Stage(flood, directory, stack)
         yield from stage.figures()
     finally:
         os.sched_setaffinity(0, before)
+        _favoured(0)
+
+
+def _favoured(nice: int) -> None:
+    """This process, its children and, where the kernel groups tasks by sessions, its session."""
+    os.setpriority(os.PRIO_PROCESS, 0, nice)
+    with suppress(OSError):
+        Path("/proc/self/autogroup").write_text(str(nice), encoding="ascii")
 
 
 class Stage:
@@ -152,6 +167,8 @@ class Stage:
         node = NodeAt(self.directory, place, "node", NODE + self.flood.configuration, relay=self.flood.relay)
         node.before = (*place.before, "taskset", "-c", str(NODE_CORE))
         node.environment = {"PYTHONPATH": f"{guests}:{ROOT}"}
+        if self.flood.without:
+            node.program = ("-m", "tests.acceptance.floods.weak", self.flood.without)
         return self._stack.enter_context(node)
 
     # -- what the honest ones say ----------------------------------------------------------------------------------
@@ -198,7 +215,7 @@ class Stage:
             raise RuntimeError(f"the guest of the node is {row['state']}: {row['reason']}\n{self.node.said()[-3000:]}")
         pid = self.node.pid
         sessions = len(self.node.ask("peers"))
-        return Level(rss_bytes(pid), descriptors(pid), sessions, there["objects"], dict(there["types"]))
+        return Level(there["rss_bytes"], descriptors(pid), sessions, there["objects"])
 
     def quiet_level(self) -> Level:
         """The highest of three looks: with and without a newcomer."""
@@ -206,31 +223,44 @@ class Stage:
         names = {name for look in looks for name in look.objects}
         most = {name: max(look.objects.get(name, 0) for look in looks) for name in names}
         return Level(max(look.rss for look in looks), max(look.descriptors for look in looks),
-                     max(look.sessions for look in looks), most, looks[-1].types)
+                     max(look.sessions for look in looks), most)
 
     # -- figures ---------------------------------------------------------------------------------------------------
 
     def figures(self) -> Iterator[Figure]:
-        control = self.run(CONTROL_SECONDS, sink=True)
+        seconds = self.flood.seconds
+        control = self.run(min(CONTROL_SECONDS, seconds), sink=True)
         time.sleep(SETTLE_SECONDS)
         before = self.quiet_level()
         log, watch = LogRead(self.node.log), Watch(self.node.pid)
-        flood = self.run(FLOOD_SECONDS, sink=False)
+        flood = self.run(seconds, sink=False)
         cpu_share = watch.cpu_share
         watch.close()
         ended = time.monotonic()
-        yield noted("what is sent", f"{self.flood.says}; {FLOOD_SECONDS:g} s")
+        yield noted("what is sent", f"{self.flood.says}; {seconds:g} s")
         yield noted("what the attackers did, to the sink and to the node", f"{_did(control)}; {_did(flood)}")
-        yield at_least("echo rate of a connected peer, share of the control run", RATE_SHARE,
-                       flood.echoes / control.echoes)
+        share = flood.echoes / control.echoes
+        name = "echo rate of a connected peer, share of the control run"
+        yield noted(name, f"{share:.2f}") if self.flood.measured else at_least(name, RATE_SHARE, share)
         yield noted("echoes a second, control and flood (medians)",
                     f"{control.echoes:.0f} and {flood.echoes:.0f} ({control.median:.0f} and {flood.median:.0f})")
-        yield from _newcomers(control, flood)
-        yield at_most("memory: MiB more than before, at most", MEMORY_BYTES / MIB,
+        yield from self._connected(control, flood)
+        yield at_most("memory: MiB more than before, at most", (MEMORY_BYTES + HALF_OPEN_BYTES) / MIB,
                       (watch.most_rss - watch.first_rss) / MIB, digits=1)
         yield noted("of a core used by the node; descriptors, at most", f"{cpu_share:.2f}; {watch.most_descriptors}")
         yield from self._recovered(before, ended)
-        yield from _logged(log.lines(), time.monotonic() - ended + FLOOD_SECONDS)
+        yield from _logged(log.lines(), time.monotonic() - ended + seconds)
+
+    def _connected(self, control: Rates, flood: Rates) -> Iterator[Figure]:
+        late = [row for row in flood.newcomers if row["failed"] or row["newcomer"] > CONNECT_SECONDS]
+        name, seen = "new peers that were not connected within 5 s", f"{len(late)} of {len(flood.newcomers)}"
+        yield noted(name, seen) if self.flood.measured else exactly(name, f"0 of {len(flood.newcomers)}", seen)
+        times = [sorted(row["newcomer"] for row in rates.newcomers) for rates in (control, flood)]
+        shown = [f"{statistics.median(each):.3f} to {each[-1]:.3f}" if each else "-" for each in times]
+        tries = max((row["tries"] for row in flood.newcomers), default=0)
+        why = f"; {late[0]['failed'][:120]}" if late else ""
+        yield noted("seconds for a new peer, median to longest, control and flood; most tries",
+                    f"{shown[0]} and {shown[1]}; {tries}{why}")
 
     def _recovered(self, before: Level, ended: float) -> Iterator[Figure]:
         more = self.level().beyond(before)
@@ -246,18 +276,6 @@ def _did(rates: Rates) -> str:
     did = rates.attacker
     counts = ", ".join(f"{count} {name}" for name, count in did["counts"].items())
     return f"{did['per_second']:g}/s on {did['cpu_share']:.2f} of a core ({counts})"
-
-
-def _newcomers(control: Rates, flood: Rates) -> Iterator[Figure]:
-    late = [row for row in flood.newcomers if row["failed"] or row["newcomer"] > CONNECT_SECONDS]
-    yield exactly("new peers that were not connected within 5 s", f"0 of {len(flood.newcomers)}",
-                  f"{len(late)} of {len(flood.newcomers)}")
-    times = [sorted(row["newcomer"] for row in rates.newcomers) for rates in (control, flood)]
-    shown = [f"{statistics.median(each):.3f} to {each[-1]:.3f}" if each else "-" for each in times]
-    tries = max((row["tries"] for row in flood.newcomers), default=0)
-    why = f"; {late[0]['failed'][:120]}" if late else ""
-    yield noted("seconds for a new peer, median to longest, control and flood; most tries",
-                f"{shown[0]} and {shown[1]}; {tries}{why}")
 
 
 def _logged(lines: list[str], seconds: float) -> Iterator[Figure]:

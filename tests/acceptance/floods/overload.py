@@ -1,0 +1,29 @@
+"""More good first flights than the budget for answers, by far: what the overload ladder is for. Row 13.
+
+What a connection costs beside its handshake is in no budget, so here the echo rate is told and not judged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tests.acceptance.floods.handshakes import Handshakes
+from tests.acceptance.floods.stage import Flood, flooded
+from tests.acceptance.report import Figure
+
+HELD = 350
+FLOOD = Flood("overload", f"600 good first flights a second from as many networks, {HELD} sockets held", measured=True)
+
+
+class Overload(Handshakes):
+    """Three times as many."""
+
+    per_second = 600.0
+    held = HELD
+
+
+attack = Overload
+
+
+def figures() -> Iterator[Figure]:
+    yield from flooded(FLOOD)
