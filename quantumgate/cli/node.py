@@ -164,7 +164,7 @@ def called(peer: dict[str, Any]) -> str:
 def path_text(peer: dict[str, Any]) -> str:
     if not peer["relayed"]:
         return "direct"
-    return f"via {', '.join(peer['path'])}" if peer["path"] else "relayed"
+    return f"through {', '.join(peer['path'])}" if peer["path"] else "relayed"
 
 
 class PeerNames(PeerName):

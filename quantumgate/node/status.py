@@ -17,7 +17,7 @@ from quantumgate.node.contact import Contact
 
 PROTOCOL = 1
 JOIN_ADVICE = "use an invitation: qgate join INVITATION"
-UNDIALLED_ADVICE = "where nobody can dial this node, behind a NAT, name relay.anchors"
+UNDIALLED_ADVICE = "on one local network nodes find each other with discovery.lan = true"
 NO_ANCHORS = AnchorsBrief()
 ANCHOR_ADVICE = "qgate relays shows each; an anchor has node.relay = true, and room (limits.reservations)"
 

@@ -71,7 +71,7 @@ class NodeTests(ServedCase):
     async def test_connect_through_relays(self) -> None:
         self.node.relayed = True
         outcome = await self.qgate("connect", FRIEND_ADDRESS, "--hops", "1")
-        self.assertIn(f"via {STRANGER}\nnote: with one relay, that relay sees the address of both ends", outcome.out)
+        self.assertIn(f"through {STRANGER}\nnote: with one relay, that relay sees the address of both ends", outcome.out)
         await self.qgate("connect", FRIEND_ADDRESS, "--via", f"{STRANGER},{FRIEND}")
         self.assertEqual(self.node.asked, [(FRIEND_ADDRESS, 1, [], True),
                                            (FRIEND_ADDRESS, None, [str(STRANGER), str(FRIEND)], True)])
@@ -84,7 +84,7 @@ class NodeTests(ServedCase):
     async def test_peers_tell_path_and_why(self) -> None:
         self.node.relayed = True
         line = (await self.qgate("peers")).out.splitlines()[1]
-        self.assertIn(f"via {STRANGER} (we dialled it)", line)
+        self.assertIn(f"through {STRANGER} (we dialled it)", line)
 
     async def test_connect_fails(self) -> None:
         outcome = await self.qgate("connect", f"qg://{STRANGER}@192.0.2.9:1", "--json", code=1)
@@ -110,7 +110,7 @@ class NodeTests(ServedCase):
 
     async def test_ping_relayed(self) -> None:
         self.node.relayed = True
-        self.assertIn(f"via {STRANGER}", (await self.qgate("ping", str(FRIEND), "--count", "1", code=1)).out)
+        self.assertIn(f"through {STRANGER}", (await self.qgate("ping", str(FRIEND), "--count", "1", code=1)).out)
 
     async def test_ping_unreachable(self) -> None:
         outcome = await self.qgate("ping", str(STRANGER), "--count", "1", code=2)

@@ -12,11 +12,13 @@ from typing import Any, NamedTuple
 
 from quantumgate.errors import MalformedError
 from quantumgate.ids import PeerUUID
-from quantumgate.wire import exchange_frames, link_frames, messages, reservation_frames
+from quantumgate.wire import exchange_frames, link_frames, messages, reach_frames, reservation_frames
+from quantumgate.wire.beacons import Beacon
 from quantumgate.wire.exchange_frames import Told
 from quantumgate.wire.link_frames import LinkEndpoint, LinkTarget, RelayTerms
 from quantumgate.wire.messages import Exchange, Fin, Header, Init, KeyShare, Lists, Proof, Puzzle, Refuse, Retry, Select
 from quantumgate.wire.peer_records import SIGNATURE, SignedPeerRecord
+from quantumgate.wire.reach_frames import ReachAnswer
 from quantumgate.wire.reservation_frames import Grant
 from quantumgate.wire.session_tlvs import SessionBlock
 from quantumgate.wire.writer import tlv
@@ -46,6 +48,10 @@ class Body(IntEnum):
     ENDPOINT = 15
     PEX_GET = 16
     PEX = 17
+    BEACON = 18
+    REACH_ASK = 19
+    REACH_ANSWER = 20
+    PLACES = 21
 
 
 class Parser(NamedTuple):
@@ -81,6 +87,10 @@ PARSERS = {
     Body.ENDPOINT: Parser(_endpoint, LinkEndpoint.encode),
     Body.PEX_GET: Parser(exchange_frames.decode_get, exchange_frames.encode_get, True),
     Body.PEX: Parser(Told.decode, Told.encode, True),
+    Body.BEACON: Parser(Beacon.decode, Beacon.encode),
+    Body.REACH_ASK: Parser(reach_frames.decode_ask, reach_frames.encode_ask, True),
+    Body.REACH_ANSWER: Parser(ReachAnswer.decode, ReachAnswer.encode, True),
+    Body.PLACES: Parser(reach_frames.decode_places, reach_frames.encode_places, True),
 }
 
 
@@ -138,6 +148,10 @@ GOOD: tuple[tuple[Body, bytes], ...] = (
     (Body.GRANT, Grant(1, RelayTerms(1, 2, 3), b"signature").encode()),
     (Body.PEER_RECORD, shaped(1 << 8 | 1 << 10 | 1 << 12).encode() + tlv(SIGNATURE, bytes(64))),
     *((Body.ENDPOINT, place.encode()) for place in PLACES),
+    (Body.BEACON, Beacon(UUID, 9999, 1, 2).encode(bytes(9))),
+    (Body.REACH_ASK, reach_frames.encode_ask(9999)),
+    *((Body.REACH_ANSWER, ReachAnswer(code, 9999, place).encode()) for code, place in enumerate(PLACES[:2])),
+    (Body.PLACES, reach_frames.encode_places(PLACES[:2])),
     (Body.PEX_GET, exchange_frames.encode_get(64)),
     (Body.PEX, Told((b"record",), own=True).encode()),
     (Body.PEX, Told((b"record", bytes(300))).encode()),
