@@ -7,7 +7,8 @@ import importlib
 from twisted.trial import unittest
 
 from tests.acceptance.__main__ import POINTS, chosen, run_point
-from tests.acceptance.report import Figure, at_least, at_most, exactly, noted
+from tests.acceptance.floods import page
+from tests.acceptance.report import TABLE, Figure, at_least, at_most, exactly, noted
 
 
 class PointTests(unittest.SynchronousTestCase):
@@ -23,6 +24,11 @@ class PointTests(unittest.SynchronousTestCase):
         self.assertEqual(chosen(("floods.garbage", "echo")), ["floods.garbage", "echo"])
         self.assertEqual(chosen(("floods",)), [name for name in POINTS if name.startswith("floods.")])
         self.assertRaises(KeyError, chosen, ("echo", "flood"))
+
+    def test_every_flood_stands_on_the_page_with_its_newest_figures(self) -> None:
+        floods = {name.removeprefix("floods.") for name in POINTS if name.startswith("floods.")}
+        self.assertEqual(set(page.MUST), floods - {"weakened"})
+        self.assertIn(page.table(TABLE.read_text(encoding="utf-8")), page.PAGE.read_text(encoding="utf-8"))
 
     def test_a_point_that_breaks_off_keeps_what_it_saw_and_is_broken(self) -> None:
         def figures() -> object:

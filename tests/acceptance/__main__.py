@@ -8,6 +8,7 @@ import time
 import traceback
 from collections.abc import Sequence
 
+from tests.acceptance.floods import page
 from tests.acceptance.report import Figure, keep
 
 POINTS = ("make_run", "two_nodes", "echo", "uniform", "rekey_soak", "fuzz", "bench", "flake", "wheel", "newcomer")
@@ -67,6 +68,8 @@ def main() -> int:
         print(f"  {time.monotonic() - start:.0f} s", flush=True)
         if not wanted.dry:
             keep(name, figures)
+    if not wanted.dry and any(name.startswith("floods.") for name in points):
+        page.main()
     print(f"{broken} broken" if broken else "all bounds hold", flush=True)
     return 1 if broken else 0
 

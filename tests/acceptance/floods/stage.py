@@ -229,7 +229,7 @@ class Stage:
 
     def figures(self) -> Iterator[Figure]:
         seconds = self.flood.seconds
-        control = self.run(min(CONTROL_SECONDS, seconds), sink=True)
+        control = self.run(min(CONTROL_SECONDS, seconds / 2), sink=True)
         time.sleep(SETTLE_SECONDS)
         before = self.quiet_level()
         log, watch = LogRead(self.node.log), Watch(self.node.pid)
