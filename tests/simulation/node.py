@@ -94,6 +94,7 @@ class Node:
         if not self.online:
             return
         town, day = self.town, day_of(self.town.queue.now)
+        self.told = self.told if first and self.told else town.sample()
         town.queue.later((600 if first else 3600) * town.luck.uniform(0.8, 1.2), self._visit)
         for one in self._days(day):
             if self.keeper:

@@ -20,8 +20,8 @@ from tests.simulation.node import Node
 from tests.simulation.town import MIDNIGHT, NOON, Size, Town
 
 SETTLE_SECONDS = 900.0
-WARM_SECONDS = 1500.0
-MEASURED_SECONDS = 2400.0
+WARM_SECONDS = 1800.0
+MEASURED_SECONDS = 1200.0
 LOOKUPS = 500
 Row = dict[str, Any]
 

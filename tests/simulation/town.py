@@ -89,12 +89,17 @@ class Town:
     def settle(self, kind: type[Node], host: str) -> Node:
         """A newcomer is told of so many by somebody who is there."""
         node = self.newcomer(kind, host)
-        told = [self.luck.choice(self._keepers).known for _ in range(self.size.told)] if self._keepers else []
+        told = self.sample()
         self._online.append(node)
         if node.keeper:
             self._keepers.append(node)
-        node.join(list({known.identity.uuid: known for known in told}.values()))
+        node.join(told)
         return node
+
+    def sample(self) -> list[KnownRecord]:
+        """What an exchange with somebody brings."""
+        some = [self.luck.choice(self._keepers) for _ in range(self.size.told if self._keepers else 0)]
+        return list({one.uuid: one.known for one in some}.values())
 
     def depart(self, node: Node) -> None:
         """Without a word."""

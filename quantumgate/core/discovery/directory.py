@@ -57,9 +57,12 @@ class Acquaintances:
     def met(self, known: KnownRecord, day: int) -> None:
         """It answered at its address, today."""
         uuid = known.identity.uuid
+        before = self._met.pop(uuid, None)
+        if before is known:
+            self._met[uuid] = known
+            return
         if not host_of(known):
             return
-        self._met.pop(uuid, None)
         self._met[uuid] = known
         for kept, ring in self._rings.items():
             one = self._charts.locate(known, kept)

@@ -184,25 +184,36 @@ class Ring:
 
     def nearest(self, target: int, count: int) -> list[Located]:
         """One node for each of the ``count`` nearest networks, the nearest first."""
-        found: list[Located] = []
+        return [self._best(at, target) for at in self._around(target, count)]
+
+    def _around(self, target: int, count: int) -> list[int]:
+        """Positions, walking away from the target on both sides at once."""
+        found: list[int] = []
         positions, most = self._positions, len(self._positions)
         if not most:
             return found
         right = bisect_left(positions, target) % most
         left = right - 1
+        to_right, to_left = apart(positions[right], target), apart(positions[left], target)
         for _ in range(min(count, most)):
-            if apart(positions[right], target) <= apart(positions[left], target):
-                at, right = positions[right], (right + 1) % most
+            if to_right <= to_left:
+                found.append(positions[right])
+                right = (right + 1) % most
+                to_right = apart(positions[right], target)
             else:
-                at, left = positions[left], left - 1
-            found.append(self._best(at, target))
+                found.append(positions[left])
+                left -= 1
+                to_left = apart(positions[left], target)
         return found
 
     def _best(self, at: int, target: int) -> Located:
-        there = self._by_position[at].values()
-        return min(there, key=lambda one: apart(one.within, target)) if len(there) > 1 else next(iter(there))
+        there = self._by_position[at]
+        if len(there) == 1:
+            for only in there.values():
+                return only
+        return min(there.values(), key=lambda one: apart(one.within, target))
 
     def rank(self, at: int, target: int, most: int) -> int:
         """How many networks are nearer to ``target`` than ``at`` is, counted up to ``most``."""
         mine = apart(at, target)
-        return sum(apart(one.at, target) < mine for one in self.nearest(target, most))
+        return sum(apart(one, target) < mine for one in self._around(target, most))
