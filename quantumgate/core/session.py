@@ -130,12 +130,7 @@ class Session:
     )
 
     def __init__(
-        self,
-        established: Established,
-        settings: SessionSettings,
-        block: SessionBlock,
-        random: RandomSource,
-        now: float,
+        self, established: Established, settings: SessionSettings, block: SessionBlock, random: RandomSource, now: float
     ) -> None:
         """``block`` is the SESSION block that we sent or send."""
         self.settings, self.limits, self.block, self.random = settings, settings.limits, block, random
