@@ -90,11 +90,6 @@ def _view(data: bytes | Secret) -> bytes | memoryview:
     return data.borrow() if isinstance(data, Secret) else data
 
 
-def mix(*parts: bytes | Secret) -> Secret:
-    """``lp(a) || lp(b) || ...`` in locked memory: input key material of several secrets."""
-    return Secret.join(piece for part in parts for piece in (len(part).to_bytes(4, "big"), part))
-
-
 def stretch_passphrase(passphrase: str, network_id: bytes) -> Secret:
     """The 64-byte shared secret of a passphrase: scrypt(NFC UTF-8, N = 2^17, r = 8, p = 1), salted per network."""
     salt = hashlib.sha512(labels.PASSPHRASE_SALT + lp(network_id)).digest()[:32]

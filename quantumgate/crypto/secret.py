@@ -13,7 +13,6 @@ import hmac
 import mmap
 import os
 import threading
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NoReturn
 
@@ -148,18 +147,6 @@ class Secret:
         made._size = size
         made._at = _take(size)
         return made
-
-    @classmethod
-    def join(cls, parts: Iterable[bytes | Secret]) -> Secret:
-        """The concatenation, made inside locked memory."""
-        kept = list(parts)  # a secret that only the iterable held must live until it is copied
-        views = [part.fill_view() if isinstance(part, Secret) else part for part in kept]
-        whole = cls.blank(sum(len(view) for view in views))
-        target, at = whole.fill_view(), 0
-        for view in views:
-            target[at : at + len(view)] = view
-            at += len(view)
-        return whole
 
     def reveal(self) -> bytes:
         """A copy in ordinary memory. Named so that a search finds every place where a secret leaves its lock."""

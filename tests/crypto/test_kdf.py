@@ -79,17 +79,12 @@ class HkdfTests(SynchronousTestCase):
 
 
 class FramingTests(SynchronousTestCase):
-    """lp and mix."""
+    """lp."""
 
     def test_lp(self) -> None:
         """u32, big-endian, then the value."""
         self.assertEqual(kdf.lp(b""), bytes(4))
         self.assertEqual(kdf.lp(b"x" * 258), b"\0\0\1\2" + b"x" * 258)
-
-    def test_mix(self) -> None:
-        """Every part has its length in front, secret or not."""
-        self.assertEqual(kdf.mix(Secret(b"abc"), b"", b"d").reveal(), b"\0\0\0\3abc\0\0\0\0\0\0\0\1d")
-        self.assertNotEqual(kdf.mix(b"ab", b"c"), kdf.mix(b"a", b"bc"))
 
 
 class PassphraseTests(SynchronousTestCase):

@@ -90,12 +90,6 @@ class SecretTests(SynchronousTestCase):
         self.assertTrue(Secret(b"abc") == Secret(b"abd"))
         self.assertEqual(calls, [(b"abc", b"abd")])
 
-    def test_join(self) -> None:
-        """Secrets and bytes side by side."""
-        whole = Secret.join([b"ab", Secret(b"cde"), b"", bytearray(b"f")])
-        self.assertEqual(whole.reveal(), b"abcdef")
-        self.assertEqual(Secret.join(Secret(bytes((n,)) * 64) for n in (1, 2)).reveal(), b"\1" * 64 + b"\2" * 64)
-
     def test_borrow_is_read_only(self) -> None:
         """The library gets to read, not to write."""
         kept = Secret(b"abc")
