@@ -11,14 +11,17 @@ from quantumgate import ids
 from quantumgate.control import messages as control_messages
 from quantumgate.core import delegations, online_key, petnames
 from quantumgate.core.access import addresses as access_addresses
+from quantumgate.core.discovery.positions import Chart
 from quantumgate.errors import MalformedError
 from quantumgate.settings import loader, wording
 from quantumgate.wire import invitation_text, link_frames
+from quantumgate.wire.directory_frames import Kind, Leave
 from tests.fuzz.guide import load
 from tests.fuzz.parsers import (
     addresses,
     configuration,
     control,
+    directory,
     identities,
     invitations,
     messages,
@@ -77,6 +80,14 @@ class PlantedBugTests(unittest.SynchronousTestCase):
         self.assertRaises(Broken, configuration.run_script, hostile)
         self.patch(loader, "checked", lambda *_, **__: (_ for _ in ()).throw(wording.Problem(("what",), "x", "y")))
         self.assertRaises(Broken, configuration.run_script, unnamed)
+
+    def test_directory(self) -> None:
+        key = bytes(32)
+        strange = [Step(directory.Said.LEAVE, data=Leave(1, directory.DAY, Kind.PEER, key, b"\x01").encode())]
+        self.assertEqual(len(directory.run_script(strange)), 1)
+        answers = iter((key, b"another"))
+        self.patch(Chart, "peer", lambda chart, uuid: next(answers))
+        self.assertRaises(Broken, directory.run_script, strange)
 
     def test_invitations(self) -> None:
         plain = invitations.PLAIN.encode()[:-4]
