@@ -54,4 +54,4 @@ class ReportTests(SynchronousTestCase):
         decision = Decision(False, Rule.BAN, "banned by hand", BY_HAND, WALL, "unban it")
         self.assertEqual(as_json(access_reports.explanation("x", "echo", decision, -1.26)), {
             "subject": "x", "about": "echo", "admitted": False, "rule": "ban", "why": "banned by hand",
-            "made_by": BY_HAND, "until": WALL, "advice": "unban it", "score": -1.3})
+            "made_by": BY_HAND, "until": WALL, "advice": "unban it", "score": -1.3, "name": ""})
