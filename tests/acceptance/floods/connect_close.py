@@ -12,14 +12,14 @@ from tests.acceptance.floods.places import anywhere
 from tests.acceptance.floods.stage import Flood, flooded
 from tests.acceptance.report import Figure
 
-FLOOD = Flood("connect_close", "400 connections a second, closed at once, half of them from one address")
+FLOOD = Flood("connect_close", "300 connections a second, closed at once, half of them from one address")
 ONE = "24.7.7.7"
 
 
 class ConnectClose(Strikes):
     """In turns."""
 
-    per_second = 400.0
+    per_second = 300.0
 
     def __init__(self, target: Target) -> None:
         super().__init__(target)

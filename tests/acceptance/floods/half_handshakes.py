@@ -11,13 +11,13 @@ from tests.acceptance.floods.stage import Flood, flooded
 from tests.acceptance.report import Figure
 
 HELD = 3000
-FLOOD = Flood("half_handshakes", f"150 good first flights a second, each answer left alone, {HELD} sockets held")
+FLOOD = Flood("half_handshakes", f"120 good first flights a second, each answer left alone, {HELD} sockets held")
 
 
 class HalfHandshakes(Strikes):
     """Never a FIN."""
 
-    per_second = 150.0
+    per_second = 120.0
 
     def __init__(self, target: Target) -> None:
         super().__init__(target)

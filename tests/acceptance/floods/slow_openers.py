@@ -10,15 +10,15 @@ from tests.acceptance.floods.stage import Flood, flooded
 from tests.acceptance.report import Figure
 
 HELD = 5000
-BYTES_EACH_TIME = 5
-FLOOD = Flood("slow_openers", f"{HELD} sockets from as many addresses, opened at 200 a second, 1,000 bytes a second "
+BYTES_EACH_TIME = 2
+FLOOD = Flood("slow_openers", f"{HELD} sockets from as many addresses, opened at 150 a second, 300 bytes a second "
                               "over all of them")
 
 
 class SlowOpeners(Strikes):
     """Opens while there are fewer, and drips."""
 
-    per_second = 200.0
+    per_second = 150.0
 
     def __init__(self, target: Target) -> None:
         super().__init__(target)

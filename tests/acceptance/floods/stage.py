@@ -46,8 +46,9 @@ MEMORY_BYTES, HALF_OPEN_BYTES = 64 * MIB, 32 * MIB
 for handshakes. Together they bound what it may grow by, whatever part of it holds the bytes."""
 
 LEVEL_RSS_BYTES = 48 * MIB
-"""What a process may keep of the memory that it once used: freed, but in pieces that are not given back to the system;
-and full tables of scores. That nobody holds anything is seen by the counts."""
+"""What a process may keep of the memory that it once used: freed, but in pieces that are not given back to the system.
+That nobody holds anything is seen by the counts. Scores stay, so they are forgotten by hand before this is looked at.
+"""
 
 NODE = f"""default_access = "allow"
 [log]
@@ -86,6 +87,11 @@ class Rates:
     median: float
     newcomers: list[dict[str, Any]]
     attacker: dict[str, Any]
+
+    def and_then(self, other: Rates) -> Rates:
+        """Both runs as one; the attacker of this one."""
+        median = (self.median + other.median) / 2
+        return Rates((self.echoes + other.echoes) / 2, median, self.newcomers + other.newcomers, self.attacker)
 
 
 @dataclass
@@ -228,28 +234,35 @@ class Stage:
     # -- figures ---------------------------------------------------------------------------------------------------
 
     def figures(self) -> Iterator[Figure]:
+        """A half of the control run before the flood, the other half when all is level again: machines drift."""
         seconds = self.flood.seconds
-        control = self.run(min(CONTROL_SECONDS, seconds / 2), sink=True)
+        control_seconds = min(CONTROL_SECONDS, seconds / 2) / 2
+        first = self.run(control_seconds, sink=True)
         time.sleep(SETTLE_SECONDS)
         before = self.quiet_level()
         log, watch = LogRead(self.node.log), Watch(self.node.pid)
         flood = self.run(seconds, sink=False)
-        cpu_share = watch.cpu_share
         watch.close()
         ended = time.monotonic()
+        recovered = list(self._recovered(before, ended))
+        lines, logged_seconds = log.lines(), time.monotonic() - ended + seconds
+        control = first.and_then(self.run(control_seconds, sink=True))
         yield noted("what is sent", f"{self.flood.says}; {seconds:g} s")
         yield noted("what the attackers did, to the sink and to the node", f"{_did(control)}; {_did(flood)}")
-        share = flood.echoes / control.echoes
-        name = "echo rate of a connected peer, share of the control run"
-        yield noted(name, f"{share:.2f}") if self.flood.measured else at_least(name, RATE_SHARE, share)
-        yield noted("echoes a second, control and flood (medians)",
-                    f"{control.echoes:.0f} and {flood.echoes:.0f} ({control.median:.0f} and {flood.median:.0f})")
+        yield from self._kept_up(control, flood)
         yield from self._connected(control, flood)
         yield at_most("memory: MiB more than before, at most", (MEMORY_BYTES + HALF_OPEN_BYTES) / MIB,
                       (watch.most_rss - watch.first_rss) / MIB, digits=1)
-        yield noted("of a core used by the node; descriptors, at most", f"{cpu_share:.2f}; {watch.most_descriptors}")
-        yield from self._recovered(before, ended)
-        yield from _logged(log.lines(), time.monotonic() - ended + seconds)
+        used = f"{watch.cpu_share:.2f}; {watch.most_descriptors}"
+        yield noted("of a core used by the node; descriptors, at most", used)
+        yield from recovered
+        yield from _logged(lines, logged_seconds)
+
+    def _kept_up(self, control: Rates, flood: Rates) -> Iterator[Figure]:
+        share, name = flood.echoes / control.echoes, "echo rate of a connected peer, share of the control run"
+        yield noted(name, f"{share:.2f}") if self.flood.measured else at_least(name, RATE_SHARE, share)
+        yield noted("echoes a second, control and flood (medians)",
+                    f"{control.echoes:.0f} and {flood.echoes:.0f} ({control.median:.0f} and {flood.median:.0f})")
 
     def _connected(self, control: Rates, flood: Rates) -> Iterator[Figure]:
         late = [row for row in flood.newcomers if row["failed"] or row["newcomer"] > CONNECT_SECONDS]
@@ -263,6 +276,7 @@ class Stage:
                     f"{shown[0]} and {shown[1]}; {tries}{why}")
 
     def _recovered(self, before: Level, ended: float) -> Iterator[Figure]:
+        self.node.ask("reputation.reset", subject="")
         more = self.level().beyond(before)
         while more and time.monotonic() - ended < RECOVERY_SECONDS:
             time.sleep(1.5)

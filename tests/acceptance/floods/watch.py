@@ -29,13 +29,17 @@ def descriptors(pid: int) -> int:
 
 
 class Watch:
-    """The most of everything since it was made, and what it was then; ``close`` ends it."""
+    """The most of everything since it was made, and what it was then; ``close`` ends it.
+
+    ``cpu_share``: of one processor, on average, when it is over.
+    """
 
     def __init__(self, pid: int) -> None:
         self._pid = pid
         self.first_rss = self.most_rss = rss_bytes(pid)
         self.most_descriptors = descriptors(pid)
         self._began, self._cpu = time.monotonic(), cpu_seconds(pid)
+        self.cpu_share = 0.0
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
         self._thread.start()
@@ -45,14 +49,10 @@ class Watch:
             self.most_rss = max(self.most_rss, rss_bytes(self._pid))
             self.most_descriptors = max(self.most_descriptors, descriptors(self._pid))
 
-    @property
-    def cpu_share(self) -> float:
-        """Of one processor, on average."""
-        return (cpu_seconds(self._pid) - self._cpu) / (time.monotonic() - self._began)
-
     def close(self) -> None:
         self._over.set()
         self._thread.join()
+        self.cpu_share = (cpu_seconds(self._pid) - self._cpu) / (time.monotonic() - self._began)
 
 
 def source_of(line: str) -> str:
