@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from hashlib import sha512
 from uuid import UUID
 
@@ -20,6 +21,8 @@ from quantumgate.core.discovery.positions import (
     host_of,
     position_of,
 )
+from quantumgate.core.peer_records import network_of
+from tests.house import ROOT
 from tests.simulation.people import NETWORK, record_of
 
 WALL_SECONDS = 1_700_000_000.0
@@ -51,6 +54,19 @@ class ChartTests(SynchronousTestCase):
             sized = b"".join(len(one).to_bytes(4, "big") + one for one in (root, value))
             whole = b"QuantumGate/1 directory" + sized
             self.assertEqual(position, int.from_bytes(sha512(whole).digest()[:8], "big"))
+
+    def test_the_examples_of_the_page(self) -> None:
+        """docs/spec/discovery.md section 8."""
+        page = (ROOT / "docs" / "spec" / "discovery.md").read_text()
+        said = dict(re.findall(r"^\| the \w+ `?([^ `]+)`? \| `([0-9a-f]+)` \|$", page, re.MULTILINE))
+        chart = Chart(network_of(b"QuantumGate"), 19_675)
+        for what, told in said.items():
+            known = {16: lambda text: chart.group(text) if ":" in text else chart.host(text)}.get(len(told))
+            if known is not None:
+                self.assertEqual(f"{known(what):016x}", told)
+            else:
+                self.assertIn(bytes.fromhex(told), (chart.peer(UUID(what)), chart.extender(UUID(what))))
+        self.assertEqual(len(said), 4)
 
     def test_another_day_or_network_is_another_place(self) -> None:
         charts = [Chart(NETWORK, 7), Chart(NETWORK, 8), Chart(bytes(32), 7)]
