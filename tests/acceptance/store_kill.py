@@ -184,7 +184,7 @@ def _scene(directory: Path, stack: ExitStack) -> Iterator[Figure]:
     key = directory / "key"
     key.write_bytes(bytes(range(64)))
     key.chmod(0o600)
-    server = postgres.Server()
+    server = postgres.Server(durable=True)
     stack.callback(server.remove)
     for name, node in (("SQLite", ""), ("SQLite, sealed", f'store_key_file = "{key}"'),
                        ("PostgreSQL", f'store = "{server.space("kills")}"')):

@@ -29,6 +29,7 @@ class Late(Inline):
 
     def __init__(self) -> None:
         self.first: Deferred[Any] | None = None
+        self.stopped = False
 
     def run(self, function: Any, *arguments: Any) -> Deferred[Any]:
         if self.first is None:
@@ -36,6 +37,9 @@ class Late(Inline):
             self.opening = function
             return self.first
         return super().run(function, *arguments)
+
+    def stop(self) -> None:
+        self.stopped = True
 
 
 class LateTests(NodeCase):
@@ -62,6 +66,7 @@ class LateTests(NodeCase):
         self.runner.first.errback(StoreError("damaged"))  # type: ignore[union-attr]
         self.failureResultOf(ready, StoreError)
         self.assertEqual((self.late.status().phase, self.late.running), ("failed", 0))
+        self.assertTrue(self.runner.stopped)
         self.node(HOME, data=self.late.data_directory)
 
     def test_a_stop_meanwhile_waits_for_it(self) -> None:

@@ -40,9 +40,10 @@ def skipped() -> str | None:
 
 
 class Server:
-    """One cluster in a directory of its own."""
+    """One cluster in a directory of its own. Not ``durable``: it need not outlive a crash of this machine."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, durable: bool = False) -> None:
+        self._durable = durable
         tool = pg_ctl()
         if tool is None:
             raise FileNotFoundError(WHAT_MAKES_IT_RUN)
@@ -68,6 +69,7 @@ class Server:
     def start(self) -> None:
         """Waits until it answers."""
         options = f"-k {self.place} -c listen_addresses='' -c max_connections=20 -c shared_buffers=16MB"
+        options += "" if self._durable else " -c fsync=off -c full_page_writes=off"
         self._run("pg_ctl", "-D", str(self.data), "-w", "-l", str(self.place / "log"), "-o", options, "start")
 
     def stop(self, mode: str = "fast") -> None:
