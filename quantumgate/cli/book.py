@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from quantumgate.cli import output, place
+from quantumgate.cli.node import PEER
 from quantumgate.cli.place import Place
 
 OFF = "this node keeps no address book (discovery.exchange = false)"
@@ -19,24 +20,24 @@ SHOWN = 20
 
 
 @click.command(short_help="Where other nodes are, as far as this one knows.")
-@click.argument("uuid", required=False)
+@click.argument("peer", type=PEER, required=False)
 @place.options
 @place.passed
-def book(where: Place, uuid: str | None) -> None:
+def book(where: Place, peer: str | None) -> None:
     """Show the address book: how many peers are known, and the connections that this node makes by itself.
 
-    With a UUID, what is known of that peer, and why this node does not connect to it by itself.
+    With a name or a UUID, what is known of that peer, and why this node does not connect to it by itself.
 
     \b
     Example:
       qgate book
-      qgate book 0b51a0f2-3c4d-8100-8888-000000000001
+      qgate book alice
       qgate book --json | jq .outcomes
     """
-    report = where.ask("book", peer=uuid or "")
+    report = where.ask("book", peer=peer or "")
     if where.json:
         output.as_json(report)
-    elif uuid:
+    elif peer:
         _show_peer(report)
     else:
         _show_book(report)

@@ -204,7 +204,7 @@ async def extenders(errand: Errand, _: NoArguments) -> Any:
 
 async def book(errand: Errand, arguments: BookArguments) -> Any:
     """The address book, or what it holds of one peer."""
-    return errand.node.book_snapshot(parse_peer_uuid(arguments.peer) if arguments.peer else None)
+    return errand.node.book_snapshot(errand.peer(arguments.peer) if arguments.peer else None)
 
 
 async def find(errand: Errand, arguments: FindArguments) -> Any:

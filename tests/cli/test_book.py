@@ -32,6 +32,11 @@ class BookTests(ServedCase):
         for part in ("192.0.2.7:9999", "a relay, public", "calls in vain since   2", "4:c633", "it is connected"):
             self.assertIn(part, text)
 
+    async def test_by_its_name(self) -> None:
+        self.node.pairing.names.put(FRIEND, "friend")
+        self.assertIn("192.0.2.7:9999", (await self.qgate("friend")).out)
+        self.assertIn("expected a name", (await self.qgate("No Such Thing", code=2)).err)
+
     async def test_one_that_nobody_knows(self) -> None:
         outcome = await self.qgate(str(STRANGER), code=1)
         self.assertIn("knows nothing of", outcome.err)
