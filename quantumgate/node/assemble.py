@@ -125,6 +125,18 @@ class Parts:
     lan: LocalNetwork | None
     reaching: Reaching | None
 
+    def let_go(self, uuid: PeerUUID | None) -> None:
+        """Ended by hand: nothing here calls this peer by itself, until somebody asks for it."""
+        for part in (self.lan, self.discovery):
+            if part is not None and uuid is not None:
+                part.let_go(uuid)
+
+    def take_back(self, uuid: PeerUUID | None) -> None:
+        """Dialled by hand: whatever was said before."""
+        for part in (self.lan, self.discovery):
+            if part is not None and uuid is not None:
+                part.take_back(uuid)
+
     @property
     def access(self) -> Access:
         """The rules."""

@@ -140,6 +140,16 @@ class Discovery:
         found = (self.book.record(one.uuid) for one in known.record.via)
         return [one for one in found if one is not None]
 
+    def let_go(self, uuid: PeerUUID) -> None:
+        """Ended by hand."""
+        if self.outbound is not None:
+            self.outbound.let_go(uuid)
+
+    def take_back(self, uuid: PeerUUID) -> None:
+        """Dialled by hand."""
+        if self.outbound is not None:
+            self.outbound.take_back(uuid)
+
     # -- for operators -------------------------------------------------------------------------------------------
 
     def report(self) -> BookReport:

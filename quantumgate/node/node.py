@@ -296,8 +296,7 @@ class Node(Service):
             return contact.peer
 
         parts.keeper.retry_by_hand(target)
-        if parts.lan is not None:
-            parts.lan.take_back(target.uuid)
+        parts.take_back(target.uuid)
         return parts.circuits.reach(target, keep=lasting).addCallback(connected)
 
     def _route(self, hops: int | None = None, via: Any = None) -> Route:
@@ -334,8 +333,7 @@ class Node(Service):
             forgotten, contacts = parts.keeper.let_go(contact), [contact, *table.former_of(contact)]
         else:
             forgotten = parts.keeper.forget(PeerUUID(uuid)) if uuid is not None else False
-            if parts.lan is not None and uuid is not None:
-                parts.lan.let_go(PeerUUID(uuid))
+            parts.let_go(None if uuid is None else PeerUUID(uuid))
             contacts = [contact] if contact is not None else table.all_of(PeerUUID(uuid)) if uuid is not None else []
         if not contacts:
             return succeed(None) if forgotten else fail(LocalError("this peer is not connected"))

@@ -54,6 +54,7 @@ class Outbound:
         self._standing: dict[PeerUUID, tuple[Contact, Standing]] = {}
         self._wanted: dict[PeerUUID, Standing] = {}
         self._first: list[PeerUUID] = []
+        self._let_go: set[PeerUUID] = set()
         self._stopped = False
         self.strategy: Strategy
 
@@ -77,6 +78,14 @@ class Outbound:
         if any(map(self.strategy.may_call, news)):
             self.strategy.look_again()
             self.turn()
+
+    def let_go(self, uuid: PeerUUID) -> None:
+        """Ended by hand: it is not called by itself any more."""
+        self._let_go.add(uuid)
+
+    def take_back(self, uuid: PeerUUID) -> None:
+        """Dialled by hand: whatever was said before."""
+        self._let_go.discard(uuid)
 
     def stop(self) -> None:
         """The node goes down."""
@@ -110,6 +119,8 @@ class Outbound:
     def against(self, uuid: PeerUUID) -> str:
         """Why it is not called just now, "" = it is, when it is its turn."""
         entry = self._book.entry(uuid)
+        if uuid in self._let_go:
+            return "it was disconnected by hand"
         if self._table.current(uuid) is not None:
             return "it is connected"
         if uuid in self._calls:
@@ -120,7 +131,7 @@ class Outbound:
         return "it was called a short while ago" if resting else ""
 
     def _busy(self, uuid: PeerUUID) -> bool:
-        if self._refused.get(uuid, 0.0) > self._world.now():
+        if uuid in self._let_go or self._refused.get(uuid, 0.0) > self._world.now():
             return True
         return uuid in self._calls or self._table.current(uuid) is not None
 

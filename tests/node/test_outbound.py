@@ -49,6 +49,18 @@ class CallTests(OutboundCase):
         self.assertEqual(self.seen(one), {other.uuid}, "an idle session of this kind is held open")
         self.assertEqual(self.book(one).tried_count, 1)
 
+    def test_who_was_disconnected_by_hand_is_left_alone_until_somebody_asks_for_it(self) -> None:
+        one, other = (self.finder(place) for place in PLACES[:2])
+        self.mutual(one, other)
+        other._parts.discovery.outbound.let_go(one.uuid)  # type: ignore[union-attr]
+        self.teach(one, (other, PLACES[1]))
+        self.pass_time(10)
+        self.done(one.disconnect(other.uuid), 1)
+        self.pass_time(300)
+        self.assertEqual((self.seen(one), self.out(one).against(other.uuid)), (set(), "it was disconnected by hand"))
+        self.done(one.connect(str(other.uuid), keep=False), 2)
+        self.assertEqual(self.out(one).against(other.uuid), "it is connected")
+
     def test_nobody_whom_the_rules_do_not_admit(self) -> None:
         one, other = (self.finder(place, default_access="deny") for place in PLACES[:2])
         self.done(one.access.allow(other.uuid))
