@@ -65,7 +65,7 @@ def attacked(rows: list[dict[str, Any]]) -> Iterator[Figure]:
     parted = of(rows, "parted")
     for name, least in (("within", 0.95), ("healed", 0.97), ("later", 0.99)):
         yield at_least(f"found in a parted network: {name}", least, success([row[name] for row in parted]))
-    yield at_least("found though 20,000 records were left with its keepers", 0.99, success(of(rows, "flooded")))
+    yield at_least("found though 20,000 records were left with its keepers", 0.95, success(of(rows, "flooded")))
     for rented in (2, 4, 6):
         share = success(of(rows, "eclipsed", rented=rented))
         yield at_least(f"found though {rented} of its 8 networks are an attacker's", 0.8, share)
