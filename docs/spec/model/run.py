@@ -72,6 +72,12 @@ REKEY_ONE_SIDED = (
     f"{_ONE_SIDED} event(BQdone(b,s,e,k)) && event(Hon(b)) && attacker(k) ==> event(Leak(b)).",
     f"{_ONE_SIDED} event(BPdone(b,s,e,k)) && event(Hon(b)) && attacker(k) ==> event(Leak(b)).",
 )
+DELEGATION = (
+    ("query r: pk, o: pk, th: bitstring; "
+    "event(Accepted(r,o,th)) && event(Hon(r)) ==> event(Signed(r,th)) || event(Leak(r))."),
+    ("query r: pk, r2: pk, o: pk, th: bitstring; "
+    "event(Accepted(r2,o,th)) && event(Owns(r,o)) ==> r = r2 || event(Leak(r))."),
+)
 
 
 # -- cases -------------------------------------------------------------------------------------------------------
@@ -148,6 +154,9 @@ CASES = (
     Case("rekey", "rekey", "the re-key heals after theft of the root", REKEY, _all(TRUE, REKEY), fast=True),
     Case("rekey-one-sided", "rekey_one_sided", "one side nameless: it is healed, the other claims nothing",
          REKEY_ONE_SIDED, (TRUE, TRUE, TRUE, FALSE, FALSE), fast=True),
+    Case("delegation-reach", "delegation", "the proof of an online key is accepted", (REACH,), (FALSE,), fast=True),
+    Case("delegation", "delegation", "online keys of hybrid roots, classical signatures broken", DELEGATION,
+         _all(TRUE, DELEGATION), fast=True),
     # Weakened on purpose: what must fail fails, or the model could not tell a sound protocol from a broken one.
     Case("M1", "handshake", "R signs its salt only, no MAC", (I_AGREES_WITH_R, *HANDSHAKE), (),
          ((_SIGN_R, "(l_sigR, sI)"), (_CHECK_MAC_R, "")), must_fail=True),
@@ -168,6 +177,12 @@ CASES = (
          fast=True, must_fail=True),
     Case("M9", "identity", "the dialler names itself before it has checked the responder", (), (),
          (("if uuid(pkR2) = uR then\n", ""), (_CHECK_SIG_R, ""), (_CHECK_MAC_R, "")), must_fail=True),
+    Case("delegation-kind", "delegation", "the kind of an online key is not compared with its root's", DELEGATION,
+         (FALSE, TRUE), (("  if kind = hybrid then\n", ""),), fast=True, must_fail=True),
+    Case("delegation-unbound", "delegation", "neither root nor delegation is in the transcript", DELEGATION,
+         (TRUE, FALSE), ((_SIGN_R, "(l_sigR, th2)"), ("= H((th, kind, o, dsig)).", "= th.")), fast=True, must_fail=True),
+    Case("delegation-unsigned", "delegation", "the root's signature is not verified", DELEGATION, (FALSE, TRUE),
+         (("  if verify(dsig, delegation(root, kind, o), root) = true then\n", ""),), fast=True, must_fail=True),
 )
 
 
