@@ -5,8 +5,10 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from quantumgate.crypto.identity import Identity, PeerIdentity
-from quantumgate.node.pins import Pins
+from quantumgate.node.pins import SERIAL_MAX, Pins
 from quantumgate.store.memory import MemoryDatabase
+from tests.core.handshake.deputies import delegation
+from tests.core.handshake.duel import identity
 from tests.node.remembering import recalled
 
 
@@ -42,3 +44,30 @@ class PinTests(SynchronousTestCase):
             self.pins.pin(self.peer)
         self.assertEqual(self.database.transactions, 1)
         self.assertEqual(recalled(self.database).pins, {self.peer.uuid: self.peer.fingerprint_text})
+
+
+class SerialTests(SynchronousTestCase):
+    """Of the newest delegation of a peer: remembered of pinned ones, never a smaller one."""
+
+    def setUp(self) -> None:
+        self.database = MemoryDatabase()
+        self.pins = Pins(recalled(self.database))
+        self.alice = identity("alice").public
+
+    def hear(self, serial: int) -> int:
+        self.pins.heard(self.alice, delegation("alice", serial=serial))
+        return self.pins.least_serial(self.alice.uuid)
+
+    def test_of_strangers_nothing_is_kept(self) -> None:
+        self.assertEqual(self.hear(7), 0)
+
+    def test_the_largest_stays_also_over_a_restart(self) -> None:
+        self.pins.pin(self.alice)
+        self.pins.heard(self.alice, None)
+        self.assertEqual([self.hear(serial) for serial in (7, 9, 8, 9)], [7, 9, 9, 9])
+        self.assertEqual(Pins(recalled(self.database)).least_serial(self.alice.uuid), 9)
+
+    def test_larger_ones_than_a_store_holds(self) -> None:
+        self.pins.pin(self.alice)
+        self.assertEqual(self.hear((1 << 64) - 1), SERIAL_MAX)
+        self.assertEqual(Pins(recalled(self.database)).least_serial(self.alice.uuid), SERIAL_MAX)

@@ -180,7 +180,8 @@ CASES = (
     Case("delegation-kind", "delegation", "the kind of an online key is not compared with its root's", DELEGATION,
          (FALSE, TRUE), (("  if kind = hybrid then\n", ""),), fast=True, must_fail=True),
     Case("delegation-unbound", "delegation", "neither root nor delegation is in the transcript", DELEGATION,
-         (TRUE, FALSE), ((_SIGN_R, "(l_sigR, th2)"), ("= H((th, kind, o, dsig)).", "= th.")), fast=True, must_fail=True),
+         (TRUE, FALSE), ((_SIGN_R, "(l_sigR, th2)"), ("= H((th, kind, o, dsig)).", "= th.")),
+         fast=True, must_fail=True),
     Case("delegation-unsigned", "delegation", "the root's signature is not verified", DELEGATION, (FALSE, TRUE),
          (("  if verify(dsig, delegation(root, kind, o), root) = true then\n", ""),), fast=True, must_fail=True),
 )
