@@ -45,9 +45,10 @@ MEMORY_BYTES, HALF_OPEN_BYTES = 64 * MIB, 32 * MIB
 """``limits.memory_bytes`` and ``limits.half_open_bytes`` of the node under attack: what it may hold for sessions and
 for handshakes. Together they bound what it may grow by, whatever part of it holds the bytes."""
 
-LEVEL_RSS_BYTES = 48 * MIB
-"""What a process may keep of the memory that it once used: freed, but in pieces that are not given back to the system.
-That nobody holds anything is seen by the counts. Scores stay, so they are forgotten by hand before this is looked at.
+LEVEL_RSS_BYTES = 64 * MIB
+"""What a process may keep of the memory that it once used: freed, but in pieces that are not given back to the system;
+and the salts of answered first flights, which stay for a day. That nobody holds anything else is seen by the counts.
+Scores stay, too: they are forgotten by hand before this is looked at.
 """
 
 NODE = f"""default_access = "allow"
