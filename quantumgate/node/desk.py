@@ -429,8 +429,12 @@ class FrontDesk:
         self.anchors.answered(contact, grant)
 
     def said(self, contact: Contact, kind: int, content: Any) -> None:
-        """A frame of a type that we named in FEATURES: somebody here listens to it."""
-        self.ears[kind](contact, content)
+        """A frame of a type that we named in FEATURES: somebody here listens to it, or nobody of us asked anything."""
+        ear = self.ears.get(kind)
+        if ear is None:
+            contact.close(CloseCode.VIOLATION, "an answer that nobody asked for", graceful=False)
+        else:
+            ear(contact, content)
 
     def extenders_changed(self, contact: Contact) -> None:
         """The peer's list is another one."""

@@ -59,6 +59,17 @@ class AnswerTests(LookUpCase):
         self.pass_time(1)
         self.assertTrue(contact.over)
 
+    def test_a_relay_that_answers_a_client_that_asks_nobody_anything(self) -> None:
+        """Every nameless side names the number, whether it asks or not."""
+        plain = self.node("53.1.0.1")
+        parts: Any = plain._parts
+        contact = self.done(parts.circuits.relay_to_ask(self.asking._target(self.node_of)), 2)
+        theirs = next(one for one in self.relay._parts.desk.contacts if not one.outbound)  # type: ignore[union-attr]
+        theirs.say(frames.FOUND, frames.Found(1).encode(), long=True)
+        self.pass_time(1)
+        self.assertTrue(contact.over)
+        self.assertEqual(self.errors(), [])
+
     def test_nobody_asks_through_a_node_that_stops(self) -> None:
         self.asking.stop()
         self.assertEqual(self.failed(self.ask(), ConnectFailed).reason, "cancelled")
