@@ -97,6 +97,7 @@ def _resolve(settings: Settings, offerable: Offerable) -> Resolved:
     _check_secrets(settings)
     _check_store(settings.node.store)
     _check_anchors(settings)
+    _check_mapping(settings)
     for number, address in enumerate(settings.node.connect):
         _check_target(("node", "connect", number), address, settings.privacy.hops)
     preset, privacy = _preset(settings), settings.privacy
@@ -314,6 +315,12 @@ def _check_store(text: str) -> None:
     known = text in ("", "memory:") or text.startswith(("sqlite:////", "postgresql://", "postgresql+psycopg://"))
     if not known:
         raise Problem(("node", "store"), STORES, found_text(text, ("store",)))
+
+
+def _check_mapping(settings: Settings) -> None:
+    """What a router says is dialled back before anybody hears of it."""
+    if settings.discovery.port_mapping and not settings.discovery.reachability:
+        raise Problem(("discovery", "reachability"), "true where discovery.port_mapping is", found_text(False))
 
 
 def _check_secrets(settings: Settings) -> None:

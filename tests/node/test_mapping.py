@@ -41,9 +41,9 @@ class MappingCase(LinesCase):
         self.found += 1
         return self.router
 
-    def mapped(self, place: str, *, reach: bool = True, **more: Any) -> Node:
+    def mapped(self, place: str, **more: Any) -> Node:
         settings = Settings(node=NodeTable(listen=("tcp:9999",), default_access="allow"),
-                            discovery=DiscoveryTable(port_mapping=True, reachability=reach))
+                            discovery=DiscoveryTable(port_mapping=True))
         node = self.node(place, start=False, settings=settings)
         world = {"find_router": self.find, "own_addresses": lambda: (place,),
                  "host": lambda host, port: self.network.client_endpoint(OUTSIDE, host, port), **more}
@@ -108,6 +108,5 @@ class MappingTests(MappingCase):
 
     def test_off_nobody_is_asked(self) -> None:
         self.hidden()
-        self.mapped("10.0.0.7", reach=False)
         self.pass_time(60)
         self.assertEqual(self.found, 0)
