@@ -84,10 +84,13 @@ class BoundsTests(KeeperCase):
     def test_too_many_questions_are_a_flood(self) -> None:
         relay, asker, contact = self.scene()
         rate, burst = DEFAULT_LIMITS.directory_rate
+        heard = self.hear(asker, frames.FOUND)
         for number in range(int(2 * burst + rate) + 1):
             contact.say(frames.FIND, frames.Find(number, self.day(asker), bytes(32)).encode())
         self.pass_time(2)
         self.assertTrue(contact.over)
+        self.assertEqual(contact.ending, "too many questions")
+        self.assertLess(len(heard), 2 * burst + rate)
         self.assertEqual(self.finding(relay).keeping._gauges, {})
 
     def test_so_many_records_are_looked_at(self) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from quantumgate.wire import frames, link_frames
-from quantumgate.wire.features import TYPES
+from quantumgate.wire.features import DIRECTORY, EXCHANGE, REACH, TYPES, agreed_on
 
 
 class FeatureTests(SynchronousTestCase):
@@ -16,3 +16,11 @@ class FeatureTests(SynchronousTestCase):
     def test_a_feature_has_a_number_that_fits(self) -> None:
         for kind, agreed in TYPES.items():
             self.assertTrue(0 < kind < 256 and 0 < agreed.feature < 65536, kind)
+
+
+class RoleTests(SynchronousTestCase):
+    def test_each_role_agrees_on_its_own(self) -> None:
+        ours, theirs = (EXCHANGE, DIRECTORY, REACH), (DIRECTORY, REACH, 99)
+        self.assertEqual(agreed_on(1, ours, theirs), {REACH})
+        self.assertEqual(agreed_on(2, ours, theirs), {DIRECTORY})
+        self.assertEqual(agreed_on(3, ours, theirs), frozenset())
