@@ -5,7 +5,7 @@
 Both write rows of 200 octets into SQLite with its write-ahead log and ``synchronous = FULL``. Bare: one connection, a
 commit for each row. Ours: 64 tasks on a running reactor, each waiting until its row is durable before the next;
 then one task alone. Rounds alternate, medians count. A gap is how much later than after a millisecond the reactor came
-back to a timer while ours wrote. One JSON object on stdout.
+back to a timer while ours wrote, or (quiet) nobody. One JSON object on stdout.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from twisted.internet.defer import Deferred, ensureDeferred, gatherResults
 from twisted.internet.task import LoopingCall, deferLater
 
 from quantumgate.crypto.secret import Secret
-from quantumgate.store.opening import STORE_FILE, store_at
+from quantumgate.store.opening import store_at
 from quantumgate.store.sealed import StoreKey
 from quantumgate.store.store import Store
 from quantumgate.store.tables import SETTINGS
@@ -58,12 +58,13 @@ class Ours:
         self._seconds, self._count = seconds, 0
         self.gaps_seconds: list[float] = []
         self.store: Store = store_at("", place, key, reactor)
-        self._place = place
+        self._opened = False
 
     async def rate(self, tasks: int) -> float:
         """Durable writes a second, each told to who waited for it."""
-        if not (self._place / STORE_FILE).exists() or not self._count:
+        if not self._opened:
             await self.store.open()
+        self._opened = True
         watch = LoopingCall(self._tick)
         self._last = began = time.perf_counter()
         watch.start(TICK_SECONDS, now=False)
@@ -71,6 +72,14 @@ class Ours:
         await gatherResults([ensureDeferred(self._write(began + self._seconds)) for _ in range(tasks)])
         watch.stop()
         return (self._count - before) / (time.perf_counter() - began)
+
+    async def watch(self) -> None:
+        """The gaps of a reactor that has nothing else to do: what the machine takes."""
+        watch = LoopingCall(self._tick)
+        self._last = time.perf_counter()
+        watch.start(TICK_SECONDS, now=False)
+        await deferLater(reactor, self._seconds)  # type: ignore[arg-type]
+        watch.stop()
 
     async def _write(self, end: float) -> None:
         while time.perf_counter() < end:
@@ -94,7 +103,9 @@ async def measured(place: Path, seconds: float, rounds: int) -> dict[str, Any]:
     key = StoreKey("key file", Secret(bytes(range(64))))
     open_one, sealed = Ours(_made(place / "open"), seconds), Ours(_made(place / "sealed"), seconds, key)
     found: dict[str, list[float]] = {"bare": [], "open": [], "sealed": [], "alone": []}
+    quiet = Ours(place, seconds)
     for _ in range(rounds):
+        await quiet.watch()
         found["bare"].append(bare(place, seconds))
         found["open"].append(await open_one.rate(TASKS))
         found["sealed"].append(await sealed.rate(TASKS))
@@ -106,6 +117,7 @@ async def measured(place: Path, seconds: float, rounds: int) -> dict[str, Any]:
     rates = {f"{name}_per_second": round(median(rows), 1) for name, rows in found.items()}
     worst = min(rates["open_per_second"], rates["sealed_per_second"])
     return {**rates, "ratio": round(worst / rates["bare_per_second"], 3), "tasks": TASKS,
+            "quiet_gap_milliseconds_99.9": round(share(quiet.gaps_seconds, 0.999) * 1000, 2),
             "gap_milliseconds_99.9": round(share(gaps, 0.999) * 1000, 2),
             "gap_milliseconds_longest": round(max(gaps) * 1000, 2), "gaps": len(gaps)}
 

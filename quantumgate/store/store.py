@@ -37,6 +37,7 @@ class Store:
         self._gathered: Changes = {}
         self._waiting: list[Deferred[None]] = []
         self._riding: list[Deferred[None]] = []
+        self._closing: list[Deferred[None]] = []
         self._writing = self._closed = False
         self._soon: IDelayedCall | None = None
         self._retry_seconds = 0.0
@@ -90,7 +91,7 @@ class Store:
             self._soon = None
         ended: Deferred[None] = Deferred()
         if self._writing:
-            self._riding.append(ended)
+            self._closing.append(ended)
         else:
             ended.callback(None)
         return ended.addBoth(lambda _: self._write_the_last()).addBoth(lambda _: self._let_go())
@@ -120,20 +121,31 @@ class Store:
         self._runner.run(self._database.write, group).addBoth(self._written, group)
 
     def _written(self, result: Any, group: Changes) -> None:
-        self._writing = False
         riding, self._riding = self._riding, []
         if isinstance(result, Failure):
+            self._writing = False
             self._gathered = group | self._gathered
             self._failed(result)
             waiting, self._waiting = self._waiting, []
             for each in (*riding, *waiting):
                 each.errback(NotWritten(f"not written: {self.problem}"))
+            self._close_now()
             return
         self._succeeded()
-        for each in riding:
+        for each in riding:  # what they put now goes into one group: it is not begun before the last of them was told
             each.callback(None)
+        self._writing = False
+        late, self._riding = self._riding, []
+        for each in late:
+            each.callback(None)
+        self._close_now()
         if self._gathered and not self._writing and self._soon is None:
             self._write()
+
+    def _close_now(self) -> None:
+        closing, self._closing = self._closing, []
+        for each in closing:
+            each.callback(None)
 
     def _failed(self, failure: Failure) -> None:
         first = not self.problem

@@ -91,6 +91,33 @@ class GroupTests(SynchronousTestCase):
         self.runner.do()
         self.successResultOf(more[0])
 
+    def test_all_who_were_told_together_share_the_next_group(self) -> None:
+        more: list[Deferred[None]] = []
+        for number in range(20):
+            self.put(ONE, b"%d" % number).addCallback(lambda _: more.append(self.put(TWO)))
+        self.runner.do()
+        self.runner.do()
+        self.assertEqual((len(more), len(self.runner.jobs)), (20, 1))
+        self.runner.do()
+        for each in more:
+            self.successResultOf(each)
+        self.assertEqual(self.database.transactions, 3)
+
+    def test_who_asks_while_others_are_told_is_told_too(self) -> None:
+        asked: list[Deferred[None]] = []
+        self.put(ONE).addCallback(lambda _: asked.append(self.store.flushed()))
+        self.runner.do()
+        self.successResultOf(asked[0])
+        self.assertEqual(self.runner.jobs, [])
+
+    def test_a_close_while_others_are_told(self) -> None:
+        closed: list[Deferred[None]] = []
+        self.put(ONE).addCallback(lambda _: closed.append(self.store.close()))
+        self.runner.do()
+        self.runner.do()
+        self.successResultOf(closed[0])
+        self.assertTrue(self.runner.stopped)
+
     def test_a_close_waits_for_what_is_under_way_and_writes_the_rest(self) -> None:
         self.put(ONE)
         last = self.put(TWO)
