@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Annotated, Any, NamedTuple
-from uuid import UUID
 
 import msgspec
 from msgspec import Meta, Struct, structs
@@ -19,7 +18,7 @@ from quantumgate.control.messages import ErrorBody, RequestError
 from quantumgate.core.petnames import is_name
 from quantumgate.core.successions import TEXT_LETTERS_MAX as SUCCESSION_LETTERS_MAX
 from quantumgate.errors import ConnectFailed, LimitError, LocalError, QuantumGateError, SessionClosed
-from quantumgate.ids import parse_peer_uuid
+from quantumgate.ids import PeerUUID, parse_peer_uuid
 from quantumgate.wire.invitation_text import TEXT_LETTERS_MAX as INVITATION_LETTERS_MAX
 from quantumgate.wire.limits import INVITATION_USES, PEER_RECORD_ENDPOINTS
 from quantumgate.wire.record_text import TEXT_LETTERS_MAX
@@ -171,7 +170,7 @@ class Errand(NamedTuple):
     clock: IReactorTime
     emit: Emit
 
-    def peer(self, text: str) -> UUID:
+    def peer(self, text: str) -> PeerUUID:
         """Who is meant by a UUID or a name. Raises LocalError."""
         return self.node.pairing.names.peer(text)
 

@@ -71,7 +71,8 @@ class NodeTests(ServedCase):
     async def test_connect_through_relays(self) -> None:
         self.node.relayed = True
         outcome = await self.qgate("connect", FRIEND_ADDRESS, "--hops", "1")
-        self.assertIn(f"through {STRANGER}\nnote: with one relay, that relay sees the address of both ends", outcome.out)
+        note = "note: with one relay, that relay sees the address of both ends"
+        self.assertIn(f"through {STRANGER}\n{note}", outcome.out)
         await self.qgate("connect", FRIEND_ADDRESS, "--via", f"{STRANGER},{FRIEND}")
         self.assertEqual(self.node.asked, [(FRIEND_ADDRESS, 1, [], True),
                                            (FRIEND_ADDRESS, None, [str(STRANGER), str(FRIEND)], True)])

@@ -173,7 +173,7 @@ class FakeNode:
     overload: OverloadReport = field(default_factory=OverloadReport)
     relaying: RelaysReport = field(default_factory=RelaysReport)
     book: BookReport = field(default_factory=BookReport)
-    neighbours: LanReport = LanReport()
+    neighbours: LanReport = field(default_factory=LanReport)
     pairing: FakePairing = field(init=False)
     asked: list[tuple[str, int | None, list[str], bool | None]] = field(default_factory=list)
 

@@ -47,7 +47,8 @@ class Cores:
         for number, place in enumerate(places):
             self.nodes[place] = self._start(place, number < self.relays)
         for place, node in self.nodes.items():
-            self._teach(node, [one for one in self.luck.sample(places[: self.relays], min(TOLD, self.relays)) if one != place])
+            told = self.luck.sample(places[: self.relays], min(TOLD, self.relays))
+            self._teach(node, [one for one in told if one != place])
 
     def _start(self, place: str, relay: bool) -> Node:
         world = memory_world(self.network, place, Drift())
