@@ -19,12 +19,23 @@ from tests.house import ROOT, Source
 FILE_LINES, FILE_LINES_USUAL = 600, 400
 FUNCTION_LINES, FUNCTION_LINES_USUAL = 60, 25
 USUAL_SHARE = 0.9
+SKIP_SAYS = re.compile(r"\bruns?\b.*\b(where|install|apt|pip)\b|\b(install|apt|pip|set)\b.*\bruns?\b", re.DOTALL)
+"""What a skip that is assigned to a class or a test says on its own lines."""
+
 
 # Modules whose test stands under another name, with the reason. Empty is best.
 TESTED_ELSEWHERE: dict[str, tuple[str, str]] = {}
 
 # Modules without a test file of their own: a debt, to be paid and struck out. No module may be added here.
 UNTESTED: frozenset[str] = frozenset()
+
+
+def assigned_skips(source: Source) -> list[tuple[int, str]]:
+    """Line and text, its comment too, of each ``skip = ...`` and ``test.skip = ...``."""
+    lines = source.text.splitlines()
+    found = (node for node in ast.walk(source.tree) if isinstance(node, ast.Assign))
+    skips = [node for node in found if any(house.last_name(target) == "skip" for target in node.targets)]
+    return [(node.lineno, "\n".join(lines[node.lineno - 1 : node.end_lineno])) for node in skips]
 
 
 def planted(module: str, text: str) -> Source:
@@ -260,6 +271,7 @@ class TestsTests(SynchronousTestCase):
                 texts = [n.value for a in node.args for n in ast.walk(a) if isinstance(n, ast.Constant)]
                 if not any(isinstance(text, str) and len(text) > 15 for text in texts) and not node.keywords:
                     silent.append(f"{source}:{node.lineno}")
+            silent += [f"{source}:{number}" for number, line in assigned_skips(source) if not SKIP_SAYS.search(line)]
         self.assertEqual(silent, [], "a skip has a reason that says what makes it run")
 
 

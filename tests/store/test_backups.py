@@ -125,7 +125,7 @@ class FileTests(BackupCase):
 class ServerTests(BackupCase):
     """From SQLite to PostgreSQL and back."""
 
-    skip = postgres.skipped()
+    skip = postgres.skipped()  # runs where pg_ctl is found: apt install postgresql
 
     def test_there_and_back(self) -> None:
         for key in (None, FILE):

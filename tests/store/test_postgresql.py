@@ -17,7 +17,7 @@ from tests.store.contract import ONE, TWO, Contract, StoreCase
 
 
 class PostgresqlTests(Contract, StoreCase):
-    skip = postgres.skipped()
+    skip = postgres.skipped()  # runs where pg_ctl is found: apt install postgresql
 
     def made(self) -> Database:
         self.url = postgres.server().space()
@@ -38,7 +38,7 @@ class PostgresqlTests(Contract, StoreCase):
 
 
 class ServerTests(SynchronousTestCase):
-    skip = postgres.skipped()
+    skip = postgres.skipped()  # runs where pg_ctl is found: apt install postgresql
 
     def setUp(self) -> None:
         self.url = postgres.server().space()

@@ -45,7 +45,7 @@ class SealedSqliteTests(Contract, StoreCase):
 
 
 class SealedPostgresqlTests(Contract, StoreCase):
-    skip = postgres.skipped()
+    skip = postgres.skipped()  # runs where pg_ctl is found: apt install postgresql
 
     def made(self) -> Database:
         self.url = postgres.server().space()
