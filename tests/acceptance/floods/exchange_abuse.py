@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections import deque
 from collections.abc import Iterator
 
 from quantumgate.core.handshake.settings import DEFAULT_NETWORK
@@ -15,8 +14,8 @@ from quantumgate.wire.features import EXCHANGE
 from quantumgate.wire.limits import PEX_RECORDS
 from quantumgate.wire.link_frames import LinkEndpoint
 from quantumgate.wire.peer_records import PUBLIC, PeerRecord
-from tests.acceptance.floods.attacker import Strikes, Target
-from tests.acceptance.floods.intruder import PURSE, Intruder, Refused
+from tests.acceptance.floods.attacker import Target
+from tests.acceptance.floods.intruder import PURSE, Intruder, Intruders
 from tests.acceptance.floods.places import anywhere
 from tests.acceptance.floods.stage import Flood, flooded
 from tests.acceptance.report import Figure
@@ -28,14 +27,15 @@ FLOOD = Flood("exchange_abuse", f"8 sessions a second at a public node, each wit
               configuration="[discovery]\npublic = true\nconnections = 0\n")
 
 
-class ExchangeAbuse(Strikes):
+class ExchangeAbuse(Intruders):
     """Everything in one record; the records are good ones, so that each of them has to be verified."""
 
     per_second = 8.0
+    held_most = HELD
+    features = (EXCHANGE,)
 
     def __init__(self, target: Target) -> None:
         super().__init__(target)
-        self._held: deque[Intruder] = deque()
         self._turn = 0
         self._records = {one.public.uuid: self._record(one) for one in PURSE}
 
@@ -45,27 +45,15 @@ class ExchangeAbuse(Strikes):
                           capabilities=PUBLIC, endpoints=(LinkEndpoint(anywhere(self.luck), 9999),))
         return sign(who, wish).encode()
 
-    def strike(self) -> None:
+    def offend(self, who: Intruder) -> None:
         self._turn += 1
-        try:
-            who = Intruder(self.target, anywhere(self.luck), features=(EXCHANGE,))
-            own = exchange.Told((self._records[who.identity.public.uuid],), own=True)
-            said = [frames.frame(exchange.PEX, own.encode(), flags=frames.WHOLE)] * OWN
-            said += [frames.frame(exchange.PEX_GET, exchange.encode_get(PEX_RECORDS))] * QUESTIONS
-            who.say(*said)
-            if self._turn % 2:
-                others = exchange.Told(tuple(self._records.values())[:PEX_RECORDS])
-                who.say(frames.frame(exchange.PEX, others.encode(), flags=frames.WHOLE))
-        except Refused:
-            self.counts["refused"] += 1
-            return
-        except OSError:
-            self.counts["cut"] += 1
-            return
-        self.counts["sessions"] += 1
-        self._held.append(who)
-        if len(self._held) > HELD:
-            self._held.popleft().close()
+        own = exchange.Told((self._records[who.identity.public.uuid],), own=True)
+        said = [frames.frame(exchange.PEX, own.encode(), flags=frames.WHOLE)] * OWN
+        said += [frames.frame(exchange.PEX_GET, exchange.encode_get(PEX_RECORDS))] * QUESTIONS
+        who.say(*said)
+        if self._turn % 2:
+            others = exchange.Told(tuple(self._records.values())[:PEX_RECORDS])
+            who.say(frames.frame(exchange.PEX, others.encode(), flags=frames.WHOLE))
 
 
 attack = ExchangeAbuse

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import socket
 import time
+from abc import abstractmethod
+from collections import deque
 from typing import Any
 from uuid import UUID
 
@@ -25,7 +27,8 @@ from quantumgate.crypto.identity import Identity
 from quantumgate.crypto.random import SystemRandom
 from quantumgate.wire import frames
 from quantumgate.wire.limits import RECORD_HEADER_BYTES, RECORD_OVERHEAD_BYTES
-from tests.acceptance.floods.attacker import Target
+from tests.acceptance.floods.attacker import Strikes, Target
+from tests.acceptance.floods.places import anywhere
 from tests.acceptance.party import UUID as PARTY
 
 ECHO = UUID(PARTY)
@@ -168,6 +171,39 @@ class Intruder:
 
     def close(self) -> None:
         self.socket.close()
+
+
+class Intruders(Strikes):
+    """One more with each strike: it comes, does its deed and is held, deaf. The oldest leaves where it gets crowded."""
+
+    held_most = 200
+    role = 1
+    features: tuple[int, ...] = ()
+
+    def __init__(self, target: Target) -> None:
+        super().__init__(target)
+        self._held: deque[Intruder] = deque()
+
+    @abstractmethod
+    def offend(self, who: Intruder) -> None:
+        """What it came for. May raise OSError, where the node cuts the line meanwhile."""
+
+    def strike(self) -> None:
+        try:
+            who = Intruder(self.target, anywhere(self.luck), role=self.role, features=self.features)
+        except Refused:
+            self.counts["refused"] += 1
+            return
+        try:
+            self.offend(who)
+        except OSError:
+            self.counts["cut"] += 1
+            who.close()
+            return
+        self.counts["sessions"] += 1
+        self._held.append(who)
+        if len(self._held) > self.held_most:
+            self._held.popleft().close()
 
 
 def opening(channel: int, *, stream: bool = False, label: bytes = b"", extender: UUID = ECHO) -> bytes:

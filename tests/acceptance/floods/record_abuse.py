@@ -5,14 +5,12 @@ Rows 14, 15 and 17 of docs/attacks.md, against a real process.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Iterator
 from itertools import cycle
 
 from quantumgate.wire import frames, link_frames
-from tests.acceptance.floods.attacker import Strikes, Target
-from tests.acceptance.floods.intruder import Intruder, Refused, message, opening
-from tests.acceptance.floods.places import anywhere
+from tests.acceptance.floods.attacker import Target
+from tests.acceptance.floods.intruder import Intruder, Intruders, message, opening
 from tests.acceptance.floods.stage import Flood, flooded
 from tests.acceptance.report import Figure
 
@@ -52,30 +50,18 @@ OFFENCES: tuple[Callable[[Intruder], bytes], ...] = (
 )  # fmt: skip
 
 
-class RecordAbuse(Strikes):
+class RecordAbuse(Intruders):
     """One offence each; nobody reads the answer, and the socket is held."""
 
     per_second = 15.0
+    held_most = HELD
 
     def __init__(self, target: Target) -> None:
         super().__init__(target)
-        self._held: deque[Intruder] = deque()
         self._offences = cycle(OFFENCES)
 
-    def strike(self) -> None:
-        try:
-            who = Intruder(self.target, anywhere(self.luck))
-            who.raw(next(self._offences)(who))
-        except Refused:
-            self.counts["refused"] += 1
-            return
-        except OSError:
-            self.counts["cut"] += 1
-            return
-        self.counts["sessions"] += 1
-        self._held.append(who)
-        if len(self._held) > HELD:
-            self._held.popleft().close()
+    def offend(self, who: Intruder) -> None:
+        who.raw(next(self._offences)(who))
 
 
 attack = RecordAbuse

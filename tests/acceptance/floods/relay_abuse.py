@@ -3,16 +3,15 @@ a node behind it, whose links are then filled and never read; and clients that a
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterator
 
 from quantumgate.ids import PeerUUID
 from quantumgate.wire import frames, link_frames
 from quantumgate.wire.limits import DEFAULT_LIMITS
 from quantumgate.wire.link_frames import LinkEndpoint, LinkTarget
-from tests.acceptance.floods.attacker import Strikes, Target
-from tests.acceptance.floods.intruder import Intruder, Refused
-from tests.acceptance.floods.places import WELL, anywhere
+from tests.acceptance.floods.attacker import Target
+from tests.acceptance.floods.intruder import Intruder, Intruders
+from tests.acceptance.floods.places import WELL
 from tests.acceptance.floods.stage import Flood, flooded
 from tests.acceptance.netns import PORT
 from tests.acceptance.report import Figure
@@ -33,37 +32,26 @@ def _link(number: int, uuid: PeerUUID, host: str, port: int) -> bytes:
     return frames.frame(link_frames.LINK_CREATE, target.encode(), number)
 
 
-class RelayAbuse(Strikes):
+class RelayAbuse(Intruders):
     """A client each time."""
 
     per_second = 8.0
+    held_most = HELD
+    role = 2
 
     def __init__(self, target: Target) -> None:
         super().__init__(target)
-        self._held: deque[Intruder] = deque()
         self._turn = 0
         if target.bystander is None:
             raise ValueError("no bystander")
         self._bystander = target.bystander
 
-    def strike(self) -> None:
+    def offend(self, who: Intruder) -> None:
         self._turn += 1
-        try:
-            who = Intruder(self.target, anywhere(self.luck), role=2)
-            if self._turn % 10:
-                self._ask(who)
-            else:
-                who.say(*[_link(2 * one + 1, self.target.uuid, WELL, PORT) for one in range(ASKED)])
-        except Refused:
-            self.counts["refused"] += 1
-            return
-        except OSError:
-            self.counts["cut"] += 1
-            return
-        self.counts["clients"] += 1
-        self._held.append(who)
-        if len(self._held) > HELD:
-            self._held.popleft().close()
+        if self._turn % 10:
+            self._ask(who)
+        else:
+            who.say(*[_link(2 * one + 1, self.target.uuid, WELL, PORT) for one in range(ASKED)])
 
     def _ask(self, who: Intruder) -> None:
         uuid, host, port = self._bystander
