@@ -113,6 +113,16 @@ class OwnTests(ExchangeCase):
         self.pass_time(10)
         self.assertTrue(self.book(left).record(right.uuid).record.public)
 
+    def test_one_that_leads_nowhere_any_more_is_not_told(self) -> None:
+        """The last anchor is gone, or the last place: that is no record of no bytes, which would be a violation."""
+        left, right = self.pair(keep=True)
+        first = self.book(left).record(right.uuid).record
+        right._parts.author._endpoints = lambda listening, more: ()  # type: ignore[union-attr]
+        self.pass_time(60)
+        self.assertEqual(self.seen(left), {right.uuid})
+        self.assertEqual(self.book(left).record(right.uuid).record, first)
+        self.assertEqual(self.scores(left), {})
+
     def test_somebody_elses_as_its_own(self) -> None:
         left, right = self.pair()
         self.tell(left, made_record("nobody", self.wall(left)), own=True)

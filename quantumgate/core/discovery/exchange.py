@@ -83,8 +83,8 @@ class Exchange:
 
     def wants_own(self, record: bytes, now: float, *, named: bool) -> bool:
         """Whether our own record, as it is now, is still to be pushed: at once to a peer that our rules name, and when
-        the exchange begins to others; ``named`` and what is public are for the caller to put together."""
-        return record != self._pushed and (named or self.begun(now, named=False))
+        the exchange begins to others; ``named`` and what is public are for the caller to put together. b"" never is."""
+        return record not in (b"", self._pushed) and (named or self.begun(now, named=False))
 
     def pushed(self, record: bytes) -> None:
         """It went out."""
