@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from ipaddress import IPv4Address, IPv6Address
 
+from quantumgate.core.budget import TokenBucket
 from quantumgate.core.schedule import beacon_key, lan_group, lan_secret
 from quantumgate.crypto.aead import TAG_BYTES
 from quantumgate.crypto.random import RandomSource
 from quantumgate.crypto.secret import Secret
 from quantumgate.errors import MalformedError
 from quantumgate.wire.beacons import BODY_BYTES, Beacon
-from quantumgate.wire.limits import BEACON_PAD_BYTES, Limits
+from quantumgate.wire.limits import BEACON_ANSWERS, BEACON_PAD_BYTES, Limits
 
 SALT_BYTES = 16
 DATAGRAM_BYTES = (SALT_BYTES + BODY_BYTES + TAG_BYTES, SALT_BYTES + BODY_BYTES + BEACON_PAD_BYTES + TAG_BYTES)
@@ -61,7 +62,7 @@ class Timetable:
     def __init__(self, limits: Limits, random: RandomSource, now: float) -> None:
         self._limits, self._random = limits, random
         self._answer_at: float | None = None
-        self._answered_at = now - limits.beacon_answer_gap_seconds
+        self._answers = TokenBucket(1 / limits.beacon_answer_gap_seconds, BEACON_ANSWERS, now)
         self._first: list[float] = []
         self._began_at = now
         self.begin(now)
@@ -77,15 +78,16 @@ class Timetable:
         return self._next_at if self._answer_at is None else min(self._next_at, self._answer_at)
 
     def answer(self, now: float) -> None:
-        """Somebody new is there, who waits for us: one beacon soon, unless we answered only just now."""
-        due_at = max(now, self._answered_at + self._limits.beacon_answer_gap_seconds)
+        """Somebody new is there, who waits for us: one beacon soon, unless we answered too often just now."""
         if self._answer_at is None:
+            due_at = now if self._answers.has(now) else self._answers.next_at()
             self._answer_at = due_at + self._random.uniform(*self._limits.beacon_answer_seconds)
 
     def sent(self, now: float) -> None:
         """A beacon that was due went out."""
         if self._answer_at is not None and self._answer_at <= now:
-            self._answer_at, self._answered_at = None, now
+            self._answer_at = None
+            self._answers.take(now)
         if self._next_at <= now:
             later = now + self._random.uniform(*self._limits.beacon_seconds)
             self._next_at = self._first.pop(0) if self._first else later

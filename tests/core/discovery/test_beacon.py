@@ -15,7 +15,7 @@ from quantumgate.errors import AuthenticationError, MalformedError
 from quantumgate.ids import PeerUUID
 from quantumgate.testing.seeded import SeededRandom
 from quantumgate.wire.beacons import Beacon
-from quantumgate.wire.limits import BEACON_PAD_BYTES, DEFAULT_LIMITS
+from quantumgate.wire.limits import BEACON_ANSWERS, BEACON_PAD_BYTES, DEFAULT_LIMITS
 
 BEACON = Beacon(PeerUUID(UUID("0b51a0f2-3c4d-8100-8888-000000000001")), 9999, 7, 1_800_000_000_000)
 
@@ -82,16 +82,19 @@ class TimetableTests(SynchronousTestCase):
         self.assertTrue(all(15 <= gap < 45 for gap in gaps), gaps)
         self.assertGreater(max(gaps) - min(gaps), 15)
 
-    def test_one_answer_within_a_second_and_no_more_in_five(self) -> None:
+    def test_four_answers_within_a_second_each_and_no_more_in_five(self) -> None:
         self.sent(105.0)
-        for _ in range(50):
-            self.table.answer(106.0)
-        first = self.sent(111.0)
-        self.assertEqual(len(first), 1)
-        self.assertTrue(106.0 <= first[0] < 107.0, first)
-        self.table.answer(first[0] + 0.1)
-        self.assertGreaterEqual(self.table.next_at(), first[0] + 5)
-        self.assertLess(self.table.next_at(), first[0] + 6)
+        now = 106.0
+        for _ in range(BEACON_ANSWERS):
+            for _ in range(50):
+                self.table.answer(now)
+            first, *more = self.sent(now + 1)
+            self.assertEqual(more, [])
+            self.assertTrue(now <= first < now + 1, first)
+            now = first
+        self.table.answer(now + 0.1)
+        self.assertGreaterEqual(self.table.next_at(), 106 + 5)
+        self.assertLess(self.table.next_at(), now + 6)
 
     def test_a_flood_of_new_nodes_has_one_answer_in_five_seconds(self) -> None:
         self.sent(105.0)
@@ -100,7 +103,21 @@ class TimetableTests(SynchronousTestCase):
             self.table.answer(now)
             answers += len(self.sent(now))
             now += 0.1
-        self.assertLessEqual(answers, 60 / 5 + 60 / 15 + 1)
+        self.assertLessEqual(answers, BEACON_ANSWERS + 60 / 5 + 60 / 15 + 1)
+
+    def test_who_comes_one_after_the_other_is_answered_at_once(self) -> None:
+        """Five nodes, each two seconds after the one before, where every datagram arrives."""
+        tables = [Timetable(DEFAULT_LIMITS, SeededRandom((self.id(), at)), 100.0 + 2 * at) for at in range(5)]
+        heard: dict[tuple[int, int], float] = {}
+        while len(heard) < 20:
+            speaker = min(range(5), key=lambda at: tables[at].next_at())
+            now = tables[speaker].next_at()
+            tables[speaker].sent(now)
+            for at, table in enumerate(tables):
+                if at != speaker and now >= 100.0 + 2 * at and (speaker, at) not in heard:
+                    heard[speaker, at] = now
+                    table.answer(now)
+        self.assertLess(max(heard.values()), 108.0 + 2.5)
 
     def test_a_network_that_comes_later_is_greeted(self) -> None:
         self.sent(200.0)
