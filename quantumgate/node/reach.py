@@ -107,9 +107,12 @@ class Reachability:
             self._over(ask)
 
     def carrier_came(self, contact: Contact) -> None:
-        """A session of ROLE 3 came in: the dial back of somebody whom we asked?"""
+        """A session that only carries links came in: if it is of ROLE 3, the dial back of somebody whom we asked?"""
+        session = contact.session
+        if contact.outbound or session.role != CARRIER or session.peer is None:
+            return
         for asked, ask in self._asks.items():
-            if ask.place is not None and not contact.outbound and asked.peer.uuid == contact.session.peer.uuid:
+            if ask.place is not None and asked.peer.uuid == session.peer.uuid:
                 ask.arrived = True
 
     # -- asking --------------------------------------------------------------------------------------------------

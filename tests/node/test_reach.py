@@ -7,6 +7,7 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
+from quantumgate.node.dialling import parse_target
 from quantumgate.node.node import Node
 from quantumgate.wire.features import REACH
 from quantumgate.wire.limits import REACH_DIALS_MAX
@@ -95,6 +96,26 @@ class FindingOutTests(LinesCase):
         self.meet(node, *self.relays())
         self.pass_time(3 * 3600)
         self.assertEqual(self.endpoints(node), [f"{PUBLIC}:9999"])
+
+    def test_a_nameless_client_of_a_relay_that_waits_for_a_dial_back_is_served(self) -> None:
+        """Who comes in meanwhile and is nobody is no dial back, and no mistake of ours either."""
+        relays = self.relays()
+        for other in relays:
+            def seen(contact: Any, port: int) -> None:
+                if not port:
+                    contact.say(REACH_ANSWER, ReachAnswer(SEEN, 0, LinkEndpoint(PUBLIC, 1)).encode())
+
+            other._parts.desk.ears[REACH_ASK] = seen  # type: ignore[union-attr]
+        node, client = self.line(PUBLIC, relay=True), self.line("55.5.5.5")
+        self.meet(node, *relays)
+        self.pass_time(5)
+        reach = node._parts.desk.reaching.reach  # type: ignore[union-attr]
+        self.assertTrue(any(ask.place for ask in reach._asks.values()), "somebody was asked, and dials for long")
+        target = parse_target(self.address(node, PUBLIC), client._world)
+        contact = self.done(client._parts.circuits.relay_to_ask(target), 2)  # type: ignore[union-attr]
+        self.pass_time(1)
+        self.assertTrue(contact.stands)
+        self.assertEqual(self.errors(), [])
 
 
 class LiarTests(LinesCase):
