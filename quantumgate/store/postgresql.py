@@ -15,6 +15,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
 from quantumgate.store.interface import StoreError
+from quantumgate.store.migrations import META
 from quantumgate.store.sql import cause_of
 from quantumgate.store.tables import TABLES
 
@@ -72,12 +73,17 @@ class PostgresqlServer:
 
     def forget(self, connection: sa.Connection) -> None:
         """See Dialect. The server's own log and archives are beyond us."""
+        from psycopg import Error
+
         raw: Any = connection.connection.dbapi_connection
-        raw.rollback()
-        raw.autocommit = True
-        for table in TABLES:
-            raw.execute(f"VACUUM FULL {table.name}")
-        raw.autocommit = False
+        try:
+            raw.rollback()
+            raw.autocommit = True
+            for name in (META.name, *(table.name for table in TABLES)):
+                raw.execute(f"VACUUM FULL {name}")
+            raw.autocommit = False
+        except Error as error:
+            raise self.in_words(DBAPIError("VACUUM", (), error)) from None
         connection.rollback()
 
     def in_words(self, error: SQLAlchemyError) -> StoreError:

@@ -32,6 +32,9 @@ _TYPES: dict[Kind, Any] = {
 SEAL = "seal"
 """The row of ``meta`` that says how the store is sealed."""
 
+FORGET = "forget"
+"""The row of ``meta`` that stands as long as what a seal has replaced may still lie in the database's files."""
+
 _INSERT: dict[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 
 
@@ -58,7 +61,7 @@ class Dialect(Protocol):
         """Called with nothing open, before an older schema is changed."""
 
     def forget(self, connection: sa.Connection) -> None:
-        """No transaction is open. What was deleted is no longer in the database's files."""
+        """No transaction is open. What was deleted is no longer in the database's files. Raises StoreError."""
 
     def in_words(self, error: SQLAlchemyError) -> StoreError:
         """What an error of the database means to its owner."""
@@ -120,6 +123,8 @@ class SqlDatabase:
                 migrate(self._connection())
         if self._key is not None and not self._seal.sealed:
             self._seal_everything(new_master(self._random), self._key)
+        elif self._noted(FORGET) is not None:
+            self._forget()
 
     # -- the seal ------------------------------------------------------------------------------------------------
 
@@ -132,6 +137,11 @@ class SqlDatabase:
         found = self._connection().execute(sa.select(META.c.value).where(META.c.name == SEAL)).scalar()
         return None if found is None else Wrapped.decode(bytes(found))
 
+    def _noted(self, name: str) -> bytes | None:
+        with self._words(), self._connection().begin() as _:
+            found = self._connection().execute(sa.select(META.c.value).where(META.c.name == name)).scalar()
+        return None if found is None else bytes(found)
+
     def _seal_everything(self, master: Secret, key: StoreKey) -> None:
         """What lies there openly becomes sealed, and nothing of it stays behind in the database."""
         kept = {(table, name): row for table in TABLES for name, row in self.load(table, {}).items()}
@@ -142,8 +152,7 @@ class SqlDatabase:
             self._wrap(Wrapped.of(master, key, self._random))
             self._seal, self._sealed_with = sealed, key.source
             self._put(kept)
-        with self._words():
-            self._dialect.forget(self._connection())
+        self._forget()
 
     def seal_again(self, key: StoreKey) -> None:
         """The same seal, opened by another key from now on; a store without one is sealed. Opened before."""
@@ -153,12 +162,25 @@ class SqlDatabase:
                 self._wrap(Wrapped.of(wrapped.opened(self._key), key, self._random))
         if wrapped is None:
             self._seal_everything(new_master(self._random), key)
+        else:
+            self._forget()  # the old passphrase opens what it opened as long as that lies anywhere
         self._key, self._sealed_with = key, key.source
 
     def _wrap(self, wrapped: Wrapped) -> None:
+        """Notes that the former state is to be forgotten: a kill may come before it is."""
         connection = self._connection()
-        connection.execute(sa.delete(META).where(META.c.name == SEAL))
-        connection.execute(sa.insert(META), {"name": SEAL, "value": wrapped.encode()})
+        connection.execute(sa.delete(META).where(META.c.name.in_((SEAL, FORGET))))
+        connection.execute(sa.insert(META), [{"name": SEAL, "value": wrapped.encode()}, {"name": FORGET, "value": b""}])
+
+    def _forget(self) -> None:
+        try:
+            with self._words():
+                self._dialect.forget(self._connection())
+        except StoreError as error:
+            raise StoreError(f"sealed, but what lay there before may still be in the files: {error}",
+                             advice=error.advice or "start again: it is tried at each start") from None
+        with self._words(), self._connection().begin() as _:
+            self._connection().execute(sa.delete(META).where(META.c.name == FORGET))
 
     # -- rows ----------------------------------------------------------------------------------------------------
 

@@ -28,6 +28,7 @@ COPY_TRIES = 40
 
 FAULTS_SHOWN = 3
 WAY_BACK = "qgate store restore FILE puts a backup in its place; the damaged store is kept beside it"
+_HELD = "another program holds the file: end it"
 _FULL, _DAMAGED, _FOREIGN, _READ_ONLY, _INPUT_OUTPUT, _BUSY = 13, 11, 26, 8, 10, 5
 
 
@@ -69,8 +70,13 @@ class SqliteFile:
     def forget(self, connection: sa.Connection) -> None:
         """See Dialect. The log is emptied and every page written anew."""
         raw: Any = connection.connection.dbapi_connection
-        for line in ("PRAGMA wal_checkpoint(TRUNCATE)", "VACUUM", "PRAGMA wal_checkpoint(TRUNCATE)"):
-            raw.execute(line).fetchall()
+        try:
+            raw.execute("VACUUM")
+            held, *_ = raw.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        except sqlite3.Error as error:
+            raise self.in_words(DBAPIError("VACUUM", (), error)) from None
+        if held:
+            raise StoreError(f"{self.path}: another program reads it", advice=_HELD)
         connection.rollback()
 
     def in_words(self, error: SQLAlchemyError) -> StoreError:
@@ -83,7 +89,7 @@ class SqliteFile:
             _FULL: "the disk is full: make room",
             _READ_ONLY: "the disk or the file is read-only: make it writable",
             _INPUT_OUTPUT: "the disk does not work: look into the system's log",
-            _BUSY: "another program holds the file: end it",
+            _BUSY: _HELD,
         }.get(number, ""))
 
 

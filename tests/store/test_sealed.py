@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from twisted.trial.unittest import SynchronousTestCase
 
 from quantumgate.crypto import kdf
@@ -68,6 +71,28 @@ class SealedPostgresqlTests(Contract, StoreCase):
             kept = database._connection().exec_driver_sql("SELECT peer, fingerprint FROM pins").one()
         self.assertFalse({ONE.bytes, bytes(range(32))} & set(map(bytes, kept)))
 
+    def test_what_the_old_passphrase_opened_is_gone(self) -> None:
+        quick(self)
+        server = postgres.server()
+        database = SqlDatabase(PostgresqlServer(server.space()), WORDS)
+        self.addCleanup(database.close)
+        database.open()
+
+        def lying() -> bytes:
+            raw = database._connection().connection.dbapi_connection
+            raw.rollback()
+            raw.execute("CHECKPOINT")
+            (path,) = raw.execute("SELECT pg_relation_filepath('meta')").fetchone()
+            raw.commit()
+            return (server.data / path).read_bytes()
+
+        former = database._noted("seal")
+        assert former is not None
+        box = msgspec.json.decode(former)["box"].encode()
+        self.assertIn(box, lying())
+        database.seal_again(FILE)
+        self.assertNotIn(box, lying())
+
 
 def telling() -> set[bytes]:
     """Everything in the examples that would say a key or whom one talks to: as bytes, as text, in hexadecimal.
@@ -96,8 +121,11 @@ class ThiefTests(SqlCase):
         super().setUp()
         self.rows = {(table, key): row for table, rows in EXAMPLES.items() for key, row in rows}
 
+    def lying(self) -> bytes:
+        return b"".join(path.read_bytes() for path in sorted(self.path.parent.iterdir()))
+
     def seen(self) -> set[bytes]:
-        lying = b"".join(path.read_bytes() for path in sorted(self.path.parent.iterdir()))
+        lying = self.lying()
         return {one for one in telling() if one in lying}
 
     def sealed(self, key: StoreKey = FILE) -> SqlDatabase:
@@ -131,6 +159,53 @@ class ThiefTests(SqlCase):
         database = self.sealed()
         self.assertEqual(self.seen(), set())
         self.assertEqual({(t, k): r for t in tables.TABLES for k, r in database.load(t, {}).items()}, self.rows)
+
+    def test_a_kill_before_it_was_forgotten(self) -> None:
+        """The next opening does what the killed one had not done, and only that one."""
+        before = self.opened()
+        before.write(self.rows)
+        before.close()
+        forgotten: list[int] = []
+        forget = SqliteFile.forget
+
+        def counted(file: SqliteFile, connection: Any) -> None:
+            forgotten.append(len(forgotten))
+            if forgotten == [0]:
+                raise KeyboardInterrupt
+            forget(file, connection)
+
+        self.patch(SqliteFile, "forget", counted)
+        killed = SqlDatabase(SqliteFile(self.path), FILE)
+        self.addCleanup(killed.close)
+        self.assertRaises(KeyboardInterrupt, killed.open)
+        for _ in range(2):
+            again = self.sealed()
+            self.assertEqual({(t, k): r for t in tables.TABLES for k, r in again.load(t, {}).items()}, self.rows)
+            self.assertEqual((forgotten, self.seen()), ([0, 1], set()))
+            again.close()
+
+    def test_a_reader_keeps_it_from_being_forgotten(self) -> None:
+        self.patch(SqliteFile, "busy_seconds", 0.01)
+        self.opened().write(self.rows)
+        with closing(sqlite3.connect(self.path, isolation_level=None)) as reader:
+            reader.execute("BEGIN")
+            reader.execute("SELECT * FROM pins").fetchall()
+            error = self.assertRaises(StoreError, self.sealed)
+            self.assertIn("may still be in the files", str(error))
+            self.assertIn("end it", error.advice)
+            reader.execute("ROLLBACK")
+        self.sealed()
+        self.assertEqual(self.seen(), set())
+
+    def test_what_the_old_passphrase_opened_is_gone(self) -> None:
+        quick(self)
+        database = self.sealed(WORDS)
+        former = database._noted("seal")
+        assert former is not None
+        box = msgspec.json.decode(former)["box"].encode()
+        self.assertIn(box, self.lying())
+        database.seal_again(FILE)
+        self.assertNotIn(box, self.lying())
 
     def test_ids_cannot_be_tried(self) -> None:
         """A thief who guesses a UUID cannot find its row."""
