@@ -15,7 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from quantumgate.store.interface import StoreError
 from quantumgate.store.sealed import StoreKey
 from quantumgate.store.sql import Raw, SqlDatabase
-from quantumgate.store.sqlite import SqliteFile, copy, synced
+from quantumgate.store.sqlite import SqliteFile, copy, new_file, synced
 
 REPLACED = ".replaced"
 _WITH = ("-wal", "-shm")
@@ -72,6 +72,7 @@ def restore(database: SqlDatabase, backup: Path, key: StoreKey | None) -> dict[s
 
 def _written(raw: Raw, target: Path) -> None:
     half = target.with_name(f".{target.name}.{os.getpid()}.rows")
+    new_file(half)
     made = SqlDatabase(SqliteFile(half))
     try:
         made.take(raw)

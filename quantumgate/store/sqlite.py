@@ -6,6 +6,7 @@ https://sqlite.org/pragma.html#pragma_synchronous.
 
 from __future__ import annotations
 
+import errno
 import os
 import sqlite3
 from collections.abc import Callable
@@ -100,7 +101,7 @@ def copy(source: Path, target: Path, *, mode: str = "rw") -> None:
     Raises OSError or sqlite3.Error.
     """
     half = target.with_name(f".{target.name}.{os.getpid()}.new")
-    os.close(os.open(half, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, PRIVATE_FILE))
+    new_file(half)
     try:
         with closing(sqlite3.connect(f"{source.absolute().as_uri()}?mode={mode}", uri=True)) as there, closing(
                 sqlite3.connect(half)) as here:
@@ -112,6 +113,13 @@ def copy(source: Path, target: Path, *, mode: str = "rw") -> None:
     except BaseException:
         half.unlink(missing_ok=True)
         raise
+
+
+def new_file(path: Path) -> None:
+    """Empty, mode 0600 and ours: a name that can be guessed may lead elsewhere where others can write. Raises OSError.
+    """
+    path.unlink(missing_ok=True)
+    os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, PRIVATE_FILE))
 
 
 def _patience() -> Callable[[int, int, int], None]:
@@ -150,4 +158,7 @@ def _begin(connection: sa.Connection) -> None:
 
 
 def _advice_of(error: OSError) -> str:
-    return "make the disk writable" if error.errno in (30, 13) else ""
+    return {
+        errno.EROFS: "make the disk writable", errno.EACCES: "make it writable for this user",
+        errno.ENOSPC: "the disk is full: make room", errno.ENOENT: "make its directory, or change node.store",
+    }.get(error.errno or 0, "")

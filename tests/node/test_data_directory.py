@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
@@ -10,7 +11,14 @@ from pathlib import Path
 from twisted.trial.unittest import SynchronousTestCase
 
 from quantumgate.errors import KeyFileError, LocalError
-from quantumgate.node.data_directory import IDENTITY_FILE, STATE_FILE, DataDirectory, DirectoryInUse, write_atomically
+from quantumgate.node.data_directory import (
+    IDENTITY_FILE,
+    STATE_FILE,
+    DataDirectory,
+    DirectoryInUse,
+    write_atomically,
+    write_new,
+)
 from quantumgate.store.opening import STORE_FILE
 
 HOLD = """
@@ -45,6 +53,24 @@ class WriteTests(DirectoryCase):
         with self.assertRaises(OSError):
             write_atomically(target, b"new")
         self.assertEqual(list(self.path.iterdir()), [target])
+
+
+    def test_a_guessed_name_leads_nowhere(self) -> None:
+        target, theirs = self.path / "file", self.path / "theirs"
+        theirs.write_bytes(b"theirs")
+        for lead in (os.symlink, os.link):
+            lead(theirs.absolute(), self.path / f".file.{os.getpid()}.new")
+            write_atomically(target, b"new")
+            self.assertEqual((theirs.read_bytes(), target.read_bytes()), (b"theirs", b"new"))
+
+    def test_a_disk_that_fills_up_leaves_no_half_of_a_new_file(self) -> None:
+        def full(descriptor: int) -> None:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        self.patch(os, "fsync", full)
+        with self.assertRaises(OSError):
+            write_new(self.path / "file", b"key")
+        self.assertEqual(list(self.path.iterdir()), [])
 
 
 class LockTests(DirectoryCase):

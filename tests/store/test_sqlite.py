@@ -43,7 +43,9 @@ class FileTests(SqlCase):
 
     def test_a_directory_that_is_not_there(self) -> None:
         self.path = self.path.parent / "none" / "store.db"
-        self.assertIn("No such file", str(self.assertRaises(StoreError, self.opened)))
+        error = self.assertRaises(StoreError, self.opened)
+        self.assertIn("No such file", str(error))
+        self.assertIn("make its directory", error.advice)
 
 
 class DamageTests(SqlCase):
@@ -88,6 +90,18 @@ class CopyTests(SqlCase):
         self.addCleanup(copied.close)
         copied.open()
         self.assertEqual(copied.load(tables.PINS, {}), dict(EXAMPLES[tables.PINS]))
+
+    def test_a_guessed_name_leads_nowhere(self) -> None:
+        """In a directory where others can write, /tmp for example."""
+        self.opened().write({(tables.PINS, (ONE,)): (b"p",)})
+        target, theirs = self.path.with_name("copy.db"), self.path.with_name("theirs")
+        half = self.path.with_name(f".copy.db.{os.getpid()}.new")
+        theirs.write_bytes(b"theirs")
+        for lead in (os.symlink, os.link):
+            lead(theirs.absolute(), half)
+            copy(self.path, target)
+            self.assertEqual((theirs.read_bytes(), target.is_symlink()), (b"theirs", False))
+            self.assertEqual((target.stat().st_mode & 0o777, target.stat().st_nlink), (0o600, 1))
 
     def test_nothing_is_left_of_a_copy_that_failed(self) -> None:
         self.path.write_bytes(b"no database" * 100)
