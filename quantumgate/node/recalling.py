@@ -16,9 +16,9 @@ from twisted.python.failure import Failure
 
 from quantumgate.crypto.identity import Identity
 from quantumgate.crypto.secret import Secret
-from quantumgate.errors import QuantumGateError
+from quantumgate.errors import KeyFileError, QuantumGateError
 from quantumgate.extender.store import DurableStore
-from quantumgate.node.data_directory import STATE_FILE, DataDirectory
+from quantumgate.node.data_directory import IDENTITY_FILE, STATE_FILE, DataDirectory
 from quantumgate.node.state import State
 from quantumgate.node.state_file import take_over
 from quantumgate.node.world import World
@@ -38,17 +38,29 @@ class Recalled:
 
 
 def recall(plan: Plan, directory: DataDirectory, world: World) -> Deferred[Recalled]:
-    """``directory`` is locked. Fails with LocalError; then the store is closed again."""
+    """``directory`` is locked. Fails with LocalError or OSError; then the store is closed again."""
     settings = plan.resolved.settings.node
     try:  # the identity first: a store without one says that it was lost
         identity = directory.identity(plan.resolved.identity_kind, _revealed(plan.key_passphrase))
         store = world.store(settings.store, directory.path, plan.store_key)
-    except QuantumGateError:
+    except (QuantumGateError, OSError):
         return fail()
     found = store.open().addCallback(lambda _: State.load(store))
+    found.addCallback(partial(_its_own, directory))
     found.addCallback(lambda state: take_over(directory.file(STATE_FILE), state).addCallback(lambda _: state))
     found.addCallback(lambda state: _spaces(plan, store).addCallback(partial(Recalled, identity, state)))
     return found.addErrback(lambda failure: _closed(store, failure))
+
+
+def _its_own(directory: DataDirectory, state: State) -> State:
+    """A store that was used before, elsewhere or in a server, is not that of an identity made a moment ago."""
+    if directory.made_identity and state.file_seen:
+        directory.forget(IDENTITY_FILE)
+        raise KeyFileError(
+            f"{directory.file(IDENTITY_FILE)}: missing, but the store that node.store names was used before",
+            advice="restore the key from a copy, or name another store to start as a new identity",
+        )
+    return state
 
 
 def _spaces(plan: Plan, store: IStore) -> Deferred[dict[UUID, DurableStore]]:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 from twisted.internet.defer import Deferred
 
-from quantumgate.errors import LocalError
+from quantumgate.errors import KeyFileError, LocalError
 from quantumgate.extender.api import Extender, maker
 from quantumgate.ids import parse_peer_uuid
 from quantumgate.node.data_directory import IDENTITY_FILE, STATE_FILE
@@ -135,3 +137,28 @@ class FilesTests(NodeCase):
         with self.assertRaises(LocalError):
             self.node(HOME, data=data)
         self.assertFalse((data / STORE_FILE).exists() or (data / IDENTITY_FILE).exists())
+
+    def test_a_store_elsewhere_is_not_given_to_a_stranger(self) -> None:
+        """The disk with the data directory is lost, the database server is not."""
+        first = self.node(HOME)
+        self.done(first.stopService(), 1)
+        key = first.data_directory / IDENTITY_FILE
+        key.rename(key.with_name("copy"))
+        for _ in range(2):
+            with self.assertRaises(KeyFileError) as caught:
+                self.node(HOME, data=first.data_directory)
+            self.assertIn("restore the key", caught.exception.advice)
+            self.assertFalse(key.exists())
+        key.with_name("copy").rename(key)
+        self.assertEqual(self.node(HOME, data=first.data_directory).uuid, first.uuid)
+
+    def test_a_disk_that_takes_no_key_lets_the_directory_go(self) -> None:
+        def full(descriptor: int) -> None:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        data = self.files()
+        self.patch(os, "fsync", full)
+        with self.assertRaises(OSError):
+            self.node(HOME, data=data)
+        self.patch(os, "fsync", lambda descriptor: None)
+        self.node(HOME, data=data)
