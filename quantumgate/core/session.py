@@ -238,7 +238,8 @@ class Session:
         self._record_room = min(peer.max_record, self.limits.max_record_bytes)
         if not self.initiator and (self.role != PEER or self.settings.relayed):
             self.cells = wanted_cells(peer.padding - CELLS)
-        self.agreed = agreed_on(self.role, self.block.features, peer.features)
+        named = self.peer is not None and self.local is not None
+        self.agreed = agreed_on(self.role, self.block.features, peer.features, named=named)
         self.compressing = bool(self.block.compression) and bool(set(peer.compression) & set(self.block.compression))
         self._change(Change.AGREE)
         self.emit(Ready(self))

@@ -17,16 +17,18 @@ DIRECTORY = 2
 REACH = 3
 
 OF_CLIENTS = frozenset({DIRECTORY})
-"""What a session of a relay's client may agree on; all others are for sessions of peers."""
+"""What a session of a relay's client may agree on; all others are for sessions of peers with names."""
 
 _PEER, _RELAY_CLIENT = 1, 2
 """ROLE of a session's initiator. Carriers agree on nothing."""
 
 
-def agreed_on(role: int, ours: Iterable[int], theirs: Iterable[int]) -> frozenset[int]:
-    """The numbers that both sides name, and that are for sessions of this role."""
+def agreed_on(role: int, ours: Iterable[int], theirs: Iterable[int], *, named: bool) -> frozenset[int]:
+    """The numbers that both sides name, and that are for sessions of this role. ``named``: both have names, as all have
+    to but the clients of relays."""
     both = frozenset(ours) & frozenset(theirs)
-    return {_PEER: both - OF_CLIENTS, _RELAY_CLIENT: both & OF_CLIENTS}.get(role, frozenset())
+    of_peers = both - OF_CLIENTS if named else frozenset()
+    return {_PEER: of_peers, _RELAY_CLIENT: both & OF_CLIENTS}.get(role, frozenset())
 
 
 @dataclass(frozen=True, slots=True)

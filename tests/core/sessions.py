@@ -147,14 +147,14 @@ class Owner:
         return found[0] if found else None
 
 
-def connect(initiator: bool, settings: SessionSettings = PLAIN, *, peer: SessionBlock | None = None, now: float = START,
+def connect(initiator: bool, settings: SessionSettings = PLAIN, *, told: SessionBlock | None = None, now: float = START,
             buffers: BufferPool | None = None, **changes: Any) -> Owner:  # fmt: skip
-    """One side. ``peer`` is the block that a responder was given in msg3. Its node's pool is its own, or that named."""
+    """One side. ``told`` is the block that a responder was given in msg3. Its node's pool is its own, or that named."""
     if settings.node_pool is PLAIN.node_pool:
         settings = replace(settings, node_pool=CreditPool(settings.limits.window_pool_node_bytes))
     block = settings.block()
     if not initiator:
-        changes.setdefault("peer_session", (peer or PLAIN.block()).encode())
+        changes.setdefault("peer_session", (told or PLAIN.block()).encode())
     handshake: Any = Finished(established(initiator, **changes))
     luck = SeededRandom(("session", initiator))
     return Owner(Connection(handshake, settings, block, luck, now, buffers or BufferPool()))
@@ -166,7 +166,7 @@ class Pair:
     def __init__(self, alice: SessionSettings = PLAIN, bob: SessionSettings = PLAIN, **changes: Any) -> None:
         self.now = START
         self.alice = connect(True, alice, **changes)
-        self.bob = connect(False, bob, peer=alice.block(), **changes)
+        self.bob = connect(False, bob, told=alice.block(), **changes)
         self.sides = (self.alice, self.bob)
         self.pump()
 
@@ -227,7 +227,7 @@ class Mallory:
     ) -> None:
         self.now = START
         self.block = block or PLAIN.block()
-        self.side = connect(victim_initiates, settings, peer=self.block, **changes)
+        self.side = connect(victim_initiates, settings, told=self.block, **changes)
         self.side.accepting = accepting
         self.initiator = not victim_initiates
         self.identity: Identity = identity("alice" if self.initiator else "bob")

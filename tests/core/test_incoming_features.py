@@ -59,6 +59,14 @@ class AgreedTests(SynchronousTestCase):
             peer = mallory(role=role)
             self.assertEqual(peer.side.session.agreed, frozenset())
 
+    def test_who_has_no_name_agrees_on_nothing_either(self) -> None:
+        """Whatever stands in its SESSION: what listens takes for granted that there is a name."""
+        for nameless in ({"peer": None}, {"local": None}):
+            peer = mallory(**nameless)
+            self.assertEqual(peer.side.session.agreed, frozenset())
+            peer.say(GET)
+            self.assertEqual((peer.side.of(Said), peer.side.connection.discarding), ([], True))
+
     def test_nothing_is_heard_while_it_closes(self) -> None:
         peer = mallory()
         peer.side.connection.close(now=peer.now)

@@ -63,7 +63,7 @@ class BeginningTests(SynchronousTestCase):
     def test_who_is_not_admitted_hears_why(self) -> None:
         verdict = Verdict(False, CloseCode.TOO_MANY_SESSIONS, "full")
         pair = Pair()
-        bob = connect(False, peer=pair.alice.session.block, verdict=verdict)
+        bob = connect(False, told=pair.alice.session.block, verdict=verdict)
         alice = connect(True)
         data = bob.connection.data_to_send(START)
         assert data is not None

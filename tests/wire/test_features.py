@@ -21,6 +21,8 @@ class FeatureTests(SynchronousTestCase):
 class RoleTests(SynchronousTestCase):
     def test_each_role_agrees_on_its_own(self) -> None:
         ours, theirs = (EXCHANGE, DIRECTORY, REACH), (DIRECTORY, REACH, 99)
-        self.assertEqual(agreed_on(1, ours, theirs), {REACH})
-        self.assertEqual(agreed_on(2, ours, theirs), {DIRECTORY})
-        self.assertEqual(agreed_on(3, ours, theirs), frozenset())
+        self.assertEqual(agreed_on(1, ours, theirs, named=True), {REACH})
+        self.assertEqual(agreed_on(1, ours, theirs, named=False), frozenset())
+        for named in (True, False):
+            self.assertEqual(agreed_on(2, ours, theirs, named=named), {DIRECTORY})
+            self.assertEqual(agreed_on(3, ours, theirs, named=named), frozenset())
