@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from uuid import UUID
 
 from quantumgate.core import delegations
 from quantumgate.core.delegations import FOR_RECORD, Delegation
@@ -18,13 +19,19 @@ from quantumgate.crypto.signatures import KINDS, verify
 from quantumgate.errors import BugError, MalformedError, ViolationError
 from quantumgate.ids import PeerUUID
 from quantumgate.wire import limits
-from quantumgate.wire.peer_records import NETWORK_BYTES, PeerRecord, SignedPeerRecord
+from quantumgate.wire.peer_records import EXTENDER_BYTES, NETWORK_BYTES, PeerRecord, SignedPeerRecord
 from quantumgate.wire.writer import lp
 
 
 def network_of(network_id: bytes) -> bytes:
     """The 32 bytes by which a record names its network: SHA-512 of the id under its label, cut."""
     return hashlib.sha512(labels.NETWORK_SALT + lp(network_id)).digest()[:NETWORK_BYTES]
+
+
+def extender_hash(network: bytes, owner: UUID, extender: UUID) -> bytes:
+    """By which the record of ``owner`` names an extender: 16 bytes that say nothing to who does not know its UUID."""
+    names = lp(network) + owner.bytes + extender.bytes
+    return hashlib.sha512(labels.EXTENDER + names).digest()[:EXTENDER_BYTES]
 
 
 def life_seconds(record: PeerRecord) -> int:
@@ -44,6 +51,10 @@ class KnownRecord:
     def record(self) -> PeerRecord:
         """What it says."""
         return self.signed.record
+
+    def runs(self, extender: UUID) -> bool:
+        """Whether it says that its owner runs this extender."""
+        return extender_hash(self.record.network, self.identity.uuid, extender) in self.record.extenders
 
 
 def sign(identity: Identity, record: PeerRecord) -> SignedPeerRecord:

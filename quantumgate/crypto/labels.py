@@ -17,6 +17,7 @@ PEER_UUID = b"QuantumGate/1 peer uuid"
 FINGERPRINT = b"QuantumGate/1 fingerprint"
 INVITATION_SALT = b"QuantumGate/1 invitation"
 DIRECTORY = b"QuantumGate/1 directory"
+EXTENDER = b"QuantumGate/1 extender"
 SIGNATURE = b"\x20" * 64 + b"QuantumGate/1 "
 
 # -- names of pairs of key and iv: ``aead_from`` adds "qg1 " in front and " key" or " iv" behind -----------------
@@ -101,7 +102,7 @@ def _pair(*names: str) -> tuple[bytes, ...]:
 
 
 TREE: dict[str, tuple[bytes, ...]] = {
-    "SHA-512": (NETWORK_SALT, PASSPHRASE_SALT, PEER_UUID, FINGERPRINT, DIRECTORY),
+    "SHA-512": (NETWORK_SALT, PASSPHRASE_SALT, PEER_UUID, FINGERPRINT, DIRECTORY, EXTENDER),
     "PRK0": (OBFUSCATION, KEY_EXCHANGE_SALT, LAN_ROOT, LAN_GROUP),
     "Extract(salt_I, OBF)": _pair(OBFUSCATION_INITIATOR),
     "Extract(salt_I || salt_R, OBF)": _pair(OBFUSCATION_RESPONDER),

@@ -74,9 +74,11 @@ class Found:
     nodes: tuple[bytes, ...] = ()
 
     def encode(self) -> bytes:
-        """Number; each list with its count in front, each record with its length. What is too much is left out."""
+        """Number; each list with its count in front, each record with its length. What is too much is left out: of the
+        records so much that half is left for nodes, else long records would end everybody's search here."""
         room = CONTROL_MESSAGE_BYTES - 6
-        records = _fitting(self.records[:ANSWER_RECORDS], room)
+        wanted = sum(2 + len(node) for node in self.nodes[:ANSWER_NODES])
+        records = _fitting(self.records[:ANSWER_RECORDS], room - min(wanted, room // 2))
         nodes = _fitting(self.nodes[:ANSWER_NODES], room - len(records) + 1)
         return u32(self.number) + records + nodes
 

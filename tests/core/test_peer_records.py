@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 from dataclasses import replace
 from typing import Any
+from uuid import UUID
 
 from twisted.trial.unittest import SynchronousTestCase
 
 from quantumgate.core.delegations import FOR_ALL, FOR_RECORD, delegate
-from quantumgate.core.peer_records import equivocates, judge, network_of, newer, sign
+from quantumgate.core.peer_records import equivocates, extender_hash, judge, network_of, newer, sign
 from quantumgate.crypto import labels
 from quantumgate.crypto.identity import Identity, PeerIdentity
 from quantumgate.crypto.secret import Secret
@@ -44,6 +45,30 @@ def forged(wish: PeerRecord, kind: int = 1) -> bytes:
     body = wish.encode()
     seal = identity("alice", kind).sign(labels.SIGN_PEER_RECORD, hashlib.sha512(body).digest())
     return SignedPeerRecord(wish, body, seal).encode()
+
+
+class ExtenderTests(SynchronousTestCase):
+    """Extenders that a record names: known by who knows their UUID, and whose record it is."""
+
+    CHESS, ECHO = UUID("5f0c3e52-7a83-4a5f-9d6b-0c1f6f2f9e12"), UUID("5f0c3e52-7a83-4a5f-9d6b-0c1f6f2f9e11")
+
+    def test_letter_by_letter(self) -> None:
+        """A hash of NETWORK, the owner and the extender, under a name of its own."""
+        owner = identity("alice").public.uuid
+        said = b"QuantumGate/1 extender" + (32).to_bytes(4, "big") + NETWORK + owner.bytes + self.CHESS.bytes
+        self.assertEqual(extender_hash(NETWORK, owner, self.CHESS), hashlib.sha512(said).digest()[:16])
+
+    def test_it_runs_what_it_names(self) -> None:
+        owner = identity("alice").public.uuid
+        known = judge(signed(extenders=(extender_hash(NETWORK, owner, self.CHESS),)), network=NETWORK, now_ms=NOW_MS)
+        self.assertEqual((known.runs(self.CHESS), known.runs(self.ECHO)), (True, False))
+
+    def test_anothers_hash_is_not_its_own(self) -> None:
+        """Copied from another record, or of another network, it names nothing."""
+        mallory = identity("mallory").public.uuid
+        for network, owner in ((NETWORK, mallory), (network_of(b"Other"), identity("alice").public.uuid)):
+            names = (extender_hash(network, owner, self.CHESS),)
+            self.assertFalse(judge(signed(extenders=names), network=NETWORK, now_ms=NOW_MS).runs(self.CHESS))
 
 
 class JudgedTests(SynchronousTestCase):

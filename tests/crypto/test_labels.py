@@ -61,6 +61,7 @@ class TreeTests(SynchronousTestCase):
                 b"QuantumGate/1 peer uuid",
                 b"QuantumGate/1 fingerprint",
                 b"QuantumGate/1 directory",
+                b"QuantumGate/1 extender",
             ),
         )
 

@@ -15,7 +15,7 @@ from quantumgate.core.peer_records import KnownRecord
 from quantumgate.wire.directory_frames import Kind, Left
 from quantumgate.wire.limits import ANSWER_NODES
 from tests.simulation.node import Node
-from tests.simulation.people import record_of
+from tests.simulation.people import EXTENDER, record_of
 
 if TYPE_CHECKING:
     from tests.simulation.town import Town
@@ -123,7 +123,8 @@ def flood(town: Town, victim: Node, attackers: Sequence[Node], records: int) -> 
     key = town.charts.chart(day).peer(victim.uuid)
     keepers = [node for node in town.online if node.keeper and node.directory.find(day, key, town.queue.now).records]
     for number in range(records):
-        known = record_of(FORGED_FROM + number % 4096, town.addresses.attacking(), town.queue.now, keeper=False)
+        known = record_of(FORGED_FROM + number % 4096, town.addresses.attacking(), town.queue.now, keeper=False,
+                          extender=EXTENDER)
         source = attackers[number % len(attackers)].source
         for keeper in keepers:
             other = number.to_bytes(24, "big")

@@ -8,8 +8,9 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 from functools import cache
+from uuid import UUID
 
-from quantumgate.core.peer_records import KnownRecord, network_of, sign
+from quantumgate.core.peer_records import KnownRecord, extender_hash, network_of, sign
 from quantumgate.crypto.identity import Identity
 from quantumgate.testing.seeded import SeededRandom
 from quantumgate.wire.link_frames import LinkEndpoint
@@ -17,6 +18,8 @@ from quantumgate.wire.peer_records import CAPABLE_OF_RELAY, PUBLIC, PeerRecord
 
 NETWORK = network_of(b"simulated")
 PORT = 9999
+EXTENDER = UUID("5f0c3e52-7a83-4a5f-9d6b-0c1f6f2f9e12")
+"""What some of them run and tell."""
 
 
 @cache
@@ -25,12 +28,16 @@ def identity(number: int) -> Identity:
     return Identity.generate(1, SeededRandom(("simulated", number)))
 
 
-def record_of(number: int, host: str, wall_seconds: float, *, keeper: bool) -> KnownRecord:
+def record_of(
+    number: int, host: str, wall_seconds: float, *, keeper: bool, extender: UUID | None = None
+) -> KnownRecord:
     """Signed now, as the node itself would: good for six hours."""
     who = identity(number)
+    names = () if extender is None else (extender_hash(NETWORK, who.public.uuid, extender),)
     record = PeerRecord(
         NETWORK, who.public.bundle, int(wall_seconds * 1000), int(wall_seconds) + 6 * 3600,
         (CAPABLE_OF_RELAY | PUBLIC) if keeper else 0, (LinkEndpoint(host, PORT),),
+        extenders=names,
     )
     return KnownRecord(sign(who, record), who.public)
 

@@ -57,12 +57,15 @@ class DirectoryFrameTests(SynchronousTestCase):
         self.assertRaises(MalformedError, LeftAnswer.decode, bytes(4) + b"\4")
 
     def test_what_does_not_fit_is_left_out(self) -> None:
-        """Sixteen of the longest records are more than a control message: the records that were asked for go first."""
+        """Sixteen of the longest records are more than a control message: half of it is the records', if nodes need the
+        other half."""
         longest = tuple(bytes([n]) * PEER_RECORD_DELEGATED_BYTES for n in range(1, 17))
-        data = Found(7, longest[:8], longest[8:]).encode()
-        self.assertLessEqual(len(data), CONTROL_MESSAGE_BYTES)
-        found = Found.decode(data)
-        self.assertEqual((len(found.records), found.nodes), (3, ()))
+        for records, nodes, wanted in ((longest[:8], longest[8:], (1, 2)), (longest[:8], (), (3, 0)),
+                                       (longest[:8], (b"short",) * 8, (3, 8)), ((), longest[8:], (0, 3))):
+            data = Found(7, records, nodes).encode()
+            self.assertLessEqual(len(data), CONTROL_MESSAGE_BYTES)
+            found = Found.decode(data)
+            self.assertEqual((len(found.records), len(found.nodes)), wanted)
 
     def test_more_than_an_answer_holds_is_left_out(self) -> None:
         found = Found.decode(Found(7, (b"r",) * 20, (b"n",) * 20).encode())

@@ -262,7 +262,7 @@ REACHED = {
         "core.discovery.test_strategy.ConnectionTests.test_strangers_are_left_after_a_while_named_peers_are_not",
     "DIRECTORY_RECORDS": "core.discovery.test_directory.FloodTests.test_who_leaves_most_pays_for_room",
     "DIRECTORY_BYTES": "core.discovery.test_directory.FloodTests.test_bytes_are_bounded_as_records_are",
-    "DIRECTORY_OF_A_KEY": "core.discovery.test_directory.DirectoryTests.test_many_under_one_key_are_sampled",
+    "DIRECTORY_OF_A_KEY": "core.discovery.test_directory.ExtenderTests.test_who_has_most_of_a_full_list_yields",
     "DIRECTORY_CHECKS_WAITING": "node.test_keeping.BoundsTests.test_so_many_records_are_looked_at",
     "DIRECTORY_TO_MEET": "node.test_keeping.BoundsTests.test_so_many_nodes_are_to_be_met",
     "DIRECTORY_NEAR": "core.discovery.test_directory.AcquaintanceTests.test_near_ones_are_never_forgotten_for_others",

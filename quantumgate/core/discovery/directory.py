@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import islice
 
 from quantumgate.core.discovery.positions import Charts, Located, Ring, apart, day_of, host_of, position_of
+from quantumgate.core.discovery.sampling import in_turns, who_yields
 from quantumgate.core.discovery.search import KEEPERS
 from quantumgate.core.peer_records import KnownRecord
 from quantumgate.core.places import network_of
@@ -31,6 +33,9 @@ from quantumgate.wire.limits import (
 SLACK_KEEPERS = 2 * KEEPERS
 """We keep what has so many keepers, or fewer, nearer than us: others may know less, or more, than we."""
 
+SECRET_BYTES = 32
+_Shelf = tuple[Kind, bytes]
+"""What it is kept as, and under which key: what is left as one kind is never in the way of the other."""
 
 
 class Acquaintances:
@@ -111,6 +116,22 @@ class _Kept:
         """Body and signature, which is most of it."""
         return len(self.known.signed.body) + len(self.known.signed.signature)
 
+    @property
+    def at_home(self) -> bool:
+        """It came from where it says that its owner is, most likely from its owner."""
+        return any(self.source == network_of(one.host) for one in self.known.record.endpoints)
+
+    def after(self, before: _Kept | None) -> _Kept | None:
+        """What is kept of a record that was left again; None = what was there.
+
+        One that is at home stays so: else whoever leaves others' records could have them counted as its own network's.
+        """
+        if before is None or self.known.record.seq_ms > before.known.record.seq_ms:
+            homeless = before is not None and before.at_home and not self.at_home
+            return replace(self, source=before.source) if before is not None and homeless else self
+        same = self.known.record.seq_ms == before.known.record.seq_ms
+        return self if same and self.at_home and not before.at_home else None
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
@@ -129,8 +150,9 @@ class Directory:
     ) -> None:
         self._charts, self._acquaintances, self._random = charts, acquaintances, random
         self._wish_to_meet = wish_to_meet
-        self._kept: dict[bytes, dict[PeerUUID, _Kept]] = {}
-        self._by_source: dict[str, dict[tuple[bytes, PeerUUID], None]] = {}
+        self._secret = random.bytes(SECRET_BYTES)
+        self._kept: dict[_Shelf, dict[PeerUUID, _Kept]] = {}
+        self._by_source: dict[str, dict[tuple[_Shelf, PeerUUID], None]] = {}
         self.refused: Counter[str] = Counter()
         self._count = self.bytes_held = 0
 
@@ -148,10 +170,16 @@ class Directory:
         return Answer(self._records(key, wall_seconds), tuple(nearer))
 
     def _records(self, key: bytes, wall_seconds: float) -> tuple[KnownRecord, ...]:
-        kept = [one.known for one in self._kept.get(key, {}).values() if _lives(one.known, wall_seconds)]
-        while len(kept) > ANSWER_RECORDS:
-            kept.pop(self._random.below(len(kept)))
-        return tuple(kept)
+        """The peer's own, or a sample of those who run an extender: a key is never that of both."""
+        peer, several = (self._kept.get((kind, key), {}).values() for kind in (Kind.PEER, Kind.EXTENDER))
+        living = [one.known for one in peer if _lives(one.known, wall_seconds)]
+        if living:
+            return tuple(living)
+        by_source: dict[str, list[KnownRecord]] = {}
+        for one in several:
+            if _lives(one.known, wall_seconds):
+                by_source.setdefault(one.source, []).append(one.known)
+        return tuple(islice(in_turns(by_source.values(), self._random), ANSWER_RECORDS))
 
     def _is_near_today(self, day: int, wall_seconds: float) -> bool:
         return abs(day - day_of(wall_seconds)) <= 1
@@ -166,7 +194,7 @@ class Directory:
         if verdict is Left.KEPT and kind is Kind.NODE:
             self._wish_to_meet(known)
         elif verdict is Left.KEPT:
-            verdict = self._keep(key, _Kept(known, source, day))
+            verdict = self._keep((kind, key), _Kept(known, source, day))
         if verdict is not Left.KEPT:
             self.refused[verdict.name.lower()] += 1
         return verdict
@@ -175,6 +203,8 @@ class Directory:
         if not self._is_near_today(day, wall_seconds) or not _lives(known, wall_seconds):
             return Left.REFUSED
         if kind is Kind.PEER and key != self._charts.chart(day).peer(known.identity.uuid):
+            return Left.REFUSED
+        if kind is Kind.EXTENDER and not known.record.extenders:
             return Left.REFUSED
         target = position_of(key)
         if kind is Kind.NODE:
@@ -187,23 +217,37 @@ class Directory:
         far = ring.rank(self._acquaintances.own_position(day), target, most) >= most
         return Left.FAR if far else Left.KEPT
 
-    def _keep(self, key: bytes, new: _Kept) -> Left:
-        there, uuid = self._kept.get(key, {}), new.known.identity.uuid
-        before = there.get(uuid)
-        if before is not None and before.known.record.seq_ms >= new.known.record.seq_ms:
+    def _keep(self, shelf: _Shelf, left: _Kept) -> Left:
+        there, uuid = self._kept.get(shelf, {}), left.known.identity.uuid
+        new = left.after(there.get(uuid))
+        if new is None:
             return Left.KEPT
-        if before is None and len(there) >= DIRECTORY_OF_A_KEY:
-            return Left.FULL
-        if before is not None:
-            self._remove(key, uuid)
+        yields: PeerUUID | None = uuid
+        if uuid not in there and len(there) >= DIRECTORY_OF_A_KEY:
+            yields = who_yields({one: kept.source for one, kept in there.items()}, new.source, self._secret)
+            if yields is None:
+                return Left.FULL
+        gone = self._remove(shelf, yields) if yields in there else None
+        if self._has_room(new):
+            self._add(shelf, new)
+            return Left.KEPT
+        if gone is not None:
+            self._add(shelf, gone)
+        return Left.FULL
+
+    def _has_room(self, new: _Kept) -> bool:
+        """Whether it fits, if need be after others went."""
         while self._count >= DIRECTORY_RECORDS or self.bytes_held + new.bytes_held > DIRECTORY_BYTES:
             if not self._make_room(new.source):
-                return Left.FULL
-        self._kept.setdefault(key, {})[uuid] = new
-        self._by_source.setdefault(new.source, {})[key, uuid] = None
+                return False
+        return True
+
+    def _add(self, shelf: _Shelf, new: _Kept) -> None:
+        uuid = new.known.identity.uuid
+        self._kept.setdefault(shelf, {})[uuid] = new
+        self._by_source.setdefault(new.source, {})[shelf, uuid] = None
         self._count += 1
         self.bytes_held += new.bytes_held
-        return Left.KEPT
 
     def _make_room(self, source: str) -> bool:
         """The oldest of the network that left most goes, if that is not the one that wants more."""
@@ -213,25 +257,26 @@ class Directory:
         self._remove(*next(iter(self._by_source[largest])))
         return True
 
-    def _remove(self, key: bytes, uuid: PeerUUID) -> None:
-        gone = self._kept[key].pop(uuid)
-        if not self._kept[key]:
-            del self._kept[key]
-        del self._by_source[gone.source][key, uuid]
+    def _remove(self, shelf: _Shelf, uuid: PeerUUID) -> _Kept:
+        gone = self._kept[shelf].pop(uuid)
+        if not self._kept[shelf]:
+            del self._kept[shelf]
+        del self._by_source[gone.source][shelf, uuid]
         if not self._by_source[gone.source]:
             del self._by_source[gone.source]
         self._count -= 1
         self.bytes_held -= gone.bytes_held
+        return gone
 
     def tidy(self, wall_seconds: float) -> None:
         """What is over goes; to be called now and then."""
         today = day_of(wall_seconds - VALIDITY_SLACK_SECONDS)
         over = [
-            (key, uuid) for key, there in self._kept.items() for uuid, one in there.items()
+            (shelf, uuid) for shelf, there in self._kept.items() for uuid, one in there.items()
             if one.day < today or not _lives(one.known, wall_seconds)
         ]
-        for key, uuid in over:
-            self._remove(key, uuid)
+        for shelf, uuid in over:
+            self._remove(shelf, uuid)
 
 
 def _lives(known: KnownRecord, wall_seconds: float) -> bool:

@@ -63,7 +63,8 @@ class _Asked:
 
 
 class Search:
-    """``key`` is looked for; ``wanted`` False = only its keepers are. ``several``: all records count, not the newest.
+    """``key`` is looked for; ``wanted`` False = only its keepers are. ``several``: there are many records, and none is
+    the right one: it goes on to the eight nearest that answer, and what those said, by who said it, is ``told``.
 
     ``own`` is never asked. Times are the caller's monotonic seconds.
     """
@@ -81,6 +82,7 @@ class Search:
         self._networks: set[int] = set()
         self._missed: list[_Distance] = []
         self._holders: list[tuple[PeerUUID, int]] = []
+        self._told: dict[PeerUUID, list[KnownRecord]] = {}
         self.records: dict[PeerUUID, KnownRecord] = {}
         self.questions = self.failures = self._named = 0
         for number, node in enumerate(sorted(start, key=lambda one: one.distance(self.target))):
@@ -177,6 +179,8 @@ class Search:
         if before is None or before.record.seq_ms < seq_ms:
             self.records[uuid] = known
         self._holders.append((holder, seq_ms))
+        if self._several:
+            self._told.setdefault(holder, []).append(known)
 
     # -- the end -------------------------------------------------------------------------------------------------
 
@@ -202,6 +206,11 @@ class Search:
         return [node for _, node in self._answered[:KEEPERS]]
 
     @property
+    def told(self) -> dict[PeerUUID, list[KnownRecord]]:
+        """What each of ``keepers`` had, where several are looked for: so no network has more than its turn in it."""
+        return {node.uuid: self._told[node.uuid] for node in self.keepers if node.uuid in self._told}
+
+    @property
     def answers(self) -> int:
         """How many answered."""
         return len(self._answered)
@@ -209,7 +218,7 @@ class Search:
     @property
     def end(self) -> End:
         """What it came to, for people; of a search that is over."""
-        if self.records:
+        if self.told if self._several else self.records:
             return End.FOUND
         near = self._answered[:KEEPERS]
         full = len(near) == KEEPERS

@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from twisted.trial.unittest import SynchronousTestCase
 
 from quantumgate.core.discovery import directory as room
 from quantumgate.core.discovery.directory import Acquaintances, Directory
 from quantumgate.core.discovery.positions import Charts, apart
 from quantumgate.core.peer_records import KnownRecord
+from quantumgate.core.places import network_of
 from quantumgate.testing.seeded import SeededRandom
 from quantumgate.wire.directory_frames import Kind, Left
 from quantumgate.wire.limits import ANSWER_RECORDS, DIRECTORY_MET, DIRECTORY_NEAR, DIRECTORY_OF_A_KEY, DIRECTORY_RECORDS
 from tests.core.discovery.test_positions import DAY, WALL_SECONDS
-from tests.simulation.people import NETWORK, record_of
+from tests.simulation.people import EXTENDER, NETWORK, record_of
 
 OWN = "198.51.100.7"
 
 
+def place(number: int) -> str:
+    return f"{20 + number // 200}.{number % 200}.0.1"
+
+
 def record(number: int, host: str = "") -> KnownRecord:
-    return record_of(number, host or f"{20 + number // 200}.{number % 200}.0.1", WALL_SECONDS, keeper=True)
+    return record_of(number, host or place(number), WALL_SECONDS, keeper=True, extender=EXTENDER)
 
 
 class Case(SynchronousTestCase):
@@ -132,20 +139,126 @@ class DirectoryTests(Case):
             self.assertIs(self.leave(known), Left.KEPT)
         self.assertEqual((self.found(new), len(self.directory)), ((new,), 1))
 
-    def test_many_under_one_key_are_sampled(self) -> None:
-        key = self.charts.chart(DAY).extender(record(1).identity.uuid)
-        for number in range(DIRECTORY_OF_A_KEY):
-            self.assertIs(self.leave(record(number), kind=Kind.EXTENDER, key=key), Left.KEPT)
-        self.assertIs(self.leave(record(200), kind=Kind.EXTENDER, key=key), Left.FULL)
-        several = {self.directory.find(DAY, key, WALL_SECONDS).records for _ in range(4)}
-        self.assertEqual({len(one) for one in several}, {ANSWER_RECORDS})
-        self.assertGreater(len(several), 1)
-
     def test_a_node_that_says_it_is_near_is_to_be_met_not_believed(self) -> None:
         self.assertIs(self.leave(record(1), kind=Kind.NODE, key=bytes(32)), Left.KEPT)
         self.assertEqual((self.wished, len(self.directory), len(self.met)), ([record(1)], 0, 0))
         nameless = record_of(2, "node.example", WALL_SECONDS, keeper=True)
         self.assertIs(self.leave(nameless, kind=Kind.NODE, key=bytes(32)), Left.REFUSED)
+
+
+class ExtenderTests(Case):
+    """Many peers under one key, left by anybody."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.shared = self.charts.chart(DAY).extender(EXTENDER)
+
+    def provide(self, number: int, source: str = "", **more: object) -> Left:
+        known = more.pop("known", None) or record(number)
+        return self.leave(known, source or network_of(place(number)), kind=Kind.EXTENDER, key=self.shared)  # type: ignore[arg-type]
+
+    def told(self, key: bytes = b"") -> tuple[KnownRecord, ...]:
+        return self.directory.find(DAY, key or self.shared, WALL_SECONDS).records
+
+    def held(self, numbers: Iterable[int]) -> int:
+        """How many of these stand in the full list."""
+        there = self.directory._kept[Kind.EXTENDER, self.shared]
+        return sum(record(number).identity.uuid in there for number in numbers)
+
+    def test_a_record_that_names_no_extender_is_refused(self) -> None:
+        plain = record_of(1, place(1), WALL_SECONDS, keeper=True)
+        self.assertIs(self.provide(1, known=plain), Left.REFUSED)
+        self.assertIs(self.provide(1), Left.KEPT)
+
+    def test_another_sample_each_time(self) -> None:
+        for number in range(DIRECTORY_OF_A_KEY):
+            self.assertIs(self.provide(number), Left.KEPT)
+        several = {self.told() for _ in range(4)}
+        self.assertEqual({len(one) for one in several}, {ANSWER_RECORDS})
+        self.assertGreater(len(several), 1)
+
+    def test_no_network_has_more_than_its_turn_in_an_answer(self) -> None:
+        for number in range(40):
+            self.provide(number, "4:flood")
+        for number in range(100, 104):
+            self.provide(number)
+        told = {known.identity.uuid for known in self.told()}
+        self.assertEqual(len(told), ANSWER_RECORDS)
+        self.assertLessEqual({record(number).identity.uuid for number in range(100, 104)}, told)
+
+    def test_who_has_most_of_a_full_list_yields(self) -> None:
+        for number in range(DIRECTORY_OF_A_KEY):
+            self.assertIs(self.provide(number, "4:flood"), Left.KEPT)
+        self.assertIs(self.provide(99, "4:flood"), Left.FULL)
+        for number in range(100, 110):
+            self.assertIs(self.provide(number), Left.KEPT)
+        self.assertEqual((self.held(range(10)), self.held(range(10, 64)), self.held(range(100, 110))), (0, 54, 10))
+
+    def test_who_comes_more_often_has_no_larger_part(self) -> None:
+        """As many networks of an attacker as of others, but it leaves all of its records again after each of theirs."""
+        honest, theirs = range(300, 400), range(100)
+        for number in honest:
+            self.provide(number)
+            for other in theirs:
+                self.provide(other)
+        self.assertEqual(len(self.directory), DIRECTORY_OF_A_KEY)
+        self.assertGreater(self.held(honest), DIRECTORY_OF_A_KEY // 4)
+
+    def test_another_keeper_has_others(self) -> None:
+        """The order of networks is each keeper's own: nobody chooses networks that all of them keep."""
+        seen = []
+        for luck in (1, 2):
+            self.directory = Directory(self.charts, self.met, SeededRandom(luck), self.wished.append)
+            for number in range(200):
+                self.provide(number)
+            seen.append({number for number in range(200) if self.held([number])})
+        self.assertEqual([len(one) for one in seen], [DIRECTORY_OF_A_KEY] * 2)
+        self.assertLess(len(seen[0] & seen[1]), DIRECTORY_OF_A_KEY // 2)
+
+    def test_a_peers_key_cannot_be_filled_with_others(self) -> None:
+        """Whoever knows a UUID knows its key: records of extenders under it neither keep its owner out nor hide it."""
+        mine = self.key(record(500))
+        for number in range(DIRECTORY_OF_A_KEY):
+            self.leave(record(number), f"4:{number}", kind=Kind.EXTENDER, key=mine)
+        self.assertIs(self.leave(record(500)), Left.KEPT)
+        self.assertEqual({self.told(mine) for _ in range(8)}, {(record(500),)})
+
+    def test_what_does_not_fit_takes_nobodys_place(self) -> None:
+        for number in range(DIRECTORY_OF_A_KEY):
+            self.provide(number, "4:flood")
+        self.patch(room, "DIRECTORY_BYTES", self.directory.bytes_held - 1)
+        self.patch(self.directory, "_make_room", lambda source: False)
+        self.assertIs(self.provide(100), Left.FULL)
+        self.assertEqual((self.held(range(DIRECTORY_OF_A_KEY)), len(self.directory)), (64, 64))
+
+
+class HomeTests(Case):
+    """A record counts as left by its owner's network, whoever else leaves it."""
+
+    def counted(self) -> dict[str, int]:
+        return {source: len(some) for source, some in self.directory._by_source.items()}
+
+    def test_whoever_was_first(self) -> None:
+        home = network_of(place(1))
+        self.leave(record(1), source="4:foreign")
+        self.assertEqual(self.counted(), {"4:foreign": 1})
+        self.leave(record(1), source=home)
+        self.assertEqual(self.counted(), {home: 1})
+        self.leave(record(1), source="4:foreign")
+        self.assertEqual(self.counted(), {home: 1})
+
+    def test_a_newer_one_by_others_stays_at_home(self) -> None:
+        home, newer = network_of(place(1)), record_of(1, place(1), WALL_SECONDS + 60, keeper=True)
+        self.leave(record(1), source=home)
+        self.leave(newer, source="4:foreign")
+        self.assertEqual((self.counted(), self.found(newer)), ({home: 1}, (newer,)))
+
+    def test_a_newer_one_that_is_elsewhere_is_not(self) -> None:
+        """It has moved: where it was before is no home of the new record."""
+        self.leave(record(1), source=network_of(place(1)))
+        moved = record_of(1, place(2), WALL_SECONDS + 60, keeper=True)
+        self.leave(moved, source=network_of(place(2)))
+        self.assertEqual(self.counted(), {network_of(place(2)): 1})
 
 
 class FloodTests(Case):

@@ -179,12 +179,25 @@ class FoundTests(SynchronousTestCase):
         self.assertTrue(one.over(0.0))
         self.assertIs(one.end, End.FOUND)
 
-    def test_of_several_all_are_taken(self) -> None:
+    def test_of_several_all_are_taken_by_who_told_them(self) -> None:
         other = record_of(501, "198.51.100.9", WALL_SECONDS, keeper=False)
         one = search([at(n, n) for n in range(4)], several=True)
-        for node in one.next_questions(0.0):
-            one.answered(node.uuid, [self.new, other], [])
-        self.assertEqual(len(one.records), 2)
+        asked = one.next_questions(0.0)
+        for node in asked:
+            one.answered(node.uuid, [self.new, other] if node is asked[0] else [other], [])
+        self.assertEqual((len(one.records), one.end), (2, End.FOUND))
+        self.assertEqual(one.told, {node.uuid: [self.new, other] if node is asked[0] else [other] for node in asked})
+
+    def test_of_several_only_what_the_nearest_eight_told(self) -> None:
+        """Who stands farther tells what it likes: it is not listened to where eight nearer ones answered."""
+        one = search([at(n, 1000 + n) for n in range(4)], several=True)
+        far = one.next_questions(0.0)
+        for node in far:
+            one.answered(node.uuid, [self.new], [at(10 + n, n) for n in range(KEEPERS)])
+        while chosen := one.next_questions(0.0):
+            for node in chosen:
+                one.answered(node.uuid, [], [])
+        self.assertEqual((one.told, one.end, len(one.keepers)), ({}, End.NOBODY, KEEPERS))
 
     def test_for_keepers_nothing_ends_early(self) -> None:
         one = search([at(n, 100 + n) for n in range(12)], wanted=False)

@@ -18,11 +18,11 @@ from quantumgate.wire.directory_frames import Find, Found, Kind, Leave, Left, Le
 from tests.fuzz.parsers.plain import Lore
 from tests.fuzz.script import Script, Step
 from tests.fuzz.target import Broken
-from tests.simulation.people import NETWORK, record_of
+from tests.simulation.people import EXTENDER, NETWORK, record_of
 
 WALL_SECONDS = 1_700_000_000.0
 DAY = day_of(WALL_SECONDS)
-RECORD = record_of(1, "198.51.100.7", WALL_SECONDS, keeper=True)
+RECORD = record_of(1, "198.51.100.7", WALL_SECONDS, keeper=True, extender=EXTENDER)
 NAMELESS = record_of(2, "node.example", WALL_SECONDS, keeper=False)
 KEY = Charts(NETWORK).chart(DAY).peer(RECORD.identity.uuid)
 
