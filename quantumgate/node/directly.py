@@ -14,6 +14,7 @@ from typing import Any, Protocol
 from twisted.internet.defer import Deferred
 
 from quantumgate import logs
+from quantumgate.core.budget import TokenBucket
 from quantumgate.core.discovery.reach import Place
 from quantumgate.core.relay.quota import may_lead_to
 from quantumgate.errors import ConnectFailed
@@ -28,6 +29,9 @@ from quantumgate.wire.link_frames import LinkEndpoint
 from quantumgate.wire.reach_frames import PLACES, encode_places
 
 RETRY_SECONDS = (5.0, 600.0)
+NEWS_RATE = (1 / 60, 4)
+"""(a second, burst): other places than before are dialled at once so often; more of them wait for the next try."""
+
 IDLE_LOOK_SECONDS = 2.0
 """How often a session that was replaced is looked at: whether anything still runs on it."""
 
@@ -46,8 +50,10 @@ class Keeping(Protocol):
 
 @dataclass(slots=True)
 class _Relayed:
-    """One session through relays. ``moved``: a direct one has taken its place."""
+    """One session through relays. ``moved``: a direct one has taken its place; ``news``: how often the peer's frames may
+    bring about a dial."""
 
+    news: TokenBucket
     hosts: tuple[Place, ...] = ()
     backoff: Backoff | None = None
     dialling: Deferred[Contact] | None = None
@@ -55,6 +61,10 @@ class _Relayed:
     moved: bool = False
     first_why: str = ""
     told: tuple[Place, ...] | None = field(default=None)
+
+    def stop_timer(self) -> None:
+        if self.timer is not None and self.timer.active():
+            self.timer.cancel()
 
 
 class DirectWays:
@@ -79,15 +89,15 @@ class DirectWays:
 
     def _follow(self, contact: Contact) -> _Relayed:
         """The end that built the circuit speaks first, if only to say that it does not hide; the other one answers."""
-        relayed = self._relayed[contact] = _Relayed(first_why=contact.why)
+        news = TokenBucket(*NEWS_RATE, self._world.now())
+        relayed = self._relayed[contact] = _Relayed(news, first_why=contact.why)
         contact.ended().addCallback(lambda _: self._left(contact))
         self._tell(contact)
         return relayed
 
     def _left(self, contact: Contact) -> None:
         relayed = self._relayed.pop(contact)
-        if relayed.timer is not None and relayed.timer.active():
-            relayed.timer.cancel()
+        relayed.stop_timer()
         if relayed.dialling is not None:
             relayed.dialling.cancel()
 
@@ -122,12 +132,21 @@ class DirectWays:
         if not relayed.hosts:
             self._say_why(contact, "nobody can dial it" if relayed.told else "nobody can dial it, nor this node")
         elif relayed.dialling is None and not relayed.moved:
+            self._try_news(contact, relayed)
+
+    def _try_news(self, contact: Contact, relayed: _Relayed) -> None:
+        """At once, or when it is time: whoever says where to dial must not decide how often."""
+        if relayed.news.take(self._world.now()):
             relayed.backoff = Backoff(self._world.random, first_seconds=RETRY_SECONDS[0], cap_seconds=RETRY_SECONDS[1])
             self._try(contact, relayed)
+        elif relayed.timer is None or not relayed.timer.active():
+            wait_seconds = relayed.news.next_at() - self._world.now()
+            relayed.timer = self._world.clock.callLater(wait_seconds, self._try, contact, relayed)
 
     def _try(self, contact: Contact, relayed: _Relayed) -> None:
-        if relayed.timer is not None and relayed.timer.active():
-            relayed.timer.cancel()
+        relayed.stop_timer()
+        if not relayed.hosts:
+            return
         hosts = tuple((f"[{host}]" if ":" in host else host, port) for host, port in relayed.hosts)
         identity = contact.session.peer
         target = Target(str(QgAddress(identity.uuid, hosts)), identity.uuid, identity.fingerprint,
@@ -163,6 +182,7 @@ class DirectWays:
         if relayed.moved or direct is contact:
             return
         relayed.moved = True
+        relayed.stop_timer()
         if not direct.outbound:
             direct.why = "after it was reached through a relay"
         _log.info("{peer} is reached directly now", peer=logs.peer(direct.peer.uuid))
@@ -193,7 +213,6 @@ class DirectWays:
     def stop(self) -> None:
         """The node stops."""
         for relayed in self._relayed.values():
-            if relayed.timer is not None and relayed.timer.active():
-                relayed.timer.cancel()
+            relayed.stop_timer()
             if relayed.dialling is not None:
                 relayed.dialling.cancel()

@@ -8,6 +8,8 @@ from twisted.internet.protocol import Protocol
 
 from quantumgate.extender.api import Extender, maker
 from quantumgate.node.node import Node
+from quantumgate.wire.link_frames import LinkEndpoint
+from quantumgate.wire.reach_frames import PLACES, encode_places
 from tests.node.lines import INSIDE, OUTSIDE, LinesCase
 
 EXTENDER = "5f0c3e52-7a83-4a5f-9d6b-0c1f6f2f9e12"
@@ -64,6 +66,25 @@ class DirectTests(LinesCase):
     def test_one_that_hides_is_told_nothing_and_dialled_by_nobody(self) -> None:
         hiding = self.line(ELSEWHERE, hops=1)
         self.assertIsNone(hiding._parts.desk.reaching._directly)  # type: ignore[union-attr]
+
+    def test_a_peer_that_names_place_after_place_makes_us_dial_few_of_them(self) -> None:
+        """Each frame names eight addresses of anybody, where nobody listens: that must not be a way to call them all."""
+        node = self.public()
+        self.network.part({OUTSIDE}, {PUBLIC})
+        asked: list[str] = []
+        dial = self.network.client_endpoint
+        self.patch(self.network, "client_endpoint", lambda *way: asked.append(way[1]) or dial(*way))
+        self.done(node.connect(self.hidden_one.own_record().record), 1)
+        (relayed,) = node._parts.desk.reaching._directly._relayed  # type: ignore[union-attr]
+        self.pass_time(15)
+        for number in range(200):
+            told = tuple(LinkEndpoint(f"93.{number}.0.{one}", 5000 + one) for one in range(1, 9))
+            relayed.say(PLACES, encode_places(told))
+            self.pass_time(0.3)
+        dialled = [place for place in asked if place.startswith("93.")]
+        self.assertTrue(4 * 8 <= len(dialled) <= 10 * 8, len(dialled))
+        self.pass_time(120)
+        self.assertIn("93.199.0.1", asked, "what came last is tried when it is time")
 
     def test_the_direct_one_is_lost_and_the_relay_serves_again(self) -> None:
         node = self.public()
