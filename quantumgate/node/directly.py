@@ -50,7 +50,7 @@ class Keeping(Protocol):
 
 @dataclass(slots=True)
 class _Relayed:
-    """One session through relays. ``moved``: a direct one has taken its place; ``news``: how often the peer's frames may
+    """One session through relays. ``moved``: a direct one has taken its place; ``news``: how often its frames may
     bring about a dial."""
 
     news: TokenBucket

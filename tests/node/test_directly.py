@@ -68,7 +68,7 @@ class DirectTests(LinesCase):
         self.assertIsNone(hiding._parts.desk.reaching._directly)  # type: ignore[union-attr]
 
     def test_a_peer_that_names_place_after_place_makes_us_dial_few_of_them(self) -> None:
-        """Each frame names eight addresses of anybody, where nobody listens: that must not be a way to call them all."""
+        """Each frame names eight addresses of anybody, where nobody listens: no way to call them all."""
         node = self.public()
         self.network.part({OUTSIDE}, {PUBLIC})
         asked: list[str] = []
