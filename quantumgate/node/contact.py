@@ -7,6 +7,7 @@ decisions themselves (``desk.py``), bytes, or the table of peers. Spec: docs/spe
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, ClassVar, Protocol
 from uuid import UUID
 
@@ -68,7 +69,7 @@ class Desk(Protocol):
     def key(self, group: int) -> Deferred[Any]: ...
     def solve(self, request: PuzzleNeeded) -> Deferred[bytes]: ...
     def wait_turn(self, contact: Contact, request: TurnNeeded) -> None: ...
-    def judge(self, contact: Contact, check: PeerCheck) -> Verdict: ...
+    def judge(self, contact: Contact, check: PeerCheck) -> Verdict | Deferred[Verdict]: ...
     def began(self, contact: Contact) -> None: ...
     def left(self, contact: Contact) -> None: ...
     def ready(self, contact: Contact) -> None: ...
@@ -307,7 +308,11 @@ class Contact:
             key = self._desk.key(request.group)
             key.addCallbacks(self._key_made, self._key_failed, callbackArgs=(request,))
         elif isinstance(request, PeerCheck):
-            self._answer(request, self._desk.judge(self, request))
+            verdict = self._desk.judge(self, request)
+            if isinstance(verdict, Deferred):
+                verdict.addCallback(partial(self._answer, request))
+            else:
+                self._answer(request, verdict)
         elif isinstance(request, TurnNeeded):
             self._desk.wait_turn(self, request)
         else:
@@ -329,7 +334,7 @@ class Contact:
         self.close()
 
     def _answer(self, request: Any, value: Any) -> None:
-        if self.protocol is not None:
+        if self.protocol is not None and not self.over:
             self.protocol.connection.answer(request, value, self._desk.now())
             self.protocol.wake()
 

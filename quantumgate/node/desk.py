@@ -219,14 +219,22 @@ class FrontDesk:
 
     # -- verdicts ------------------------------------------------------------------------------------------------
 
-    def judge(self, contact: Contact, check: PeerCheck) -> Verdict:
-        """Whether to go on with whoever proved to be there; who dialled us gets a token for the next time."""
+    def judge(self, contact: Contact, check: PeerCheck) -> Verdict | Deferred[Verdict]:
+        """Whether to go on with whoever proved to be there; who dialled us gets a token for the next time.
+
+        Later for who comes in by an invitation: a kill must not make us forget whom we have let in.
+        """
         verdict = self._verdict(contact, check)
+        if isinstance(verdict, Deferred):
+            return verdict.addCallback(self._with_token, contact, check)
+        return self._with_token(verdict, contact, check)
+
+    def _with_token(self, verdict: Verdict, contact: Contact, check: PeerCheck) -> Verdict:
         if contact.outbound or check.identity is None or not verdict.admitted:
             return verdict
         return Verdict(True, token=self._tokens.mint.issue(check.identity.uuid, self.now()))
 
-    def _verdict(self, contact: Contact, check: PeerCheck) -> Verdict:
+    def _verdict(self, contact: Contact, check: PeerCheck) -> Verdict | Deferred[Verdict]:
         if check.identity is None:
             return self._judge_nameless(contact, check)
         if self._pins.contradicts(check.identity):
@@ -241,7 +249,9 @@ class FrontDesk:
             return self._deny(contact, check.identity.uuid, decision.why)
         return self._room(contact, check)
 
-    def _judge_invited(self, contact: Contact, check: PeerCheck, uuid: PeerUUID, decision: Decision) -> Verdict:
+    def _judge_invited(
+        self, contact: Contact, check: PeerCheck, uuid: PeerUUID, decision: Decision
+    ) -> Verdict | Deferred[Verdict]:
         """Who shows an invitation is judged by it: docs/spec/addresses.md section 5."""
         answer, issued = self.inviting.heard(check.invitation, check.transcript, uuid)
         if answer is Answer.AGAIN and decision.rule is not Rule.ALLOW:
@@ -258,12 +268,11 @@ class FrontDesk:
             return Verdict(False, CloseCode.TOO_MANY_SESSIONS)
         return self._let_in(contact, uuid, issued) if answer is Answer.ACCEPTED else Verdict(True)
 
-    def _let_in(self, contact: Contact, uuid: PeerUUID, issued: Issued) -> Verdict:
+    def _let_in(self, contact: Contact, uuid: PeerUUID, issued: Issued) -> Verdict | Deferred[Verdict]:
         try:
-            self.inviting.let_in(issued, uuid)
+            return self.inviting.let_in(issued, uuid).addCallback(lambda _: Verdict(True))
         except LocalError as error:
             return self._deny(contact, uuid, str(error))
-        return Verdict(True)
 
     def _judge_nameless(self, contact: Contact, check: PeerCheck) -> Verdict:
         if check.role != ROLE_PEER:

@@ -94,21 +94,23 @@ class Inviting:
         """What a peer that has proved to be ``uuid`` hears to this proof. Nothing happens by it."""
         return self._issued.shown(proof, transcript, uuid, self._world.wall_seconds())
 
-    def let_in(self, issued: Issued, uuid: PeerUUID) -> None:
+    def let_in(self, issued: Issued, uuid: PeerUUID) -> Deferred[None]:
         """It comes in by this invitation: from now on a rule admits it. Raises LocalError where no rule can be made.
 
-        What the invitation was used for and the rule reach the disk together.
+        What the invitation was used for and the rule reach the disk together. Fires when they are there, or when it was
+        said that they cannot be written now.
         """
         self._issued.put(issued.used_by(uuid))
         self._store()
         try:
-            self._access.allow(uuid, issued.only).addErrback(_complain)
+            kept = self._access.allow(uuid, issued.only).addErrback(_complain)
         except LocalError:
             self._issued.put(issued)
             self._store()
             raise
         self._call_it(uuid, issued.name)
         _log.info("{peer} came in by the invitation {short}", peer=logs.peer(uuid), short=issued.short)
+        return kept
 
     def _call_it(self, uuid: PeerUUID, name: str) -> None:
         """The name that the invitation was made with, unless it has one, or somebody else was given that meanwhile."""

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
+from twisted.internet.defer import Deferred
 
 from quantumgate.errors import LimitError, LocalError
 from quantumgate.wire.invitation_text import read_invitation
 from tests.node.paired import ELSEWHERE, HOME, PairingCase
+from tests.node.world import MEMORIES
 
 DAY_SECONDS = 86_400
 
@@ -64,6 +66,40 @@ class LetInTests(PairingCase):
         self.join(made.invitation)
         self.assertEqual({allowed == used for allowed, used in written}, {True})
         self.assertIn((True, True), written)
+
+    def test_nobody_is_in_before_that_is_on_the_disk(self) -> None:
+        """Who was told that he is in must not be forgotten by a kill a moment later."""
+        assert self.alice._parts is not None
+        made, written = self.invite(), list[Deferred[None]]()
+        self.patch(self.alice._parts.state, "save", lambda: written.append(Deferred()) or written[-1])
+        joined = self.bob.pairing.join(made.invitation)
+        self.settle()
+        self.assertNoResult(joined)
+        self.assertEqual((len(self.alice.peers), len(written)), (0, 1))
+        written[0].callback(None)
+        self.done(joined)
+        self.assertEqual([peer.uuid for peer in self.alice.peers], [self.bob.uuid])
+
+    def test_who_leaves_meanwhile_is_no_peer(self) -> None:
+        assert self.alice._parts is not None and self.bob._parts is not None
+        made, written = self.invite(), list[Deferred[None]]()
+        self.patch(self.alice._parts.state, "save", lambda: written.append(Deferred()) or written[-1])
+        self.bob.pairing.join(made.invitation).addErrback(lambda _: None)
+        self.settle()
+        for contact in list(self.bob._parts.desk.contacts):
+            contact.drop()
+        self.settle()
+        written[0].callback(None)
+        self.settle()
+        self.assertEqual((self.alice.peers, self.errors()), ((), []))
+        self.assertTrue(self.alice.access.names(self.bob.uuid))
+
+    def test_a_disk_that_takes_nothing_keeps_nobody_out(self) -> None:
+        made = self.invite()
+        MEMORIES[self.alice.data_directory].trouble = "the disk is full"
+        self.join(made.invitation)
+        self.assertTrue(any("was not saved" in line for line in self.lines("error")))
+        MEMORIES[self.alice.data_directory].trouble = ""
 
     def test_no_room_for_a_rule_leaves_it_open(self) -> None:
         small = self.node(ELSEWHERE, limits={"peer_rules": 1})

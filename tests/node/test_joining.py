@@ -40,9 +40,10 @@ class InterruptedTests(PairingCase):
         inviting = self.alice._parts.desk.inviting
         let_in = inviting.let_in
 
-        def let_in_and_be_cut_off(*arguments: Any) -> None:
-            let_in(*arguments)
+        def let_in_and_be_cut_off(*arguments: Any) -> Any:
+            kept = let_in(*arguments)
             self.network.cut()
+            return kept
 
         self.patch(inviting, "let_in", let_in_and_be_cut_off)
         self.failed(self.bob.pairing.join(made.invitation), ConnectFailed, 15)
