@@ -50,15 +50,15 @@ class Heirs:
         """From now on the new identity stands where the old one stood; fires when a restart would know."""
         report, found = self.look(text), self._judged(text)
         old, new, state = found.old.uuid, found.new.uuid, self._state
-        kept = self._access.pass_on(old, new)
         state.pins.pop(old, None)
         state.serials.pop(old, None)
         state.pins[new] = found.new.fingerprint_text
         if report.name:
             state.names[new] = state.names.pop(old)
+        kept = self._access.pass_on(old, new)  # saves, all of it in one transaction
         self._notice("succession", f"{old} is succeeded by {new}, by hand")
         done = msgspec.structs.replace(report, taken=True)
-        return kept.addCallback(lambda _: state.save()).addCallback(lambda _: done)
+        return kept.addCallback(lambda _: done)
 
     def _judged(self, text: str) -> Succession:
         try:

@@ -11,7 +11,8 @@ from quantumgate.node.node import Node
 from tests.core.handshake.duel import identity
 from tests.node.circuits import AWAY, HOME
 from tests.node.delegated import DelegatedCase
-from tests.node.world import BEGINNING_SECONDS, NodeCase
+from tests.node.remembering import recalled
+from tests.node.world import BEGINNING_SECONDS, MEMORIES, NodeCase
 
 ALICE, NEXT = identity("alice"), identity("alice next")
 OLD, NEW = ALICE.public.uuid, NEXT.public.uuid
@@ -56,6 +57,15 @@ class HeirsTests(NodeCase):
         self.assertEqual(state.allow, {NEW})
         self.assertEqual(len([one for one in self.at.status().notices if one.startswith("succession: ")]), 1)
         self.assertTrue([line for line in self.lines("error") if "security: succession" in line])
+
+    def test_a_kill_leaves_all_of_it_or_nothing(self) -> None:
+        self.met()
+        memory = MEMORIES[self.at.data_directory]
+        before = memory.transactions
+        self.done(self.heirs.take(told().text))
+        self.assertEqual(memory.transactions, before + 1)
+        kept = recalled(memory)
+        self.assertEqual((kept.pins, kept.names, kept.allow), (self.state.pins, {NEW: "alice"}, {NEW}))
 
     def test_who_is_only_allowed_has_an_heir_too(self) -> None:
         self.done(self.at.access.allow(OLD))
