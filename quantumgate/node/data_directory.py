@@ -128,6 +128,7 @@ class DataDirectory:
         A data directory that was used before and has lost its key is an error: a new identity would be a stranger to
         every peer.
         """
+        self.made_identity = False
         if self.file(ONLINE_KEY_FILE).exists():
             return self._online_identity(passphrase)
         path = self.file(IDENTITY_FILE)

@@ -113,6 +113,7 @@ class IdentityTests(DirectoryCase):
         second = DataDirectory(self.path)
         self.assertEqual(second.identity("ed25519").public, made.public)
         self.assertFalse(second.made_identity)
+        self.assertEqual((first.identity("ed25519").public, first.made_identity), (made.public, False))
 
     def test_a_used_directory_without_its_key_makes_no_stranger(self) -> None:
         for used in (STATE_FILE, STORE_FILE):
