@@ -7,6 +7,7 @@ nothing else. Not for: what to log, or where to (twistd's observer). Spec: docs/
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -15,6 +16,10 @@ from twisted.logger import Logger, LogLevel, globalLogPublisher
 from quantumgate.crypto.random import SystemRandom
 
 _TAG_BYTES = 3
+_NAMING = re.compile(
+    r"(?P<peer>[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})"
+    r"|(?P<address>\[[0-9a-fA-F:.]*:[0-9a-fA-F:.]*(?:%\w+)?\](?::\d+)?|\b\d{1,3}(?:\.\d{1,3}){3}\b(?::\d+)?)"
+)
 _LINES_REMEMBERED = 1024
 _RANKS = {level: rank for rank, level in enumerate(LogLevel.iterconstants())}
 LEVELS = {"debug": LogLevel.debug, "info": LogLevel.info, "warn": LogLevel.warn, "error": LogLevel.error}
@@ -48,6 +53,30 @@ class Hidden:
         return f"{self._kind}#{hashlib.blake2b(text, digest_size=_TAG_BYTES, key=_switches.key).hexdigest()}"
 
     __repr__ = __str__
+
+
+class Masked:
+    """A sentence whose UUIDs and IP addresses print as tags, the same tags as theirs elsewhere in the log."""
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def __str__(self) -> str:
+        return _NAMING.sub(lambda found: str(Hidden(found.lastgroup or "", found[0])), self._text)
+
+    __repr__ = __str__
+
+
+def words(text: object) -> Masked:
+    """What an error or a notice says, for the log: it may name peers and addresses."""
+    return Masked(str(text))
+
+
+def name(text: str) -> Hidden:
+    """What a peer is called here, for the log."""
+    return Hidden("name", text)
 
 
 def peer(uuid: object) -> Hidden | str:

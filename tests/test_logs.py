@@ -42,6 +42,16 @@ class HiddenTests(LogCase):
         self.assertEqual(str(logs.peer(SOMEBODY)), str(logs.peer(UUID(str(SOMEBODY)))))
         self.assertNotEqual(str(logs.peer(SOMEBODY)), str(logs.peer(UUID(int=5))))
 
+    def test_nor_do_those_in_a_sentence(self) -> None:
+        where = ("192.0.2.7:9999", "[2001:db8::7]:9999", "[fe80::7%eth0]", "192.0.2.7")
+        for named in (str(SOMEBODY), str(SOMEBODY).upper(), *where):
+            shown = str(logs.words(f"twin: a node at {named} dialled us, 3.11.2 at 12:30 [x]"))
+            tag = logs.place(named) if named in where else logs.peer(named)
+            self.assertEqual(shown, f"twin: a node at {tag} dialled us, 3.11.2 at 12:30 [x]")
+        self.assertRegex(str(logs.name("bob")), r"^name#[0-9a-f]{6}$")
+        logs.configure("error", redact=False)
+        self.assertEqual(str(logs.words(f"{SOMEBODY} at 192.0.2.7")), f"{SOMEBODY} at 192.0.2.7")
+
     def test_an_anonymous_peer_is_named_so(self) -> None:
         self.assertEqual(logs.peer(None), "an anonymous peer")
 

@@ -562,7 +562,7 @@ class FrontDesk:
     def notice_of_ourselves(self, kind: str, text: str) -> None:
         """Something that an operator should see, and that no session is about."""
         self.notices.append(f"{kind}: {text}")
-        _log.critical("security: {kind}: {text}", kind=kind, text=text)
+        _log.critical("security: {kind}: {text}", kind=kind, text=logs.words(text))
 
     def dial_error(self, contact: Contact, event: Closed) -> ConnectFailed:
         """What to tell whoever dialled."""

@@ -117,8 +117,9 @@ class Inviting:
         if name and not self._names.of(uuid):
             try:
                 self._names.put(uuid, name).addErrback(_complain)
-            except LocalError as error:
-                _log.warn("who came by an invitation is not called {name}: {why}", name=name, why=str(error))
+            except LocalError:
+                _log.warn("who came by an invitation is not called {name}: another peer is called so, or nearly so",
+                          name=logs.name(name))
 
     # -- for operators -------------------------------------------------------------------------------------------
 
