@@ -112,6 +112,7 @@ class RunningNode(Service):
         log = self.node.settings.log
         logs.configure(log.level, redact=log.redact)
         _raise_descriptor_limit()
+        _no_core_file()
         try:
             self.node.startService()
             self._start_control()
@@ -173,6 +174,12 @@ def _raise_descriptor_limit() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     except (OSError, ValueError):
         _log.info("the limit of open files stays as it is")
+
+
+def _no_core_file() -> None:
+    """The memory of a node that crashes holds keys, those in the crypto library's own objects among them."""
+    _, hard = resource.getrlimit(resource.RLIMIT_CORE)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, hard))
 
 
 def _one_line(error: BaseException | None) -> str:

@@ -6,6 +6,7 @@ Real processes and sockets, for they are the thing itself; every wait has an end
 from __future__ import annotations
 
 import os
+import resource
 import select
 import signal
 import socket
@@ -85,8 +86,13 @@ class ProcessCase(ManagedCase):
 
 class ServiceManagerTests(ProcessCase):
     def test_ready_when_it_listens_stopping_when_it_goes(self) -> None:
+        former = resource.getrlimit(resource.RLIMIT_CORE)
+        self.addCleanup(resource.setrlimit, resource.RLIMIT_CORE, former)
+        resource.setrlimit(resource.RLIMIT_CORE, (former[1], former[1]))
         process = self.start(f"unix:{self.place}/peers")
         self.assertEqual(self.told().split("\n")[0], "READY=1")
+        limits = Path(f"/proc/{process.pid}/limits").read_text(encoding="ascii")
+        self.assertRegex(limits, r"Max core file size +0 ")  # keys stand in a node's memory
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as peer:
             peer.connect(str(self.place / "peers"))
         with ControlClient(self.place / "data" / "control.sock") as operator:

@@ -6,7 +6,7 @@ docs/spec/identity.md, section 9.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from quantumgate.core.delegations import FOR_ALL, Delegation, check_form, check_signature, delegate
 from quantumgate.crypto.identity import Identity, PeerIdentity
@@ -27,7 +27,7 @@ class OnlineKeyFile:
 
     root: PeerIdentity
     delegation: Delegation
-    key_file: bytes
+    key_file: bytes = field(repr=False)
 
     def encode(self) -> bytes:
         """The file's bytes."""

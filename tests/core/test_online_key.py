@@ -37,6 +37,11 @@ class OnlineKeyTests(SynchronousTestCase):
         again = Identity.from_file_bytes(online.to_file_bytes())
         self.assertEqual((again.public, again.delegation), (online.own, b""))
 
+    def test_its_repr_keeps_the_key_for_itself(self) -> None:
+        one = made()
+        self.assertNotIn(repr(one.key_file)[2:40], repr(one))
+        self.assertIn(str(one.root.uuid), repr(one))
+
     def test_serials_only_grow(self) -> None:
         self.assertEqual(made().delegation.serial, NOW * 1000)
         self.assertEqual(made(last_serial=NOW * 1000).delegation.serial, NOW * 1000 + 1)
