@@ -154,6 +154,19 @@ class OverloadReport(Struct, frozen=True, kw_only=True):
     sent_away: int = 0
 
 
+class PortMapReport(Struct, frozen=True, kw_only=True):
+    """What came of ``discovery.port_mapping``. ``protocol`` and ``router``: who answered; ``outside``: its address towards
+    the Internet, as it says; ``ports`` of it lead here, as it says; ``confirmed``: places by which somebody came in."""
+
+    enabled: bool = False
+    protocol: str = ""
+    router: str = ""
+    outside: str = ""
+    ports: Sequence[int] = ()
+    confirmed: Sequence[str] = ()
+    why: str = ""
+
+
 class StatusReport(Struct, frozen=True, kw_only=True):
     """A node at one moment. ``phase`` is one word, ``reason`` why it is in it, ``advice`` what to do (may be empty)."""
 
@@ -178,6 +191,7 @@ class StatusReport(Struct, frozen=True, kw_only=True):
     anchors: AnchorsBrief = AnchorsBrief()
     reachability: str = ""
     """Why strangers cannot dial this node, as far as is known; "" where they can, or nobody has said anything."""
+    port_mapping: PortMapReport = PortMapReport()
 
 
 class DialReport(Struct, frozen=True, kw_only=True):

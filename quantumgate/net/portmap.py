@@ -1,12 +1,16 @@
-"""Asking the router for a port that leads here, by UPnP; miniupnpc does the talking, where it is installed.
+"""What a node needs of a router that leads ports here; and those that speak UPnP, by miniupnpc where it is installed.
 
-Every call blocks, for seconds: run off the reactor thread, one at a time. NAT-PMP is not spoken. Not for: when to ask,
-or whether it helped (``node/mapping.py``). Spec: docs/spec/discovery.md section 7.
+That package blocks for seconds: it runs off the reactor thread, one call at a time. Not for: PCP and NAT-PMP
+(``pcp.py``), when to ask, or whether it helped (``node/mapping.py``). Spec: docs/spec/discovery.md section 7.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Protocol
+
+from twisted.internet.defer import Deferred, fail, succeed
 
 from quantumgate.errors import LocalError
 
@@ -17,6 +21,8 @@ HIGH_PORTS = (20_000, 60_000)
 
 PORTS_TRIED = 3
 INSTALL_ADVICE = "pip install quantumgate[upnp], or map the port at the router by hand"
+Elsewhere = Callable[..., Deferred[Any]]
+"""``elsewhere(function, *arguments)`` runs it off the reactor thread."""
 
 
 class Luck(Protocol):
@@ -25,15 +31,36 @@ class Luck(Protocol):
     def below(self, n: int) -> int: ...
 
 
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """The router leads ``external`` here, for so long."""
+
+    external: int
+    seconds: float
+
+
 class Mapper(Protocol):
-    """What a node needs of a router."""
+    """What a node needs of a router; every Deferred fails with LocalError.
 
-    def open(self, port: int, lease_seconds: int) -> int: ...
-    def close(self, external: int) -> None: ...
+    ``protocol`` and ``address`` for people; ``outside``: the router's address towards the Internet, as it says, ""
+    where it has not said. ``forgot()``: whether it lost what it gave.
+    """
+
+    protocol: str
+    address: str
+    outside: str
+
+    def open(self, port: int, lease_seconds: int) -> Deferred[Lease]: ...
+    def close(self, external: int) -> Deferred[Any]: ...
+    def forgot(self) -> Deferred[bool]: ...
 
 
-class Router:
-    """One router. ``igd`` is a ``miniupnpc.UPnP`` that has selected it."""
+FindRouter = Callable[[str], Deferred[Mapper]]
+"""(the router's address, as named by the operator, "" = none is named). Fails with LocalError."""
+
+
+class UpnpRouter:
+    """One router. ``igd`` is a ``miniupnpc.UPnP`` that has selected it. Every call blocks."""
 
     def __init__(self, igd: Any, luck: Luck) -> None:
         self._igd, self._luck = igd, luck
@@ -68,6 +95,13 @@ class Router:
             return str(error) or type(error).__name__
         return "" if done else "no answer"
 
+    def outside(self) -> str:
+        """Its address towards the Internet, as it says."""
+        try:
+            return str(self._igd.externalipaddress() or "")
+        except Exception:  # as in ``_asked``: one that does not say it may map ports all the same
+            return ""
+
     def close(self, external: int) -> None:
         """It leads here no more. Raises LocalError where the router does not say so."""
         try:
@@ -77,12 +111,49 @@ class Router:
         self._given = {port: given for port, given in self._given.items() if given != external}
 
 
-def find_router(luck: Luck, description_url: str = "") -> Router:
+class Aside:
+    """A router that speaks UPnP, off the reactor thread."""
+
+    protocol = "UPnP"
+
+    def __init__(self, router: UpnpRouter, outside: str, elsewhere: Elsewhere) -> None:
+        self._router, self._elsewhere = router, elsewhere
+        self.address, self.outside = "", outside
+
+    def open(self, port: int, lease_seconds: int) -> Deferred[Lease]:
+        """See ``UpnpRouter.open``."""
+        opened = self._elsewhere(self._router.open, port, lease_seconds)
+        return opened.addCallback(lambda external: Lease(external, lease_seconds))
+
+    def close(self, external: int) -> Deferred[Any]:
+        """See ``UpnpRouter.close``."""
+        return self._elsewhere(self._router.close, external)
+
+    def forgot(self) -> Deferred[bool]:
+        """It does not say so; maps are renewed at half of their leases."""
+        return succeed(False)
+
+
+def find_upnp(elsewhere: Elsewhere, luck: Luck) -> Deferred[Mapper]:
+    """The router of this network that speaks UPnP. Fails with LocalError."""
+
+    def found() -> tuple[UpnpRouter, str]:
+        router = upnp_router(luck)
+        return router, router.outside()
+
+    def beside(both: tuple[UpnpRouter, str]) -> Mapper:
+        return Aside(*both, elsewhere)
+
+    done: Deferred[Mapper] = elsewhere(found).addCallback(beside)
+    return done
+
+
+def upnp_router(luck: Luck, description_url: str = "") -> UpnpRouter:
     """The router of this network; with its description's URL nobody is looked for. Raises LocalError."""
     try:
         import miniupnpc  # type: ignore[import-not-found]  # an extension without stubs
     except ImportError:
-        raise LocalError("discovery.port_mapping needs the package miniupnpc", advice=INSTALL_ADVICE) from None
+        raise LocalError("UPnP: the package miniupnpc is not installed", advice=INSTALL_ADVICE) from None
     igd = miniupnpc.UPnP()
     igd.discoverdelay = DISCOVER_MS
     try:
@@ -92,11 +163,11 @@ def find_router(luck: Luck, description_url: str = "") -> Router:
             igd.discover()
             igd.selectigd()
     except Exception as error:
-        raise LocalError(f"no router here maps ports by UPnP: {error}", advice="map the port by hand, or leave it"
+        raise LocalError(f"UPnP: no router here speaks it: {error}", advice="map the port by hand, or leave it"
                          ) from None
-    return Router(igd, luck)
+    return UpnpRouter(igd, luck)
 
 
-def no_router() -> Router:
+def no_router(named: str) -> Deferred[Mapper]:
     """For a node that is on no network."""
-    raise LocalError("there is no router")
+    return fail(LocalError("there is no router"))

@@ -309,7 +309,8 @@ def _reaching(
     rendezvous = Rendezvous(world, anchors, desk.announced.with_contacts, lambda: bool(reach.confirmed()))
     directly = DirectWays(world, dialling.connect, keeper, reach.confirmed, desk.table.current, own_hosts,
                           allow_private=private)
-    mapping = PortMapping(world, lambda: (one.bound for one in listeners if one.bound), reach.router_leads)
+    mapping = PortMapping(world, settings.discovery.router, lambda: (one.bound for one in listeners if one.bound),
+                          reach.router_leads)
     desk.reaching = reaching = Reaching(
         reach, rendezvous if unnamed and not hidden and not settings.node.relay else None,
         None if hidden else directly, desk.ears, mapping if settings.discovery.port_mapping else None,

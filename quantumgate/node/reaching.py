@@ -11,6 +11,7 @@ from typing import Any
 
 from twisted.internet.defer import Deferred, succeed
 
+from quantumgate.control.api import PortMapReport
 from quantumgate.core.discovery.reach import Place
 from quantumgate.ids import host_text
 from quantumgate.node.contact import Contact
@@ -62,6 +63,10 @@ class Reaching:
     def endpoints(self) -> tuple[str, ...]:
         """Where strangers can dial this node, confirmed: ``host:port``."""
         return tuple(host_text(*place) for place in self.reach.confirmed())
+
+    def port_mapping(self) -> PortMapReport:
+        """What the router gave, and what came of it."""
+        return PortMapReport() if self._mapping is None else self._mapping.report(self.endpoints())
 
     def start(self) -> None:
         """The listeners are bound."""

@@ -14,6 +14,7 @@ from typing import Any
 from quantumgate.control.api import AlgorithmsReport, AnchorsBrief, DialReport, ExtenderReport, PeerReport
 from quantumgate.crypto.suites import AEADS, PRIMARIES, SECONDARIES
 from quantumgate.node.contact import Contact
+from quantumgate.node.reaching import Reaching
 
 PROTOCOL = 1
 JOIN_ADVICE = "use an invitation: qgate join INVITATION"
@@ -107,6 +108,14 @@ def invitation(uuid: object, listening: Sequence[str]) -> str:
             host = options.removeprefix("interface=") if options.startswith("interface=") else "THIS-HOST"
             return f"qg://{uuid}@{host}:{port}"
     return listening[0] if listening else ""
+
+
+def reach_facts(reaching: Reaching | None) -> dict[str, Any]:
+    """What a StatusReport says of how the node is reached; ``reaching`` is None where that is nobody's business."""
+    if reaching is None:
+        return {"public_endpoints": []}
+    return {"public_endpoints": list(reaching.endpoints()), "reachability": reaching.reach.words(),
+            "port_mapping": reaching.port_mapping()}
 
 
 def peer_reports(contacts: Iterable[Contact], now: float) -> list[PeerReport]:

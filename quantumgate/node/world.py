@@ -25,10 +25,13 @@ from twisted.internet.interfaces import IStreamClientEndpoint, IStreamServerEndp
 from twisted.internet.threads import deferToThreadPool
 
 from quantumgate.crypto.random import RandomSource, SystemRandom
+from quantumgate.net.defaultroute import default_router
 from quantumgate.net.monotonic import seconds_of
 from quantumgate.net.multicast import Heard, Multicast, Multicasting, Nowhere
 from quantumgate.net.ownaddresses import own_addresses
-from quantumgate.net.portmap import Mapper, find_router, no_router
+from quantumgate.net.pcp import find_pcp
+from quantumgate.net.portmap import FindRouter, find_upnp, no_router
+from quantumgate.net.routerline import lines
 from quantumgate.store.interface import IStore
 from quantumgate.store.opening import store_at
 from quantumgate.store.sealed import StoreKey
@@ -41,7 +44,7 @@ class World:
     ``elsewhere(function, *arguments)`` runs it off the reactor thread. ``server`` and ``client`` turn endpoint strings
     into endpoints (ValueError for what is none), ``host`` a host name or IP address and a port. ``own_addresses()``
     are those that packets of ours leave from. ``multicast(groups, heard)`` is the cable with the neighbours on it,
-    ``find_router()`` who maps ports there (it blocks; LocalError), ``store(url, directory, key)`` the store that
+    ``routers`` the ways to find who maps ports there, ``store(url, directory, key)`` the store that
     ``node.store`` names, not opened: StoreError where it cannot be.
     """
 
@@ -56,7 +59,7 @@ class World:
     store: Callable[[str, Path, StoreKey | None], IStore]
     own_addresses: Callable[[], tuple[str, ...]] = tuple
     multicast: Callable[[tuple[str, str], Heard], Multicasting] = Nowhere
-    find_router: Callable[[], Mapper] = no_router
+    routers: tuple[FindRouter, ...] = (no_router,)
 
     @property
     def wall_offset_seconds(self) -> float:
@@ -68,21 +71,26 @@ def real_world(reactor: Any = None) -> World:
     """The world around this process; ``reactor`` defaults to the global one."""
     if reactor is None:
         from twisted.internet import reactor
+    def elsewhere(function: Callable[..., Any], *arguments: Any) -> Deferred[Any]:
+        return deferToThreadPool(reactor, reactor.getThreadPool(), function, *arguments)
+
     return World(
         clock=reactor,
         random=SystemRandom(),
         wall_seconds=time.time,
         now=seconds_of(reactor),
-        elsewhere=lambda function, *arguments: deferToThreadPool(
-            reactor, reactor.getThreadPool(), function, *arguments
-        ),
+        elsewhere=elsewhere,
         server=lambda text: serverFromString(reactor, text),  # type: ignore[no-untyped-call]
         client=lambda text: clientFromString(reactor, text),  # type: ignore[no-untyped-call]
         host=lambda host, port: _host_endpoint(reactor, host, port),
         store=lambda url, directory, key: store_at(url, directory, key, reactor),
         own_addresses=own_addresses,
         multicast=lambda groups, heard: Multicast(reactor, groups, heard),
-        find_router=lambda: find_router(SystemRandom()),
+        routers=(
+            lambda named: find_pcp(reactor, seconds_of(reactor), SystemRandom(), lines(reactor),
+                                   lambda: named or default_router()),
+            lambda _: find_upnp(elsewhere, SystemRandom()),
+        ),
     )
 
 

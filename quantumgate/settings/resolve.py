@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from ipaddress import IPv4Address
 from typing import Literal
 
 from quantumgate.core.access.addresses import Network, network_of_text
@@ -321,6 +322,11 @@ def _check_mapping(settings: Settings) -> None:
     """What a router says is dialled back before anybody hears of it."""
     if settings.discovery.port_mapping and not settings.discovery.reachability:
         raise Problem(("discovery", "reachability"), "true where discovery.port_mapping is", found_text(False))
+    router = settings.discovery.router
+    try:
+        IPv4Address(router or "0.0.0.0")
+    except ValueError:
+        raise Problem(("discovery", "router"), "an IPv4 address", found_text(router)) from None
 
 
 def _check_secrets(settings: Settings) -> None:

@@ -232,9 +232,14 @@ class DiscoveryTable(Struct, forbid_unknown_fields=True, frozen=True, kw_only=Tr
     lan: Annotated[bool, key("true or false", "find and be found on the local network")] = False
     port_mapping: Annotated[
         bool,
-        key("true or false", "ask the router by UPnP for a port that leads here; needs the package miniupnpc and "
-            "reachability"),
+        key("true or false", "ask the router for a port that leads here: by PCP or NAT-PMP, else by UPnP where the "
+            "package miniupnpc is installed; needs reachability"),
     ] = False
+    router: Annotated[
+        str,
+        key("an IPv4 address", "the router to be asked by PCP and NAT-PMP; \"\" = the one that packets leave by, as "
+            "Linux says; other systems have to be told"),
+    ] = ""
     reachability: Annotated[
         bool,
         key("true or false", "find out where peers see this node and whether they can dial it, do the same for them, "

@@ -154,6 +154,11 @@ SIGHTING_SECONDS = 3600.0
 CONFIRMED_PLACES_MAX = 8
 REACH_DIALS_MAX = 8
 REACH_GROUPS_MET_MAX = 4096
+MAP_ANSWER_BYTES = 1100
+MAP_ANSWERS_READ = 16
+MAP_TRIES = 4
+MAP_TRY_SECONDS = 0.25
+MAP_LEASE_SECONDS = (60, 3600)
 
 # -- look-ups ----------------------------------------------------------------------------------------------------
 DIRECTORY_RECORDS = 4096

@@ -96,6 +96,11 @@ REACHED = {
     "HEARD_PER_HOST": "core.discovery.test_heard.FloodTests.test_made_up_nodes_from_one_address",
     "HEARD_FORMER_MAX":
         "core.discovery.test_heard.OldTests.test_those_that_are_gone_are_remembered_up_to_a_number",
+    "MAP_ANSWER_BYTES": "wire.test_port_maps.AnswerTests.test_each_way_to_get_a_pcp_map_wrong",
+    "MAP_ANSWERS_READ": "net.test_routerline.QuestionTests.test_a_flood_of_them_does",
+    "MAP_TRIES": "net.test_routerline.QuestionTests.test_asked_again_after_twice_the_time_and_not_for_ever",
+    "MAP_TRY_SECONDS": "net.test_routerline.QuestionTests.test_asked_again_after_twice_the_time_and_not_for_ever",
+    "MAP_LEASE_SECONDS": "net.test_pcp.PcpTests.test_a_lease_is_what_the_router_says_within_bounds",
     "BEACON_ANSWERS":
         "core.discovery.test_beacon.TimetableTests.test_four_answers_within_a_second_each_and_no_more_in_five",
     "BEACON_HOSTS_MET_MAX": "core.discovery.test_heard.FloodTests.test_addresses_are_counted_up_to_a_number",
