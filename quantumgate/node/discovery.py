@@ -125,9 +125,10 @@ class Discovery:
         """A bare UUID with what its record says; beside addresses that were given its record is another way."""
         if target.uuid is None or target.anchors or target.otherwise is not None:
             return target
-        known = self.book.record(target.uuid)
-        if known is None or target.fingerprint not in (None, known.identity.fingerprint):
+        entry = self.book.entry(target.uuid)
+        if entry is None or target.fingerprint not in (None, entry.known.identity.fingerprint):
             return target
+        known = entry.as_called
         try:
             by_record = self._given.by_record(known, self._anchors_of(known), target.route)
         except ConnectFailed:
@@ -137,8 +138,8 @@ class Discovery:
         return target if by_record.hosts == target.hosts else replace(target, otherwise=by_record)
 
     def _anchors_of(self, known: KnownRecord) -> list[KnownRecord]:
-        found = (self.book.record(one.uuid) for one in known.record.via)
-        return [one for one in found if one is not None]
+        found = (self.book.entry(one.uuid) for one in known.record.via)
+        return [one.as_called for one in found if one is not None]
 
     def let_go(self, uuid: PeerUUID) -> None:
         """Ended by hand."""
@@ -185,6 +186,8 @@ class Discovery:
             return "this node makes no connections by itself (discovery.connections = 0, or privacy.hops)"
         if not entry.known.record.endpoints:
             return "its record names no endpoint; it can be dialled through its anchors"
+        if not entry.callable_at:
+            return "its record names no public address, and names or private ones are not called because of a record"
         if entry.two_faced:
             return "it signed two different records with one number"
         return self._why_not(entry.uuid) or self.outbound.against(entry.uuid)

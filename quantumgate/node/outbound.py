@@ -111,9 +111,9 @@ class Outbound:
     def _anchor(self) -> Call | None:
         while self._first:
             uuid = self._first.pop(0)
-            known = self._book.record(uuid)
-            if known is not None and known.record.endpoints and not self._busy(uuid) and self.strategy.may_call(uuid):
-                return Call(known, Aim.CONNECTION)
+            entry = self._book.entry(uuid)
+            if entry is not None and entry.callable_at and not self._busy(uuid) and self.strategy.may_call(uuid):
+                return Call(entry.known, Aim.CONNECTION)
         return None
 
     def against(self, uuid: PeerUUID) -> str:
@@ -141,7 +141,9 @@ class Outbound:
             self._wanted[uuid] = self._standing_of(call.known, wall)
         self._book.tried(uuid, wall)
         _log.debug("{peer} is called {aim}", peer=logs.peer(uuid), aim=call.aim.value)
-        self._calls[uuid] = dialling = self._dial(self._target_of(call.known), keep=False)
+        entry = self._book.entry(uuid)
+        known = call.known if entry is None else entry.as_called
+        self._calls[uuid] = dialling = self._dial(self._target_of(known), keep=False)
         dialling.addCallbacks(partial(self._reached, call), partial(self._failed, call))
         dialling.addBoth(lambda _: self._over(uuid))
 

@@ -19,12 +19,13 @@ from tests.node.test_discovery import DiscoveryCase
 HERE, THERE, ELSEWHERE = "11.1.0.1", "12.2.0.1", "13.3.0.1"
 
 
-def made_record(name: str, at_s: float, host: str = "99.9.9.9", *, public: bool = True, life_s: int = 3600,
+def made_record(name: str, at_s: float, *hosts: str, public: bool = True, life_s: int = 3600,
                 network: bytes = b"QuantumGate") -> bytes:
     """The record of somebody who is no node here."""
     identity = seeded_identity(name)
+    endpoints = tuple(LinkEndpoint(host, 9999) for host in hosts or ("99.9.9.9",))
     wish = PeerRecord(network_of(network), identity.public.bundle, int(at_s * 1000), int(at_s) + life_s,
-                      capabilities=PUBLIC * public, endpoints=(LinkEndpoint(host, 9999),))
+                      capabilities=PUBLIC * public, endpoints=endpoints)
     return sign(identity, wish).encode()
 
 

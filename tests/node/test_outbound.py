@@ -6,6 +6,7 @@ from typing import Any
 
 from quantumgate import logs
 from quantumgate.core.peer_records import judge, network_of
+from quantumgate.errors import ConnectFailed
 from quantumgate.node.node import Node
 from quantumgate.node.outbound import REFUSED_SECONDS
 from quantumgate.settings.schema import PrivacyTable
@@ -102,6 +103,22 @@ class CallTests(OutboundCase):
         record = made_record("nobody there", one.wall_seconds())
         known = judge(record, network=network_of(b"QuantumGate"), now_ms=int(one.wall_seconds() * 1000))
         self.book(one).add(known, "ourselves", one.wall_seconds() - 9999)
+
+    def test_a_record_makes_nobody_call_a_name_or_an_address_of_our_own_network(self) -> None:
+        """Beside a public address; nor after that has failed."""
+        one = self.finder(PLACES[0], default_access="allow")
+        asked: list[str] = []
+        dial = self.network.client_endpoint
+        self.patch(self.network, "client_endpoint", lambda *way: asked.append(way[1]) or dial(*way))
+        hosts = ("99.9.9.9", "192.168.1.1", "10.0.0.1", "127.0.0.1", "inside.example")
+        record = made_record("nobody there", one.wall_seconds(), *hosts)
+        known = judge(record, network=network_of(b"QuantumGate"), now_ms=int(one.wall_seconds() * 1000))
+        self.book(one).add(known, "ourselves", one.wall_seconds() - 9999)
+        self.pass_time(600)
+        self.assertEqual(set(asked), {"99.9.9.9"})
+        del asked[:]
+        self.failed(one.connect(str(known.identity.uuid)), ConnectFailed, 15)
+        self.assertEqual(set(asked), {"99.9.9.9"}, "nor because somebody asks for that peer")
 
     def test_a_feeler_leaves_at_once(self) -> None:
         one = self.finder(PLACES[0], default_access="allow", discovery={"connections": 1, "public": True})

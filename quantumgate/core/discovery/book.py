@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from enum import Enum
 
 from quantumgate.core.discovery.buckets import Place, Places, Table
-from quantumgate.core.discovery.entries import BEHIND_ANCHORS, Entry, Group, Row, groups_of
+from quantumgate.core.discovery.entries import BEHIND_ANCHORS, Entry, Group, Row, callable_at, groups_of
 from quantumgate.core.peer_records import KnownRecord, equivocates
 from quantumgate.core.places import group_of, quarter_of
 from quantumgate.crypto.identity import PeerIdentity
@@ -31,6 +31,7 @@ from quantumgate.wire.limits import (
     PEX_CACHE_SECONDS,
     PEX_RECORDS,
 )
+from quantumgate.wire.link_frames import LinkEndpoint
 from quantumgate.wire.peer_records import PeerRecord, SignedPeerRecord
 
 _CHOICES = 48
@@ -149,6 +150,7 @@ class Book:
             return Rejected.CROWDED
         self._unlist(entry)
         entry.known, entry.groups, entry.quarters, entry.two_faced = known, groups, quarters, False
+        entry.callable_at = self._callable_at(known)
         self._list(entry)
         self._touch(entry.uuid)
         if entry.place is not None and self._named(entry.uuid):
@@ -159,7 +161,7 @@ class Book:
 
     def _take(self, known: KnownRecord, source: Group, now_s: float) -> Added | Rejected:
         groups, quarters = self._where(known.record)
-        entry = Entry(known, source, groups, quarters, heard_at=now_s)
+        entry = Entry(known, source, groups, quarters, heard_at=now_s, callable_at=self._callable_at(known))
         if self._named(entry.uuid):
             self._make_room(entry.bytes_held, at_all_costs=True)
             self._kept[entry.uuid] = None
@@ -172,6 +174,9 @@ class Book:
         self._new.put(_sure(entry.place), entry.uuid)
         self._enter(entry)
         return Added.NEW
+
+    def _callable_at(self, known: KnownRecord) -> tuple[LinkEndpoint, ...]:
+        return callable_at(known.record, allow_private=not self._diverse)
 
     def _where(self, record: PeerRecord) -> tuple[tuple[Group, ...], tuple[str, ...]]:
         """Groups and quarters. In a network of one's own an address is both."""
@@ -331,8 +336,8 @@ class Book:
 
     def to_test(self) -> KnownRecord | None:
         """Somebody in ``tried`` whose place another one would have: call it before it has to go."""
-        standing = next(iter(self._contests), None)
-        return None if standing is None else self._entries[standing].known
+        standing = next(map(self._entries.__getitem__, self._contests), None)
+        return standing.known if standing is not None and standing.callable_at and not standing.two_faced else None
 
     def _give_way(self, standing: PeerUUID, now_s: float) -> None:
         """The one that stood there did not answer, or nobody asked it in time."""
@@ -362,12 +367,12 @@ class Book:
         self, now_s: float, *, only_new: bool = False, avoid_groups: Collection[Group] = (),
         accept: Callable[[Entry], bool] | None = None, group: Group = "",
     ) -> KnownRecord | None:
-        """Somebody to call who has an endpoint, none of them in ``avoid_groups``; None where nobody fits.
+        """Somebody to call who has an endpoint for that, none of them in ``avoid_groups``; None where nobody fits.
 
         ``only_new``: who was never reached. ``group``: no other counts. ``accept`` says whom else we do not want.
         """
         def fits(entry: Entry) -> bool:
-            callable_now = bool(entry.known.record.endpoints) and not entry.two_faced
+            callable_now = bool(entry.callable_at) and not entry.two_faced
             wanted = callable_now and not (only_new and entry.succeeded_at) and not set(entry.groups) & avoided
             return wanted and (accept is None or accept(entry))
 

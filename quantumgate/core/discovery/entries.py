@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from quantumgate.core.discovery.buckets import Place
 from quantumgate.core.peer_records import KnownRecord
 from quantumgate.core.places import group_of
+from quantumgate.core.relay.quota import may_lead_to
 from quantumgate.ids import PeerUUID
 from quantumgate.wire.limits import BOOK_ENTRY_BYTES, BOOK_FAILURES
+from quantumgate.wire.link_frames import LinkEndpoint
 from quantumgate.wire.peer_records import PeerRecord
 
 Group = str
@@ -35,7 +37,7 @@ class Entry:
     """What is known of one peer. Times are unix seconds, 0 = never.
 
     ``place`` is None for one that our rules name; ``reached``: the one of its groups in which it was reached last.
-    ``heard_at``: when we first heard of it.
+    ``heard_at``: when we first heard of it. ``callable_at``: where it is called by itself.
     """
 
     known: KnownRecord
@@ -51,11 +53,18 @@ class Entry:
     counted_at: float = 0.0
     failures: int = 0
     two_faced: bool = False
+    callable_at: tuple[LinkEndpoint, ...] = ()
 
     @property
     def uuid(self) -> PeerUUID:
         """Whose it is."""
         return self.known.identity.uuid
+
+    @property
+    def as_called(self) -> KnownRecord:
+        """The record, as far as it is dialled because we have read it. As it travels it is the same."""
+        signed = self.known.signed
+        return replace(self.known, signed=replace(signed, record=replace(signed.record, endpoints=self.callable_at)))
 
     @property
     def bytes_held(self) -> int:
@@ -86,6 +95,13 @@ class Entry:
         old = 1.0 if age < _HALF_LIFE else _OLD_CHANCE if age < 1 else _OVER_CHANCE
         recent = _RECENT_CHANCE if now_s - self.called_at < RECENTLY_SECONDS else 1.0
         return float(old * recent * _FAILURE_CHANCE ** min(self.failures, 8))
+
+
+def callable_at(record: PeerRecord, *, allow_private: bool) -> tuple[LinkEndpoint, ...]:
+    """Those of its endpoints that a node calls because it has read of them: no names, which would be looked up for
+    whoever owns them and lead anywhere, and nothing inside our own network. A record is only its signer's word."""
+    return tuple(one for one in record.endpoints
+                 if may_lead_to(one.host, one.port, allow_private=allow_private, signed=True))
 
 
 def groups_of(record: PeerRecord) -> tuple[Group, ...]:

@@ -87,7 +87,7 @@ class Strategy:
                 return Call(known, Aim.CONNECTION)
             self._search_at = now_s + SEARCH_SECONDS
         contested = self._book.to_test()
-        if contested is not None and not busy(contested.identity.uuid):
+        if contested is not None and not busy(contested.identity.uuid) and self.may_call(contested.identity.uuid):
             return Call(contested, Aim.TEST)
         if now_s < self._feeler_at:
             return None

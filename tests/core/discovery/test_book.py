@@ -31,7 +31,7 @@ from quantumgate.wire.limits import (
 from tests.core.discovery.people import NOW_S, known, peer, uuid
 
 SECRET = b"k" * 32
-TELLER = group_of("203.0.113.1")
+TELLER = group_of("203.0.66.1")
 
 
 def book(**settings: Any) -> Book:
@@ -60,7 +60,7 @@ def filled(count: int, **settings: Any) -> Book:
 class TakenTests(SynchronousTestCase):
     def test_one_record_for_each_peer_and_the_newest_counts(self) -> None:
         one = book()
-        first, second = known("a", "192.0.2.1"), known("a", "192.0.2.2", seq_s=NOW_S + 1)
+        first, second = known("a", "192.0.66.1"), known("a", "192.0.66.2", seq_s=NOW_S + 1)
         self.assertIs(one.add(first, TELLER, NOW_S), Added.NEW)
         self.assertIs(one.add(first, TELLER, NOW_S), Added.KNOWN)
         self.assertIs(one.add(second, TELLER, NOW_S), Added.NEWER)
@@ -70,62 +70,62 @@ class TakenTests(SynchronousTestCase):
 
     def test_our_own_and_what_is_over(self) -> None:
         one = book()
-        self.assertIs(one.add(known("me", "192.0.2.1"), TELLER, NOW_S), Rejected.OURS)
-        self.assertIs(one.add(known("a", "192.0.2.1", life_s=60), TELLER, NOW_S + 60), Rejected.OVER)
+        self.assertIs(one.add(known("me", "192.0.66.1"), TELLER, NOW_S), Rejected.OURS)
+        self.assertIs(one.add(known("a", "192.0.66.1", life_s=60), TELLER, NOW_S + 60), Rejected.OVER)
         self.assertEqual(len(one), 0)
 
     def test_two_bodies_with_one_number_are_an_equivocation(self) -> None:
         one = book()
-        first = known("a", "192.0.2.1")
+        first = known("a", "192.0.66.1")
         one.add(first, TELLER, NOW_S)
-        self.assertIs(one.add(known("a", "192.0.2.2"), TELLER, NOW_S), Rejected.EQUIVOCATION)
+        self.assertIs(one.add(known("a", "192.0.66.2"), TELLER, NOW_S), Rejected.EQUIVOCATION)
         self.assertEqual(one.record(uuid("a")), first)
         self.assertIsNone(one.choose(NOW_S))
         self.assertEqual(one.sample(8, TELLER, NOW_S), [])
-        one.add(known("a", "192.0.2.1", seq_s=NOW_S + 1), TELLER, NOW_S)
+        one.add(known("a", "192.0.66.1", seq_s=NOW_S + 1), TELLER, NOW_S)
         self.assertIsNotNone(one.choose(NOW_S), "who says one thing again is believed again")
 
     def test_what_is_not_public_is_kept_of_named_peers_only(self) -> None:
         one = book(named=naming("friend"))
-        self.assertIs(one.add(known("stranger", "192.0.2.1", public=False), TELLER, NOW_S), Rejected.PRIVATE)
-        self.assertIs(one.add(known("friend", "192.0.2.1", public=False), TELLER, NOW_S), Added.NEW)
+        self.assertIs(one.add(known("stranger", "192.0.66.1", public=False), TELLER, NOW_S), Rejected.PRIVATE)
+        self.assertIs(one.add(known("friend", "192.0.66.1", public=False), TELLER, NOW_S), Added.NEW)
 
     def test_another_key_with_the_same_uuid(self) -> None:
         from dataclasses import replace  # a collision of 118 bits is made up
 
         one = book()
-        one.add(known("a", "192.0.2.1"), TELLER, NOW_S)
+        one.add(known("a", "192.0.66.1"), TELLER, NOW_S)
         twin = replace(peer("b"), uuid=uuid("a"))
-        self.assertIs(one.add(known("b", "192.0.2.1", seq_s=NOW_S + 9, who=twin), TELLER, NOW_S), Rejected.ANOTHER_KEY)
+        self.assertIs(one.add(known("b", "192.0.66.1", seq_s=NOW_S + 9, who=twin), TELLER, NOW_S), Rejected.ANOTHER_KEY)
 
 
 class BoundsTests(SynchronousTestCase):
     def test_four_of_a_24(self) -> None:
         """Row 24: 1000 records from one /24."""
         one = book()
-        results = [one.add(known(n, f"192.0.2.{n % 250}"), f"4:{n:x}", NOW_S) for n in range(1000)]
+        results = [one.add(known(n, f"192.0.66.{n % 250}"), f"4:{n:x}", NOW_S) for n in range(1000)]
         self.assertEqual(len(one), BOOK_QUARTER)
         self.assertEqual(set(results), {Added.NEW, Rejected.CROWDED})
 
     def test_a_record_in_many_24s_counts_in_each(self) -> None:
         one = book()
         for n in range(BOOK_QUARTER):
-            one.add(known(n, "192.0.2.1", f"198.51.{n}.1"), f"4:{n:x}", NOW_S)
-        self.assertIs(one.add(known("more", "203.0.113.9", "192.0.2.9"), TELLER, NOW_S), Rejected.CROWDED)
-        one.add(known("mover", "203.0.113.9"), TELLER, NOW_S)
-        moved = known("mover", "192.0.2.77", seq_s=NOW_S + 1)
+            one.add(known(n, "192.0.66.1", f"198.51.{n}.1"), f"4:{n:x}", NOW_S)
+        self.assertIs(one.add(known("more", "203.0.66.9", "192.0.66.9"), TELLER, NOW_S), Rejected.CROWDED)
+        one.add(known("mover", "203.0.66.9"), TELLER, NOW_S)
+        moved = known("mover", "192.0.66.77", seq_s=NOW_S + 1)
         self.assertIs(one.add(moved, TELLER, NOW_S), Rejected.CROWDED)
-        self.assertEqual(one.record(uuid("mover")), known("mover", "203.0.113.9"))
+        self.assertEqual(one.record(uuid("mover")), known("mover", "203.0.66.9"))
 
     def test_who_is_hopeless_makes_room(self) -> None:
         one = book()
         for n in range(BOOK_QUARTER):
-            one.add(known(n, "192.0.2.1"), f"4:{n:x}", NOW_S)
-        one.add(known("good", "198.51.100.1"), TELLER, NOW_S)
+            one.add(known(n, "192.0.66.1"), f"4:{n:x}", NOW_S)
+        one.add(known("good", "198.51.44.1"), TELLER, NOW_S)
         for n in range(BOOK_FAILURES):
             one.succeeded(uuid("good"), NOW_S + 2 * n)
             one.failed(uuid(2), NOW_S + 2 * n + 1)
-        self.assertIs(one.add(known("more", "192.0.2.9"), TELLER, NOW_S + 9), Added.NEW)
+        self.assertIs(one.add(known("more", "192.0.66.9"), TELLER, NOW_S + 9), Added.NEW)
         self.assertIsNone(one.record(uuid(2)))
 
     def test_one_source_gets_to_few_places_however_much_it_says(self) -> None:
@@ -150,7 +150,7 @@ class BoundsTests(SynchronousTestCase):
     def test_named_peers_are_bound_by_neither(self) -> None:
         one = book(named=naming(*range(20)))
         for n in range(20):
-            self.assertIs(one.add(known(n, "192.0.2.1", public=False), TELLER, NOW_S), Added.NEW)
+            self.assertIs(one.add(known(n, "192.0.66.1", public=False), TELLER, NOW_S), Added.NEW)
         self.assertEqual(len(one), 20)
 
     def test_bytes_are_bounded(self) -> None:
@@ -192,7 +192,7 @@ class BoundsTests(SynchronousTestCase):
 class TimeTests(SynchronousTestCase):
     def test_somebody_is_remembered_for_a_month_after_its_record(self) -> None:
         one = book()
-        one.add(known("a", "192.0.2.1", life_s=60), TELLER, NOW_S)
+        one.add(known("a", "192.0.66.1", life_s=60), TELLER, NOW_S)
         one.expire(NOW_S + 60 + BOOK_REMEMBERED_SECONDS - 1)
         self.assertIsNotNone(one.record(uuid("a")))
         self.assertIsNotNone(one.choose(NOW_S + 3600), "where it was is the best guess where it is")
@@ -213,14 +213,14 @@ class TimeTests(SynchronousTestCase):
     def test_rules_that_change(self) -> None:
         friends: set[PeerUUID] = set()
         one = book(named=friends.__contains__)
-        one.add(known("a", "192.0.2.1"), TELLER, NOW_S)
+        one.add(known("a", "192.0.66.1"), TELLER, NOW_S)
         one.succeeded(uuid("a"), NOW_S)
         friends.add(uuid("a"))
-        one.add(known("a", "192.0.2.1", seq_s=NOW_S + 1), TELLER, NOW_S)
+        one.add(known("a", "192.0.66.1", seq_s=NOW_S + 1), TELLER, NOW_S)
         self.assertEqual([entry.place for entry in one], [None])
-        one.add(known("b", "192.0.2.2", public=False), TELLER, NOW_S)
+        one.add(known("b", "192.0.66.2", public=False), TELLER, NOW_S)
         friends.add(uuid("b"))
-        one.add(known("b", "192.0.2.2", public=False), TELLER, NOW_S)
+        one.add(known("b", "192.0.66.2", public=False), TELLER, NOW_S)
         friends.clear()
         one.expire(NOW_S)
         self.assertEqual([entry.uuid for entry in one], [uuid("a")], "the one that is public stays")
@@ -231,10 +231,10 @@ class CallsTests(SynchronousTestCase):
     def rivals(self, count: int = 2) -> tuple[Book, list[int]]:
         """A book, and numbers of peers that have one place among the reached."""
         one = book()
-        place = one._places.tried(uuid(0), group_of("192.0.2.1"))
-        found = [n for n in range(9000) if one._places.tried(uuid(n), group_of("192.0.2.1")) == place][:count]
+        place = one._places.tried(uuid(0), group_of("192.0.66.1"))
+        found = [n for n in range(9000) if one._places.tried(uuid(n), group_of("192.0.66.1")) == place][:count]
         for n in found:
-            one.add(known(n, f"192.0.{n % 250}.1"), f"4:{n:x}", NOW_S)
+            one.add(known(n, f"192.0.66.{n % 250}"), f"4:{n:x}", NOW_S)
         return one, found
 
     def test_who_was_reached_stands_in_tried(self) -> None:
@@ -411,13 +411,13 @@ class TellingTests(SynchronousTestCase):
 
     def test_nobody_is_told_of_what_is_not_public(self) -> None:
         one = book(named=naming("friend", "open"))
-        one.add(known("friend", "192.0.2.1", public=False), TELLER, NOW_S)
-        one.add(known("open", "192.0.2.1"), TELLER, NOW_S)
+        one.add(known("friend", "192.0.66.1", public=False), TELLER, NOW_S)
+        one.add(known("open", "192.0.66.1"), TELLER, NOW_S)
         self.assertEqual(self.asked(one), {uuid("open")})
 
     def test_news_for_a_named_peer(self) -> None:
         one = book(named=naming("friend"))
-        one.add(known("friend", "192.0.2.1", public=False), TELLER, NOW_S)
+        one.add(known("friend", "192.0.66.1", public=False), TELLER, NOW_S)
         for n in range(100):
             one.add(known(n, address(n)), f"4:{n:x}", NOW_S)
         first = one.news(PEX_RECORDS, {}, NOW_S)
@@ -427,7 +427,7 @@ class TellingTests(SynchronousTestCase):
         rest = one.news(PEX_RECORDS, told, NOW_S)
         self.assertEqual(len(rest), 101 - PEX_RECORDS)
         self.assertFalse(told.keys() & {each.identity.uuid for each in rest})
-        one.add(known("friend", "192.0.2.1", public=False, seq_s=NOW_S + 1), TELLER, NOW_S)
+        one.add(known("friend", "192.0.66.1", public=False, seq_s=NOW_S + 1), TELLER, NOW_S)
         told |= {each.identity.uuid: each.record.seq_ms for each in rest}
         self.assertEqual([each.identity.uuid for each in one.news(8, told, NOW_S)], [uuid("friend")])
 
@@ -480,5 +480,5 @@ class KeptTests(SynchronousTestCase):
 
     def test_what_an_operator_gave_stays_beside_the_rest(self) -> None:
         one = book()
-        self.assertIs(one.add(known("a", "192.0.2.1"), OURSELVES, NOW_S), Added.NEW)
+        self.assertIs(one.add(known("a", "192.0.66.1"), OURSELVES, NOW_S), Added.NEW)
         self.assertEqual(one.entry(uuid("a")).source, OURSELVES)  # type: ignore[union-attr]

@@ -89,8 +89,20 @@ class ConnectionTests(SynchronousTestCase):
 
     def test_named_peers_need_neither_groups_nor_age(self) -> None:
         scene = Scene(named=naming(*range(20)))
-        scene.told(20, host="192.0.2.{}").run(NOW_S)
+        scene.told(20, host="192.0.66.{}").run(NOW_S)
         self.assertEqual(len(scene.standing), MOST)
+
+    def test_nobody_is_called_by_a_name_or_inside_our_own_network(self) -> None:
+        """Whatever a record says, and whoever it is of: else one record makes everybody who reads it knock there."""
+        for named in (naming(), naming(*range(20))):
+            for host in ("127.0.0.1", "10.0.{}.1", "192.168.1.{}", "169.254.169.254",
+                         "fd00::{}", "::ffff:10.0.0.1", "inside.example"):
+                scene = Scene(named=named).told(4, NOW_S - HOUR, host=host).run(NOW_S)
+                self.assertEqual((len(scene.book), scene.aims), (4, []), host)
+        scene = Scene(may_call=lambda uuid: True)
+        scene.book.add(known("a", "10.0.0.1", "inside.example", "11.0.0.1"), TELLER, NOW_S - HOUR)
+        self.assertEqual([one.host for one in scene.book.entry(uuid("a")).callable_at], ["11.0.0.1"])
+        self.assertEqual(len(scene.run(NOW_S).standing), 1)
 
     def test_whom_the_rules_do_not_admit_is_not_called(self) -> None:
         scene = Scene(may_call=naming(3)).told(50).run(NOW_S + HOUR)
@@ -180,9 +192,12 @@ class FeelerTests(SynchronousTestCase):
         place = scene.book._places.tried(uuid(0), "4:c000")
         first, second = [n for n in range(9000) if scene.book._places.tried(uuid(n), "4:c000") == place][:2]
         for n in (first, second):
-            scene.book.add(known(n, f"192.0.{n % 250}.1", life_s=86_400), TELLER, NOW_S)
+            scene.book.add(known(n, f"192.0.66.{n % 250}", life_s=86_400), TELLER, NOW_S)
         scene.book.succeeded(uuid(first), NOW_S)
         scene.book.succeeded(uuid(second), NOW_S + BOOK_STANDING_SECONDS)
+        scene.strategy.may_call = lambda uuid: False
+        self.assertIsNone(scene.step(NOW_S + BOOK_STANDING_SECONDS + 1), "nobody whom the rules keep out")
+        scene.strategy.may_call = lambda uuid: True
         call = scene.step(NOW_S + BOOK_STANDING_SECONDS + 1)
         self.assertEqual((call.aim, call.known.identity.uuid), (Aim.TEST, uuid(first)))
 
