@@ -32,7 +32,10 @@ DONE_SECONDS = 60.0
 
 @dataclass
 class Cores:
-    """So many nodes, of which ``relays`` keep records; each in a network of its own, each told of a few relays."""
+    """So many nodes, of which ``relays`` keep records; each in a network of its own, each told of a few relays.
+
+    At most 100: their addresses are all of kinds that are told to strangers (who lives in 100.64/10 is not findable).
+    """
 
     count: int = 100
     relays: int = 60
@@ -43,7 +46,7 @@ class Cores:
         self.luck = random.Random(self.seed)
         self.network = MemoryNetwork(seed=("cores", self.seed), weather=Weather(latency_seconds=Law().latency_seconds))
         self.folder = tempfile.TemporaryDirectory(prefix="cores-")
-        places = [f"{20 + number}.{number}.0.1" for number in range(self.count)]
+        places = [f"{20 + number // 2}.{number}.0.1" for number in range(self.count)]
         for number, place in enumerate(places):
             self.nodes[place] = self._start(place, number < self.relays)
         for place, node in self.nodes.items():
