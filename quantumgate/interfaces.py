@@ -77,6 +77,13 @@ class IExtenderHost(Interface):
         ``hops`` relays between, None = what the operator configured; ``via`` names them: UUIDs, or text with commas.
         """
 
+    def find_providers():  # type: ignore[no-untyped-def]
+        """Deferred of a list of peers elsewhere that let themselves be found by this extender, in an order of luck.
+
+        At most 64, each with ``uuid``, ``address`` (for ``connect``) and ``age_seconds`` (of what it said of itself).
+        Relays are asked for them; fails with a QuantumGateError where the operator has look-ups switched off.
+        """
+
     def disconnect(peer):  # type: ignore[no-untyped-def]
         """Close the session with this peer gracefully. Deferred."""
 

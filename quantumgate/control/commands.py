@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Annotated, Any, NamedTuple
+from uuid import UUID
 
 import msgspec
 from msgspec import Meta, Struct, structs
@@ -120,7 +121,10 @@ class BookArguments(Struct, forbid_unknown_fields=True, frozen=True):
 
 
 class FindArguments(Struct, forbid_unknown_fields=True, frozen=True):
-    peer: Annotated[str, Meta(min_length=1, max_length=64)]
+    """One of the two."""
+
+    peer: Annotated[str, Meta(max_length=64)] = ""
+    extender: Annotated[str, Meta(max_length=64)] = ""
 
 
 class PingArguments(Struct, forbid_unknown_fields=True, frozen=True):
@@ -207,8 +211,21 @@ async def book(errand: Errand, arguments: BookArguments) -> Any:
 
 
 async def find(errand: Errand, arguments: FindArguments) -> Any:
-    """Asks relays where a peer is."""
+    """Asks relays where a peer is, or peers that run an extender."""
+    if arguments.extender and not arguments.peer:
+        return await errand.node.find_providers(_extender_uuid(errand, arguments.extender))
     return await errand.node.find(parse_peer_uuid(arguments.peer))
+
+
+def _extender_uuid(errand: Errand, text: str) -> UUID:
+    """Of an extender that is installed here, by its name, or of any by its UUID. Raises LocalError."""
+    for row in errand.node.extenders_snapshot():
+        if row.name == text and row.uuid:
+            return UUID(row.uuid)
+    try:
+        return UUID(text)
+    except ValueError:
+        raise LocalError(f"neither the UUID of an extender nor the name of one that runs here: {text!r}") from None
 
 
 async def relays(errand: Errand, _: NoArguments) -> Any:

@@ -26,3 +26,26 @@ class FindReport(Struct, frozen=True, kw_only=True):
     anchors: Sequence[str] = ()
     record: str = ""
     advice: str = ""
+
+
+class ProviderReport(Struct, frozen=True, kw_only=True):
+    """A peer that says that it runs the extender, and said so ``age_seconds`` ago; the rest as in ``FindReport``."""
+
+    uuid: str
+    age_seconds: float
+    endpoints: Sequence[str] = ()
+    anchors: Sequence[str] = ()
+    record: str = ""
+
+
+class ProvidersReport(Struct, frozen=True, kw_only=True):
+    """``providers`` of an extender, at most 64, in an order of luck; the rest as in ``FindReport``."""
+
+    extender: str
+    found: bool
+    end: str
+    asked: int
+    answered: int
+    seconds: float
+    providers: Sequence[ProviderReport] = ()
+    advice: str = ""

@@ -7,6 +7,7 @@ Not for: behaviour. Spec: docs/spec/channels.md.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 from uuid import UUID
@@ -14,6 +15,7 @@ from uuid import UUID
 from twisted.internet.defer import Deferred
 
 from quantumgate.errors import QuantumGateError
+from quantumgate.ids import PeerUUID
 
 
 class ChannelDoor(Protocol):
@@ -57,6 +59,17 @@ class SessionDoor(Protocol):
     def open_channel(self, extender: UUID, *, stream: bool, priority: int = 2, label: bytes = b"") -> Any: ...
 
 
+@dataclass(frozen=True, slots=True)
+class Provider:
+    """A peer that runs the same extender, as a look-up found it. ``address`` is what ``connect`` takes: its record, or
+    its UUID alone where its anchors have to be looked for, too."""
+
+    uuid: PeerUUID
+    address: str
+    age_seconds: float
+    """Of its record: so long ago it was there, and said so."""
+
+
 class Landlord(Protocol):
     """The node around the guests: what ``ExtenderHost`` asks the roof for."""
 
@@ -74,6 +87,9 @@ class Landlord(Protocol):
 
     def connect(self, address: str, hops: int | None, via: Any) -> Deferred[Any]:
         """The IPeer at ``address``, once its session is ready; fails with ConnectFailed."""
+
+    def find_providers(self, extender: UUID) -> Deferred[Any]:
+        """A look-up of peers that run this extender: a report whose ``providers`` are in an order of luck."""
 
     def disconnect(self, peer: Any) -> Deferred[None]:
         """Closes the session with this peer gracefully."""

@@ -17,11 +17,12 @@ from zope.interface import implementer
 
 from quantumgate.errors import LocalError, PeerAbsent, QuantumGateError
 from quantumgate.extender.delivery import Sender
-from quantumgate.extender.doors import Landlord, SessionDoor
+from quantumgate.extender.doors import Landlord, Provider, SessionDoor
 from quantumgate.extender.guestclock import GuestClock
 from quantumgate.extender.presence import BULK, NORMAL, Presence
 from quantumgate.extender.registry import Registration
 from quantumgate.extender.streams import StreamTransport
+from quantumgate.ids import PeerUUID
 from quantumgate.interfaces import IExtenderHost
 from quantumgate.wire.codes import ResetCode
 from quantumgate.wire.limits import LABEL_BYTES
@@ -82,6 +83,15 @@ class GuestHost:
         if self._closed is not None:
             return fail(self._closed)
         return maybeDeferred(self._landlord.connect, address, hops, via)
+
+    def find_providers(self) -> Deferred[list[Provider]]:
+        """Peers that let themselves be found by this extender, at most 64, in an order of luck; nobody is dialled."""
+        if self._closed is not None:
+            return fail(self._closed)
+        finding: Deferred[Any] = maybeDeferred(self._landlord.find_providers, self._extender)
+        return finding.addCallback(lambda report: [
+            Provider(PeerUUID(UUID(one.uuid)), one.record if one.endpoints else one.uuid, one.age_seconds)
+            for one in report.providers])
 
     def disconnect(self, peer: Any) -> Deferred[None]:
         """Closes the session with this peer gracefully."""

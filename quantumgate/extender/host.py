@@ -117,6 +117,10 @@ class ExtenderHost:
         """Those that run, as told to peers; sorted."""
         return tuple([uuid for uuid, guest in self._in_order if guest.running])
 
+    def findable(self) -> tuple[UUID, ...]:
+        """Those of them by which this node may be found; sorted."""
+        return tuple([uuid for uuid, guest in self._in_order if guest.running and guest.registration.findable])
+
     def names(self) -> dict[str, UUID]:
         """The UUIDs of those that are enabled, by name."""
         return {guest.name: uuid for uuid, guest in self._in_order}

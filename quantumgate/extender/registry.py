@@ -23,6 +23,7 @@ from zope.interface.verify import verifyObject
 from quantumgate.errors import ConfigurationError
 from quantumgate.extender.faults import described
 from quantumgate.interfaces import IExtenderMaker
+from quantumgate.settings.schema import ExtenderTable
 from quantumgate.settings.wording import Problem, checked, path_text
 
 GROUP = "quantumgate.extenders"
@@ -32,6 +33,7 @@ OWN_NAMES = frozenset({"services"})
 """Of the node's own guests: no package may provide them."""
 
 Table = Mapping[str, Any]
+_OURS = frozenset(ExtenderTable.__struct_fields__)
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,8 @@ class Registration:
     uuid: UUID | None = None
     anonymous: bool = False
     compression: bool = True
+    findable: bool = False
+    """Its operator lets others find this node by it."""
     maker: Any = None
     settings: Any = None
     problem: str = ""
@@ -125,11 +129,12 @@ def _checked(row: Registration, found: Callable[[], Any], table: Table) -> Regis
         problems = _maker_problems(maker, row.name)
         if problems:
             return replace(row, problem="not a maker of extenders: " + "; ".join(problems))
-        settings = _settings_from(maker, table)
+        ours, settings = _settings_from(maker, table)
         compression = bool(getattr(maker, "compression", True))
         traits = {"uuid": maker.uuid, "anonymous": maker.anonymous, "compression": compression}
         return replace(
-            row, maker=maker, settings=settings, version=maker.version, summary=maker.summary, **traits
+            row, maker=maker, settings=settings, version=maker.version, summary=maker.summary, findable=ours.findable,
+            **traits,
         )
     except ConfigurationError as error:
         return replace(row, problem=str(error), bad_settings=True)
@@ -179,6 +184,7 @@ def _maker_problems(maker: Any, name: str) -> list[str]:
         (isinstance(maker.summary, str), f"summary is not a str: {maker.summary!r}"),
         (isinstance(maker.anonymous, bool), f"anonymous is not a bool: {maker.anonymous!r}"),
         (_is_strict(maker.settings), "settings is neither None nor a msgspec.Struct with forbid_unknown_fields=True"),
+        (not _OURS & _fields(maker.settings), f"its settings have a key of the node's own: {', '.join(sorted(_OURS))}"),
     )
     return [problem for holds, problem in checks if not holds]
 
@@ -190,9 +196,18 @@ def _is_strict(settings: Any) -> bool:
     return is_struct and settings.__struct_config__.forbid_unknown_fields
 
 
-def _settings_from(maker: Any, table: Table) -> Any:
+def _fields(settings: Any) -> frozenset[str]:
+    """The keys of a table, as they are spelt in it."""
+    return frozenset(getattr(settings, "__struct_encode_fields__", ()))
+
+
+def _settings_from(maker: Any, table: Table) -> tuple[ExtenderTable, Any]:
+    """The node's own keys of a table, and the extender's."""
+    place = ("extenders", maker.name)
     try:
-        return checked(dict(table), maker.settings or _NoSettings, ("extenders", maker.name))
+        ours = checked({name: value for name, value in table.items() if name in _OURS}, ExtenderTable, place)
+        theirs = {name: value for name, value in table.items() if name not in _OURS}
+        return ours, checked(theirs, maker.settings or _NoSettings, place)
     except Problem as problem:
         where = path_text(problem.path)
         raise ConfigurationError(f"{where}: expected {problem.expected}, found {problem.found}") from None

@@ -53,7 +53,7 @@ from quantumgate.node.data_directory import DataDirectory
 from quantumgate.node.desk import FrontDesk
 from quantumgate.node.dialling import Dialling, parse_target
 from quantumgate.node.directly import DirectWays
-from quantumgate.node.discovering import discovery_of, exchanges, is_public, keeps_records
+from quantumgate.node.discovering import discovery_of, exchanges, is_findable, is_public, keeps_records
 from quantumgate.node.discovery import Discovery
 from quantumgate.node.enforcement import Enforcement
 from quantumgate.node.given_records import GivenRecords
@@ -89,7 +89,13 @@ from quantumgate.store.interface import StoreError
 from quantumgate.store.opening import database_at
 from quantumgate.store.sealed import StoreKey
 from quantumgate.wire.features import DIRECTORY, EXCHANGE, REACH
-from quantumgate.wire.limits import ANSWERS_PER_SECOND, DEFAULT_LIMITS, FIRST_FLIGHT_BYTES, Limits
+from quantumgate.wire.limits import (
+    ANSWERS_PER_SECOND,
+    DEFAULT_LIMITS,
+    FIRST_FLIGHT_BYTES,
+    PEER_RECORD_EXTENDERS,
+    Limits,
+)
 
 _log = logs.named("node")
 
@@ -174,6 +180,7 @@ def plan(settings: Settings, file: str, world: World, registry: Registry | None 
         raise ConfigurationError(f"{file}: {error}", advice=error.advice) from None
     for line in registry.configuration_errors():
         raise ConfigurationError(f"{file}: {line}")
+    _check_findable(settings, registrations, file)
     _check_store(settings.node.store, file)
     endpoints = tuple(_server(world, file, number, one.endpoint) for number, one in enumerate(resolved.listen))
     shared = read_shared_secret(settings, file)
@@ -207,6 +214,20 @@ def _gateway(world: World, file: str, key: str, address: str) -> Gateway:
         raise ConfigurationError(
             f'{file}: relay.{key}: expected qg://UUID@host:port, found "{address}" ({error})'
         ) from None
+
+
+def _check_findable(settings: Settings, registrations: tuple[Registration, ...], file: str) -> None:
+    """Nobody is found by an extender who is not to be found at all; and a record names so many."""
+    named = [row.name for row in registrations if row.findable]
+    if named and not is_findable(settings):
+        raise ConfigurationError(
+            f"{file}: extenders.{named[0]}.findable: expected a node that is findable itself, found one that is not",
+            advice="set discovery.findable = true, which needs discovery.exchange = true, discovery.lookup = true and "
+                   "privacy.hops = 0",
+        )
+    if len(named) > PEER_RECORD_EXTENDERS:
+        raise ConfigurationError(f"{file}: extenders.{named[PEER_RECORD_EXTENDERS]}.findable: expected at most "
+                                 f"{PEER_RECORD_EXTENDERS} extenders that are, found {len(named)}")
 
 
 def _check_store(url: str, file: str) -> None:
@@ -272,7 +293,7 @@ def assemble(plan: Plan, directory: DataDirectory, recalled: Recalled, world: Wo
         relays=relays,
         circuits=circuits,
         keeper=keeper,
-        author=(author := _author(plan, identity, world, anchors)),
+        author=(author := _author(plan, identity, world, anchors, host)),
         given=(given := GivenRecords(world, handshakes.network_id, circuits.gateway, pins)),
         host=host,
         intake=intake,
@@ -420,10 +441,12 @@ def _relays(
     return relays
 
 
-def _author(plan: Plan, identity: Identity, world: World, anchors: Anchors) -> RecordAuthor:
+def _author(plan: Plan, identity: Identity, world: World, anchors: Anchors, host: ExtenderHost) -> RecordAuthor:
     node, private = plan.resolved.settings.node, plan.resolved.settings.relay.allow_private
-    return RecordAuthor(identity, world, node.network.encode(), anchors, relay=node.relay, allow_private=private,
-                        public=is_public(plan.resolved.settings))
+    author = RecordAuthor(identity, world, node.network.encode(), anchors, relay=node.relay, allow_private=private,
+                          public=is_public(plan.resolved.settings))
+    author.extenders = host.findable
+    return author
 
 
 def _intake(world: World, limits: Limits, handshakes: HandshakeSettings, door: Enforcement) -> Intake:

@@ -117,6 +117,7 @@ def _finding_of(
         keepers_known(discovery.book, circuits.known, charts, own), _own_record(author, listening),
         findable=is_findable(settings), keeps=keeps_records(settings),
     )
+    lookups.extenders = author.extenders
     keeping = None
     if keeps_records(settings):
         keeping = Keeping(world, limits, Directory(charts, acquaintances, world.random, lookups.meet), network)

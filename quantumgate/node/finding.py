@@ -1,7 +1,8 @@
-"""Look-ups as the node has them: a bare UUID that is dialled, a question of the operator, and this node as a keeper.
+"""Look-ups as the node has them: a bare UUID that is dialled, a question of the operator or of a guest, and this node
+as a keeper.
 
 Joins the look-ups (``lookups.py``) and the keeper (``keeping.py``) with book, gateways and records. There only where
-``[discovery]`` asks for it. Not for: any of those. Spec: docs/spec/discovery.md section 8.
+``[discovery]`` asks for it. Not for: any of those. Spec: docs/spec/discovery.md, 8 and 9.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from uuid import UUID
 
 from twisted.internet.defer import Deferred, DeferredList, fail
 
-from quantumgate.control.find_reports import FindReport
+from quantumgate.control.find_reports import FindReport, ProviderReport, ProvidersReport
 from quantumgate.core.discovery.book import Book
 from quantumgate.core.discovery.positions import Charts, Located, placed
 from quantumgate.core.discovery.search import Search
@@ -25,7 +26,7 @@ from quantumgate.ids import PeerUUID, host_text
 from quantumgate.node.dialling import Target
 from quantumgate.node.given_records import GivenRecords
 from quantumgate.node.keeping import Keeping
-from quantumgate.node.lookups import LookUps
+from quantumgate.node.lookups import NO_PROVIDER, LookUps
 from quantumgate.node.world import World
 from quantumgate.wire.record_text import as_text
 
@@ -104,6 +105,30 @@ class Finding:
 
         return self.lookups.find(uuid).addCallback(over)
 
+    def providers(self, extender: UUID) -> Deferred[ProvidersReport]:
+        """What a search for peers that run this extender comes to. They stay out of the book: nobody named them."""
+        began = self._world.now()
+
+        def over(search: Search) -> ProvidersReport:
+            drawn = self.lookups.drawn(search)
+            return ProvidersReport(
+                extender=str(extender), found=bool(drawn), end=search.end.value, asked=search.questions,
+                answered=search.answers, seconds=round(self._world.now() - began, 3),
+                providers=[_provider(known, self._world.wall_seconds()) for known in drawn],
+                advice="" if drawn else self.lookups.advice(search, NO_PROVIDER),
+            )
+
+        return self.lookups.find_providers(extender).addCallback(over)
+
+
+def _provider(known: KnownRecord, wall_seconds: float) -> ProviderReport:
+    record = known.record
+    return ProviderReport(
+        uuid=str(known.identity.uuid), age_seconds=round(max(0.0, wall_seconds - record.seq_ms / 1000), 3),
+        endpoints=[host_text(one.host, one.port) for one in record.endpoints],
+        anchors=[str(one.uuid) for one in record.via], record=as_text(known.signed.encode()),
+    )
+
 
 def _records_of(uuids: list[PeerUUID], results: list[tuple[bool, Any]]) -> tuple[KnownRecord, ...]:
     found = (search.records.get(uuid) for uuid, (good, search) in zip(uuids, results, strict=True) if good)
@@ -138,6 +163,17 @@ class Discovering(Protocol):
 def find_report(discovery: Discovering | None, uuid: UUID) -> Deferred[FindReport]:
     """What a node finds. Fails with LocalError where it looks for nobody."""
     if discovery is None or discovery.finding is None:
-        return fail(LocalError("this node asks no relays where peers are", advice="it needs discovery.exchange = true, "
-                               "discovery.lookup = true and privacy.hops = 0"))
+        return fail(_asks_nobody())
     return discovery.finding.report(PeerUUID(uuid))
+
+
+def providers_report(discovery: Discovering | None, extender: UUID) -> Deferred[ProvidersReport]:
+    """Peers that run an extender. Fails with LocalError where this node asks nobody."""
+    if discovery is None or discovery.finding is None:
+        return fail(_asks_nobody())
+    return discovery.finding.providers(extender)
+
+
+def _asks_nobody() -> LocalError:
+    return LocalError("this node asks no relays where peers are", advice="it needs discovery.exchange = true, "
+                      "discovery.lookup = true and privacy.hops = 0")

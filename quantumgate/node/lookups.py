@@ -1,15 +1,16 @@
-"""Look-ups: where a peer is of which only the UUID is known, and seeing to it that this node itself can be found.
+"""Look-ups: where a peer is of which only the UUID is known, or who runs an extender; and being found ourselves.
 
 Runs searches (``core/discovery/search.py``) over questions (``asking.py``), verifies what comes, and once an hour
-leaves our record with its keepers. Not for: answering others (``keeping.py``). Spec: docs/spec/discovery.md section 8.
+leaves our record with its keepers. Not for: answering others (``keeping.py``). Spec: docs/spec/discovery.md, 8 and 9.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import Any
+from uuid import UUID
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.python.failure import Failure
@@ -17,6 +18,7 @@ from twisted.python.failure import Failure
 from quantumgate import logs
 from quantumgate.core.discovery.directory import Acquaintances
 from quantumgate.core.discovery.positions import Charts, Located, day_of, position_of
+from quantumgate.core.discovery.sampling import providers
 from quantumgate.core.discovery.search import KEEPERS, End, Search
 from quantumgate.core.peer_records import KnownRecord, judge
 from quantumgate.core.places import bare_address
@@ -35,19 +37,24 @@ EVE_SECONDS = 7200.0
 """So long before midnight our record is left where tomorrow's searches will look, too."""
 
 _ADVICE = {
+    End.FOUND: "",
     End.NOBODY: "it is offline, not findable ([discovery] findable), or the UUID is not right; ask its owner for an "
                 "address or a record",
     End.TOO_FEW: "this node knows too few relays: name some in [relay] gateways, or let it exchange",
     End.WITHHELD: "try again; relays near it are gone, or keep it from being found",
 }
+NO_PROVIDER = "nobody who runs it lets itself be found by it now ([extenders.NAME] findable), or the UUID is not right"
+Belongs = Callable[[KnownRecord], bool]
+"""Whether a record is about what was asked for."""
+
 _log = logs.named("discovery")
 
 
 class Run:
     """One search, from its first question to its end."""
 
-    def __init__(self, lookups: LookUps, search: Search, day: int) -> None:
-        self._lookups, self.search, self.day = lookups, search, day
+    def __init__(self, lookups: LookUps, search: Search, day: int, belongs: Belongs) -> None:
+        self._lookups, self.search, self.day, self._belongs = lookups, search, day, belongs
         self._asked: set[Deferred[Any]] = set()
         self._timer: Any = None
         self._over = False
@@ -81,7 +88,7 @@ class Run:
         if not self._over:
             self._lookups.met(node, self.day)
             nearer = (self._lookups.charts.locate(one, self.day) for one in nodes)
-            mine = [one for one in records if self._lookups.belongs(one, self.search.key, self.day)]
+            mine = [one for one in records if self._belongs(one)]
             self.search.answered(node.uuid, mine, [one for one in nearer if one is not None])
 
     def _failed(self, node: Located, failure: Failure) -> None:
@@ -109,7 +116,8 @@ class Run:
 class LookUps:
     """One node's. ``known()``: nodes that may keep records, from the book and the configuration, met or not.
 
-    ``own_record()`` is b"" where there is none to give away; ``findable``: it is left with keepers.
+    ``own_record()`` is b"" where there is none to give away; ``findable``: it is left with keepers, those of our UUID
+    and of the ``extenders()`` by which we are found.
     """
 
     def __init__(
@@ -120,6 +128,7 @@ class LookUps:
         self._own, self.world, self._limits, self._network, self.charts = own, world, limits, network, charts
         self.acquaintances, self.asking, self._known, self._own_record = acquaintances, asking, known, own_record
         self._findable, self._keeps = findable, keeps
+        self.extenders: Callable[[], Iterable[UUID]] = tuple
         self._runs: set[Run] = set()
         self._to_meet: dict[PeerUUID, KnownRecord] = {}
         self._timer: Any = None
@@ -160,13 +169,25 @@ class LookUps:
         if not record:
             return
         self.acquaintances.own_host = _first_host(record)
-        for day in dict.fromkeys((day_of(wall), day_of(wall + EVE_SECONDS))):
+        days = tuple(dict.fromkeys((day_of(wall), day_of(wall + EVE_SECONDS))))
+        for day in days:
             if self._keeps and self.acquaintances.own_host:
                 at = self.acquaintances.own_position(day).to_bytes(8, "big") + bytes(24)
                 self._leave_after(self.search(at, day, wanted=False), Kind.NODE)
             if self._findable:
                 key = self.charts.chart(day).peer(self._own)
                 self._leave_after(self.search(key, day, wanted=False), Kind.PEER)
+        if self._findable:
+            self._leave_one_by_one(iter([(day, one) for one in self.extenders() for day in days]))
+
+    def _leave_one_by_one(self, left: Iterator[tuple[int, UUID]]) -> None:
+        """With the keepers of each extender, and then of the next: not everybody at once."""
+        day, extender = next(left, (0, None))
+        if extender is None or self._stopped:
+            return
+        run = self.search(self.charts.chart(day).extender(extender), day, wanted=False)
+        self._leave_after(run, Kind.EXTENDER)
+        run.result.addBoth(lambda _: self._leave_one_by_one(left))
 
     def _leave_after(self, run: Run, kind: Kind) -> None:
         run.result.addCallbacks(partial(self._leave, run.day, kind), lambda _: None)
@@ -189,10 +210,22 @@ class LookUps:
         day = day_of(self.world.wall_seconds())
         return self.search(self.charts.chart(day).peer(uuid), day).result
 
-    def search(self, key: bytes, day: int, *, wanted: bool = True) -> Run:
-        """Begin one."""
-        search = Search(key, self._start(key, day), self.world.now(), wanted=wanted, own=self._own)
-        run = Run(self, search, day)
+    def find_providers(self, extender: UUID) -> Deferred[Search]:
+        """The end of a search for peers that run this extender; ``drawn`` has them. Cancelling gives up."""
+        day = day_of(self.world.wall_seconds())
+        key = self.charts.chart(day).extender(extender)
+        return self.search(key, day, several=True, belongs=lambda known: known.runs(extender)).result
+
+    def drawn(self, search: Search) -> list[KnownRecord]:
+        """The others that it found, in an order of luck of which the first are a fair sample."""
+        return [one for one in providers(search.told, self.world.random) if one.identity.uuid != self._own]
+
+    def search(
+        self, key: bytes, day: int, *, wanted: bool = True, several: bool = False, belongs: Belongs | None = None
+    ) -> Run:
+        """Begin one. ``belongs``: of records that answer it; None = the one of the peer whose key it is."""
+        search = Search(key, self._start(key, day), self.world.now(), wanted=wanted, several=several, own=self._own)
+        run = Run(self, search, day, belongs or partial(self.belongs, key=key, day=day))
         self._runs.add(run)
         run.result.addBoth(self._over, run)
         self.world.clock.callLater(0, run.go_on)
@@ -236,11 +269,15 @@ class LookUps:
         asked.addCallbacks(lambda _: self.met(node, day), lambda failure: failure.trap(QuantumGateError))
         asked.addBoth(lambda result: self._to_meet.pop(node.uuid, None) and None)
 
+    def advice(self, search: Search, nobody: str = _ADVICE[End.NOBODY]) -> str:
+        """What to do about its end, "" = nothing; ``nobody``: where nobody knows it."""
+        return nobody if search.end is End.NOBODY else _ADVICE[search.end]
+
     def why(self, uuid: PeerUUID, search: Search) -> ConnectFailed:
         """What a search that found nothing is worth to whoever dialled."""
         asked = f"{search.questions} relays asked, {search.answers} answered"
         reason = {End.NOBODY: "not-found", End.TOO_FEW: "too-few", End.WITHHELD: "withheld"}[search.end]
-        return ConnectFailed(reason, f"{uuid} was not found: {search.end.value} ({asked})", advice=_ADVICE[search.end])
+        return ConnectFailed(reason, f"{uuid} was not found: {search.end.value} ({asked})", advice=self.advice(search))
 
 
 def _first_host(record: bytes) -> str:

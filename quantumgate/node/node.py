@@ -32,7 +32,7 @@ from quantumgate.control.api import (
     StatusReport,
 )
 from quantumgate.control.book_reports import BookEntryReport, BookReport
-from quantumgate.control.find_reports import FindReport
+from quantumgate.control.find_reports import FindReport, ProvidersReport
 from quantumgate.errors import ConnectFailed, LocalError, QuantumGateError
 from quantumgate.extender.registry import Registry
 from quantumgate.extender.services import Services, checked_name, stream_address
@@ -48,7 +48,7 @@ from quantumgate.node.contact import Contact
 from quantumgate.node.data_directory import DataDirectory
 from quantumgate.node.dialling import Route, Target, parse_target, route_of
 from quantumgate.node.discovery import book_report
-from quantumgate.node.finding import find_report
+from quantumgate.node.finding import find_report, providers_report
 from quantumgate.node.given_records import is_record_text
 from quantumgate.node.own_record import report_of
 from quantumgate.node.pairing import Pairing
@@ -520,6 +520,10 @@ class Node(Service):
     def find(self, uuid: UUID) -> Deferred[FindReport]:
         """A look-up of this peer. Fails with LocalError where this node makes none."""
         return find_report(None if self._parts is None else self._parts.discovery, uuid)
+
+    def find_providers(self, extender: UUID) -> Deferred[ProvidersReport]:
+        """A look-up of peers that run this extender. Fails with LocalError where this node makes none."""
+        return providers_report(None if self._parts is None else self._parts.discovery, extender)
 
     def extenders_snapshot(self) -> list[ExtenderReport]:
         """A report for each installed extender."""

@@ -1,17 +1,18 @@
 """This node's own record: what it says of itself for others to pass on. Spec: docs/spec/peer-records.md. [A18]
 
-It names what strangers can dial, the anchors that keep a way open at the moment, and nothing that is not needed to get
-here: no extenders, no name. Not for: others' records (``given_records.py``), or how a record travels.
+It names what strangers can dial, the anchors that keep a way open at the moment, extenders by which the operator wants
+to be found, and nothing else: no name. Not for: others' records (``given_records.py``), or how a record travels.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from uuid import UUID
 
 from quantumgate.control.api import RecordReport
 from quantumgate.core.delegations import own_delegation
-from quantumgate.core.peer_records import fits, life_seconds, network_of, sign
+from quantumgate.core.peer_records import extender_hash, fits, life_seconds, network_of, sign
 from quantumgate.crypto.identity import Identity
 from quantumgate.errors import LocalError
 from quantumgate.ids import PeerUUID, host_text, parse_host
@@ -42,6 +43,9 @@ class RecordAuthor:
         self._last_seq_ms, self._began_ms = 0, int(world.wall_seconds() * 1000)
         self.public_endpoints: Callable[[], Iterable[str]] = tuple
         """Where strangers can dial this node, as peers that did have confirmed: ``host:port``."""
+
+        self.extenders: Callable[[], Iterable[UUID]] = tuple
+        """Those that run and by which this node may be found."""
         delegated = own_delegation(identity)
         self._key_ends = _NEVER_SECONDS if delegated is None else delegated.not_after_seconds
 
@@ -76,7 +80,12 @@ class RecordAuthor:
             self._network, self._identity.public.bundle, 0, 0, capabilities=self._capabilities,
             endpoints=self._endpoints(listening, more), via=via,
             rendezvous=self._anchors.rendezvous_key if via else b"", delegation=self._identity.delegation,
+            extenders=self._extender_hashes(),
         )
+
+    def _extender_hashes(self) -> tuple[bytes, ...]:
+        owner = self._identity.public.uuid
+        return tuple(sorted(extender_hash(self._network, owner, one) for one in self.extenders()))
 
     def _signed(self, draft: PeerRecord) -> SignedPeerRecord:
         seq_ms = max(int(self._world.wall_seconds() * 1000), self._last_seq_ms + 1)
@@ -102,11 +111,13 @@ class RecordAuthor:
         return tuple(dict.fromkeys((*told, *known)))[:PEER_RECORD_ENDPOINTS]
 
     def _fitting(self, record: PeerRecord) -> PeerRecord:
-        """Without the vouchers that do not fit, the longest first."""
+        """Without the vouchers that do not fit, the longest first; then without extenders."""
         while not fits(self._identity.public, record) and any(one.voucher for one in record.via):
             longest = max(record.via, key=lambda one: len(one.voucher))
             via = tuple(replace(one, voucher=b"") if one is longest else one for one in record.via)
             record = replace(record, via=via)
+        while not fits(self._identity.public, record) and record.extenders:
+            record = replace(record, extenders=record.extenders[:-1])
         return record
 
 

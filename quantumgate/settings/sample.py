@@ -18,7 +18,7 @@ import msgspec
 
 from quantumgate.settings.ranges import range_of
 from quantumgate.settings.resolve import LEVEL_LIMITS, LEVEL_PRESETS
-from quantumgate.settings.schema import Settings
+from quantumgate.settings.schema import ExtenderTable, Settings
 from quantumgate.settings.wording import number_text
 from quantumgate.wire.limits import DEFAULT_LIMITS, Limits
 
@@ -63,7 +63,7 @@ def full_text() -> str:
         if table == "limits":
             lines += _limit_lines()
         elif table == "extenders":
-            lines.append("#[extenders.echo]")
+            lines += _extender_lines()
         else:
             lines += _table_lines(table)
     return "\n".join(lines) + "\n"
@@ -118,9 +118,20 @@ def _table_lines(table: str) -> Iterator[str]:
         yield f"#{key} = {toml_value(_level_one(key) if value is None else value)}"
 
 
+def _extender_lines() -> Iterator[str]:
+    """What each table of an extender may have beside its own keys; they are indented, for they need their table."""
+    yield "#[extenders.echo]"
+    for name, hint in get_type_hints(ExtenderTable, include_extras=True).items():
+        yield from _comment(_words(_meta(hint)))
+        yield f"#    {name} = {toml_value(getattr(ExtenderTable(), name))}"
+
+
 def _reason(table: str, key: str) -> str:
     """``Why. What it may be.`` and whether it works yet."""
-    meta = _meta_of(table, key)
+    return _words(_meta_of(table, key))
+
+
+def _words(meta: msgspec.Meta) -> str:
     expected = (meta.extra or {})["expected"]
     parts = [meta.description or ""] + ([expected] if expected not in {"true or false", "a path"} else [])
     return " ".join(_sentence(part) for part in parts)

@@ -268,6 +268,15 @@ class DiscoveryTable(Struct, forbid_unknown_fields=True, frozen=True, kw_only=Tr
     ] = 8
 
 
+class ExtenderTable(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    """Keys of the node's own that each ``[extenders.NAME]`` may have, beside those of the extender."""
+
+    findable: Annotated[
+        bool,
+        key("true or false", "let whoever knows this extender's UUID find this node by it; needs discovery.findable"),
+    ] = False
+
+
 class PrivacyTable(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     """What is not given here comes from the security level."""
 

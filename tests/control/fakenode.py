@@ -33,7 +33,7 @@ from quantumgate.control.api import (
     StatusReport,
 )
 from quantumgate.control.book_reports import BookEntryReport, BookReport
-from quantumgate.control.find_reports import FindReport
+from quantumgate.control.find_reports import FindReport, ProviderReport, ProvidersReport
 from quantumgate.errors import ConnectFailed, LocalError
 from quantumgate.ids import PeerUUID
 from quantumgate.node.access import Access
@@ -229,6 +229,16 @@ class FakeNode:
             uuid=str(uuid), found=found, end="found" if found else "nobody knows it", asked=12, answered=11,
             seconds=0.82, endpoints=["192.0.2.7:9999"] if found else [], record="qgr:AAAA" if found else "",
             advice="" if found else "it is offline",
+        ))
+
+    def find_providers(self, extender: UUID) -> Deferred[ProvidersReport]:
+        found = [
+            ProviderReport(uuid=str(FRIEND), age_seconds=125.0, endpoints=["192.0.2.7:9999"], record="qgr:AAAA"),
+            ProviderReport(uuid=str(STRANGER), age_seconds=5.0, anchors=[str(FRIEND)], record="qgr:BBBB"),
+        ] if extender == ME else []
+        return succeed(ProvidersReport(
+            extender=str(extender), found=bool(found), end="found" if found else "nobody knows it", asked=12,
+            answered=11, seconds=0.82, providers=found, advice="" if found else "nobody who runs it",
         ))
 
     def relays_snapshot(self) -> RelaysReport:

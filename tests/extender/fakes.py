@@ -15,6 +15,7 @@ from uuid import UUID, uuid5
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.task import Clock
 
+from quantumgate.control.find_reports import ProviderReport, ProvidersReport
 from quantumgate.errors import ChannelReset, ConnectFailed, LimitError, SessionClosed
 from quantumgate.extender.host import ExtenderHost
 from quantumgate.extender.registry import Registration
@@ -275,6 +276,14 @@ class FakeLandlord:
     def disconnect(self, peer: Any) -> Deferred[None]:
         self.disconnected.append(peer)
         return succeed(None)
+
+    def find_providers(self, extender: UUID) -> Deferred[Any]:
+        return succeed(ProvidersReport(
+            extender=str(extender), found=True, end="found", asked=9, answered=8, seconds=0.5,
+            providers=[ProviderReport(uuid=str(uuid5(NAMES, "there")), age_seconds=60.0, endpoints=["192.0.2.7:9999"],
+                                      record="qgr:AAAA"),
+                       ProviderReport(uuid=str(uuid5(NAMES, "behind")), age_seconds=5.0, record="qgr:BBBB")],
+        ))
 
     def admits(self, peer: Any, extender: UUID) -> bool:
         return (peer, extender) not in self.forbidden

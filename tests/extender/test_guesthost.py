@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import stat
 from pathlib import Path
+from uuid import UUID, uuid5
 
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import Clock
@@ -15,8 +16,9 @@ from quantumgate.extender.guesthost import OFFENCE_CHARACTERS
 from quantumgate.extender.host import ExtenderHost
 from quantumgate.extender.registry import registered
 from quantumgate.interfaces import IExtenderHost
-from tests.extender.fakes import FakeLandlord
+from tests.extender.fakes import NAMES, FakeLandlord
 from tests.extender.guests import OTHER_UUID, Meeting, Notes, making
+from tests.extender.guests import UUID as NOTES_UUID
 
 
 class GuestHostTests(SynchronousTestCase):
@@ -56,6 +58,20 @@ class GuestHostTests(SynchronousTestCase):
         self.failureResultOf(self.host.connect("qg://nowhere"), ConnectFailed)
         self.landlord.connect = lambda *_: [].pop()  # type: ignore[method-assign]
         self.failureResultOf(self.host.connect("qg://nowhere"), IndexError)
+
+    def test_find_providers(self) -> None:
+        """As ``connect`` takes them: by the record, or by the UUID alone where its anchors are to be found, too."""
+        found = self.successResultOf(self.host.find_providers())
+        self.assertEqual([(one.uuid, one.address, one.age_seconds) for one in found], [
+            (uuid5(NAMES, "there"), "qgr:AAAA", 60.0),
+            (uuid5(NAMES, "behind"), str(uuid5(NAMES, "behind")), 5.0),
+        ])
+        asked: list[object] = []
+        self.landlord.find_providers = lambda extender: asked.append(extender) or [].pop()  # type: ignore[method-assign]
+        self.failureResultOf(self.host.find_providers(), IndexError)
+        self.assertEqual(asked, [UUID(NOTES_UUID)])
+        self.extenders.stop_guest("notes")
+        self.failureResultOf(self.host.find_providers(), LocalError)
 
     def test_disconnect(self) -> None:
         peer = object()

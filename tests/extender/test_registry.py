@@ -81,6 +81,20 @@ class RegistryTests(SynchronousTestCase):
         self.assertEqual((row.problem, row.settings.size, row.version), ("", 5, "1.2"))
         self.assertEqual((row.uuid, row.summary, row.anonymous), (UUID(UUID_ONE), "a test", False))
 
+    def test_the_nodes_own_keys(self) -> None:
+        """They stand in the extender's table, and are none of the extender's."""
+        self.install("good", GOOD.format(name="one", uuid=UUID_ONE))
+        for table, findable in (({}, False), ({"size": 5}, False), ({"findable": True, "size": 5}, True)):
+            (row,) = self.run_registry(one=dict(table))
+            self.assertEqual((row.problem, row.findable, row.settings.size), ("", findable, table.get("size", 3)))
+        (row,) = self.run_registry(one={"findable": "yes"})
+        self.assertEqual((row.bad_settings, row.problem),
+                         (True, 'extenders.one.findable: expected true or false, found "yes"'))
+
+    def test_settings_that_take_a_key_of_the_nodes_own(self) -> None:
+        problem = self.problem(GOOD.format(name="one", uuid=UUID_ONE).replace("size", "findable"))
+        self.assertIn("its settings have a key of the node's own: findable", problem)
+
     def test_runs_once(self) -> None:
         """The second run gives the first one's result, although the package has changed."""
         self.install("good", GOOD.format(name="one", uuid=UUID_ONE))

@@ -4,17 +4,50 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 from quantumgate.crypto.kdf import stretch_passphrase
 from quantumgate.errors import ConfigurationError, KeyFileError
+from quantumgate.extender.api import Extender, maker
+from quantumgate.extender.registry import Registry, registered
 from quantumgate.node.assemble import Parts, plan
 from quantumgate.node.node import Node
 from quantumgate.settings.schema import AlgorithmsTable, Listen
 from quantumgate.testing.network import MemoryNetwork
+from quantumgate.wire.limits import PEER_RECORD_EXTENDERS
 from tests.node.remembering import recalled
+from tests.node.test_discovery import exchanging
 from tests.node.world import MEMORIES, Drift, NodeCase, memory_world, node_settings
 
 HOME = "192.0.2.1"
+
+
+CHESS = {n: maker(Extender, name=f"chess{n}", uuid=UUID(int=n)) for n in range(1, PEER_RECORD_EXTENDERS + 2)}
+
+
+class FindableTests(NodeCase):
+    """Who is to be found by an extender is found at all, and by so many."""
+
+    def plan(self, extenders: int, **discovery: Any) -> None:
+        made = [registered(CHESS[n], {"findable": True}) for n in range(1, extenders + 1)]
+        registry = Registry({})
+        registry._result = tuple(made)
+        world = memory_world(MemoryNetwork(), HOME, Drift())
+        plan(exchanging(node_settings(), **discovery), "a.toml", world, registry)
+
+    def test_not_without_being_findable_itself(self) -> None:
+        for wish in ({"findable": False}, {"findable": True, "lookup": False}, {"findable": True, "exchange": False}):
+            error = self.assertRaises(ConfigurationError, self.plan, 1, **wish)
+            self.assertEqual(str(error), "a.toml: extenders.chess1.findable: expected a node that is findable itself, "
+                                         "found one that is not")
+            self.assertIn("discovery.findable = true", error.advice)
+        self.plan(1, findable=True)
+        self.plan(0, findable=False)
+
+    def test_not_more_than_a_record_names(self) -> None:
+        self.plan(PEER_RECORD_EXTENDERS, findable=True)
+        error = self.assertRaises(ConfigurationError, self.plan, PEER_RECORD_EXTENDERS + 1, findable=True)
+        self.assertIn("a.toml: extenders.chess17.findable: expected at most 16", str(error))
 
 
 class AssembledTests(NodeCase):

@@ -21,9 +21,9 @@ def exchanging(settings: Settings, **discovery: Any) -> Settings:
 
 
 class DiscoveryCase(NodeCase):
-    def finder(self, place: str, data: Any = None, discovery: Any = None, **node: Any) -> Node:
+    def finder(self, place: str, *makers: Any, data: Any = None, discovery: Any = None, **node: Any) -> Node:
         """A node that exchanges."""
-        return self.node(place, data=data, settings=exchanging(node_settings(**node), **(discovery or {})))
+        return self.node(place, *makers, data=data, settings=exchanging(node_settings(**node), **(discovery or {})))
 
     def book(self, node: Node) -> Any:
         return node._parts.discovery.book  # type: ignore[union-attr]

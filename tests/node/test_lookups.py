@@ -36,8 +36,8 @@ class LookUpCase(DiscoveryCase):
         """As it is once it was verified."""
         return judge(record.encode(), network=network_of(b"QuantumGate"), now_ms=record.record.seq_ms)
 
-    def leaf(self, place: str, taught: list[Node], **discovery: Any) -> Node:
-        node = self.finder(place, default_access="allow",
+    def leaf(self, place: str, taught: list[Node], *makers: Any, **discovery: Any) -> Node:
+        node = self.finder(place, *makers, default_access="allow",
                            discovery={"connections": 0, "findable": True, "public": False, **discovery})
         for relay in taught:
             self.teach(node, relay)

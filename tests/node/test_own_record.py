@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
 from quantumgate.core.peer_records import KnownRecord, equivocates, judge, network_of
 from quantumgate.core.relay.reservations import check_grant
 from quantumgate.errors import AuthenticationError, LocalError
+from quantumgate.node.anchors import Anchors
 from quantumgate.node.node import Node
 from quantumgate.node.own_record import RecordAuthor
-from quantumgate.wire.limits import PEER_RECORD_HYBRID_BYTES, PEER_RECORD_LIFE_SECONDS, PEER_RECORD_RELAY_LIFE_SECONDS
+from quantumgate.wire.limits import (
+    PEER_RECORD_BYTES,
+    PEER_RECORD_HYBRID_BYTES,
+    PEER_RECORD_LIFE_SECONDS,
+    PEER_RECORD_RELAY_LIFE_SECONDS,
+)
 from quantumgate.wire.link_frames import LinkEndpoint
 from quantumgate.wire.peer_records import Anchor
 from quantumgate.wire.record_text import from_text
@@ -18,6 +25,8 @@ from tests.core.handshake.duel import identity
 from tests.node.anchored import AnchoredCase
 from tests.node.world import NodeCase
 from tests.wire.test_peer_records import name
+
+CHESS, ECHO, OTHER = (UUID(int=n) for n in (7, 3, 5))
 
 
 def known(node: Node, *endpoints: str) -> KnownRecord:
@@ -96,6 +105,41 @@ class AnchorsTests(AnchoredCase):
     def test_a_reservation_that_is_over_is_not_named(self) -> None:
         self.drifts[self.hidden].seconds = 4000
         self.assertEqual(known(self.hidden).record.via, ())
+
+
+class ExtenderTests(NodeCase):
+    def author(self) -> RecordAuthor:
+        node = self.node("45.33.32.1")
+        return RecordAuthor(identity("alice"), node._world, b"QuantumGate", Anchors(node.uuid, node._world, (), b""),
+                            relay=False, allow_private=False)
+
+    def test_off_nothing_is_in_it(self) -> None:
+        author = self.author()
+        without = author.write(["tcp:9999:interface=45.33.32.1"])
+        self.assertEqual(without.record.extenders, ())
+        author.extenders = lambda: (CHESS,)
+        named = author.write(["tcp:9999:interface=45.33.32.1"])
+        self.assertEqual(len(named.body) - len(without.body), 4 + 16)
+
+    def test_those_by_which_it_is_found_each_hashed_in_order(self) -> None:
+        author = self.author()
+        author.extenders = lambda: (CHESS, ECHO)
+        signed = author.current(["tcp:9999:interface=45.33.32.1"])
+        read = judge(signed.encode(), network=network_of(b"QuantumGate"), now_ms=signed.record.seq_ms)
+        self.assertEqual([read.runs(one) for one in (CHESS, ECHO, OTHER)], [True, True, False])
+        for one in (CHESS, ECHO):
+            self.assertNotIn(one.bytes, signed.encode())
+        author.extenders = tuple
+        self.assertEqual(author.current(["tcp:9999:interface=45.33.32.1"]).record.extenders, ())
+
+    def test_they_go_where_they_do_not_fit(self) -> None:
+        author = self.author()
+        author.extenders = lambda: tuple(UUID(int=n) for n in range(16))
+        long = [f"{'n' * 60}.{'n' * 60}.{'n' * 60}.{'n' * 20}{n}.example:9999" for n in range(8)]
+        signed = author.write([], long)
+        self.assertLessEqual(len(signed.encode()), PEER_RECORD_BYTES)
+        self.assertEqual(len(signed.record.endpoints), 8)
+        self.assertTrue(0 < len(signed.record.extenders) < 16, len(signed.record.extenders))
 
 
 class FittingTests(NodeCase):

@@ -16,7 +16,7 @@ from twisted.logger import formatEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
 from quantumgate import logs
-from quantumgate.extender.registry import Registry, registered
+from quantumgate.extender.registry import Registration, Registry, registered
 from quantumgate.node.node import Node
 from quantumgate.node.world import World
 from quantumgate.settings.schema import AccessTable, NodeTable, Settings
@@ -166,11 +166,11 @@ class NodeCase(SynchronousTestCase):
 
 
 class _Given(Registry):
-    """A registry of makers that the test brings."""
+    """A registry of makers, or registrations, that the test brings."""
 
     def __init__(self, makers: tuple[Any, ...]) -> None:
         super().__init__({})
-        self._result = tuple(registered(maker) for maker in makers)
+        self._result = tuple(one if isinstance(one, Registration) else registered(one) for one in makers)
 
 
 def as_json(value: Any) -> Any:
