@@ -15,12 +15,17 @@ import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from importlib import metadata
+from ipaddress import ip_address
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from quantumgate.cli import output, place
 from quantumgate.cli.place import Place
+
+if TYPE_CHECKING:
+    from quantumgate.settings.schema import DiscoveryTable
 
 PACKAGES = ("quantumgate", "twisted", "pyopenssl", "cryptography", "zope.interface", "lz4", "service-identity",
             "msgspec", "sqlalchemy", "liboqs-python")
@@ -74,6 +79,7 @@ def examined(where: Place, config_file: str | None) -> Iterator[Finding]:
     yield from _data(where.data)
     yield from _store(where, config_file)
     yield _node(where)
+    yield from _port_mapping(where, config_file)
 
 
 def _packages() -> Iterator[Finding]:
@@ -253,3 +259,70 @@ def _node(where: Place) -> Finding:
     except QuantumGateError as error:
         return Finding("node", "wrong", str(error), error.advice)
     return Finding("node", "ok", f"{status['phase']}: {status['reason']}", status["advice"])
+
+
+def _port_mapping(where: Place, config_file: str | None) -> Iterator[Finding]:
+    """As the node that runs has it, else as the next one would begin."""
+    from quantumgate.cli.check import examine
+    from quantumgate.errors import QuantumGateError
+    from quantumgate.settings.places import default_config_file
+
+    try:
+        report = where.ask("status").get("port_mapping", {})
+    except QuantumGateError:
+        report = {}
+    file = Path(config_file) if config_file else default_config_file()
+    try:
+        table = examine(file if file.exists() else None)[0].settings.discovery
+    except QuantumGateError:
+        return  # the line about the configuration says so
+    if not table.port_mapping and not report.get("enabled"):
+        yield Finding("port mapping", "ok", "off (discovery.port_mapping)")
+        return
+    yield _router_asked(report) if report.get("enabled") else _router_known(table)
+    yield _upnp_package(str(report.get("protocol", "")))
+
+
+def _router_known(table: DiscoveryTable) -> Finding:
+    from quantumgate.net.defaultroute import default_router
+    from quantumgate.net.pcp import NAME_IT
+
+    router = table.router or default_router()
+    if not router:
+        return Finding("port mapping", "note", "on; no router is known here", NAME_IT)
+    return Finding("port mapping", "ok", f"on; the router {router} is asked while the node runs")
+
+
+def _router_asked(report: dict[str, Any]) -> Finding:
+    """Who answered, which ports it gave, and whether somebody came in by them."""
+    if not report["protocol"]:
+        return Finding("port mapping", "note", report["why"] or "a router is looked for",
+                       "switch PCP, NAT-PMP or UPnP on at the router, or map the port by hand")
+    router = f"the router {report['router']}".strip()
+    ports = ", ".join(map(str, report["ports"]))
+    if not ports:
+        found = f"{router} answers, by {report['protocol']}; nothing here is to be mapped"
+        return Finding("port mapping", "note", found,
+                       "listen for IPv4 at the address that packets leave from (node.listen)")
+    found = f"{router} leads its port {ports} here, by {report['protocol']}"
+    if report["confirmed"]:
+        return Finding("port mapping", "ok", f"{found}; peers came in by {', '.join(report['confirmed'])}")
+    return Finding("port mapping", "note", f"{found}; nobody came in by it yet", _why_not_yet(report["outside"]))
+
+
+def _why_not_yet(outside: str) -> str:
+    if outside and not ip_address(outside).is_global:
+        return f"that router has the address {outside} itself: there is another one in front of it, which maps nothing"
+    return "wait: it takes peers in two networks that see this node at one address, and one that dials it back"
+
+
+def _upnp_package(protocol: str) -> Finding:
+    from quantumgate.net.portmap import INSTALL_ADVICE
+
+    try:
+        return Finding("port mapping: miniupnpc", "ok", metadata.version("miniupnpc"))
+    except metadata.PackageNotFoundError:
+        if protocol:
+            return Finding("port mapping: miniupnpc", "ok", f"not installed; not needed, the router speaks {protocol}")
+    return Finding("port mapping: miniupnpc", "note", "not installed: PCP and NAT-PMP are tried, UPnP is not",
+                   INSTALL_ADVICE)

@@ -79,7 +79,15 @@ def status(where: Place) -> None:
 def _reach_fact(report: dict[str, Any]) -> dict[str, str]:
     """Where strangers can dial this node, or why they cannot."""
     text = ", ".join(report.get("public_endpoints", ())) or report.get("reachability", "")
-    return {"reachable": text} if text else {}
+    return ({"reachable": text} if text else {}) | _mapped_fact(report.get("port_mapping", {}))
+
+
+def _mapped_fact(mapping: dict[str, Any]) -> dict[str, str]:
+    """What the router said, where it is asked; ``qgate doctor`` says more."""
+    if not mapping.get("enabled"):
+        return {}
+    ports = ", ".join(map(str, mapping["ports"]))
+    return {"port map": f"{mapping['protocol']}, port {ports} of the router" if ports else mapping["why"] or "none yet"}
 
 
 def _anchors_fact(anchors: dict[str, int]) -> dict[str, str]:

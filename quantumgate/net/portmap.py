@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from ipaddress import IPv4Address
 from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred, fail, succeed
@@ -98,7 +99,7 @@ class UpnpRouter:
     def outside(self) -> str:
         """Its address towards the Internet, as it says."""
         try:
-            return str(self._igd.externalipaddress() or "")
+            return str(IPv4Address(self._igd.externalipaddress()))
         except Exception:  # as in ``_asked``: one that does not say it may map ports all the same
             return ""
 

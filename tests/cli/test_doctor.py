@@ -9,9 +9,13 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from quantumgate.cli import doctor
+from quantumgate.control.api import PortMapReport
 from quantumgate.core.online_key import make
+from quantumgate.net import defaultroute
+from quantumgate.net.pcp import NAME_IT
+from quantumgate.net.portmap import INSTALL_ADVICE
 from quantumgate.node.data_directory import write_atomically
-from tests.cli.tool import qgate
+from tests.cli.tool import ServedCase, qgate, qgate_beside
 from tests.core.handshake.duel import identity
 
 
@@ -90,6 +94,65 @@ class DoctorTests(SynchronousTestCase):
         self.patch(doctor, "PACKAGES", ("never-written",))
         self.assertEqual(self.findings()["never-written"]["state"], "wrong")
 
+    def test_port_mapping_before_a_node_runs(self) -> None:
+        self.assertEqual(self.findings()["port mapping"]["found"], "off (discovery.port_mapping)")
+        self.config.write_text('[discovery]\nport_mapping = true\nrouter = "192.168.1.1"\n')
+        self.assertIn("192.168.1.1 is asked while the node runs", self.findings()["port mapping"]["found"])
+        self.config.write_text("[discovery]\nport_mapping = true\n")
+        self.patch(defaultroute, "default_router", lambda: "")
+        found = self.findings()["port mapping"]
+        self.assertEqual((found["state"], found["advice"]), ("note", NAME_IT))
+
     def test_for_a_person(self) -> None:
         text = qgate("doctor", "--config", str(self.config), "--data", str(self.folder)).out
         self.assertTrue(text.startswith("WHAT "))
+
+
+class PortMappingTests(ServedCase):
+    """As the node that runs says."""
+
+    async def found(self, name: str = "port mapping", **report: Any) -> dict[str, Any]:
+        config = self.data / "q.toml"
+        config.write_text("[node]\nlisten = []\n")
+        self.node.port_mapping = PortMapReport(enabled=True, **report)
+        outcome = await qgate_beside("doctor", "--config", str(config), "--data", str(self.data), "--json")
+        rows: list[dict[str, Any]] = [one for one in outcome.json if one["name"] == name]
+        return rows[0]
+
+    async def test_no_router_answered(self) -> None:
+        found = await self.found(why="PCP, NAT-PMP: the router 10.0.0.1: it does not answer")
+        self.assertEqual((found["state"], found["found"]),
+                         ("note", "PCP, NAT-PMP: the router 10.0.0.1: it does not answer"))
+        self.assertIn("map the port by hand", found["advice"])
+        self.assertEqual((await self.found())["found"], "a router is looked for")
+
+    async def test_which_port_by_which_protocol(self) -> None:
+        answered = {"protocol": "NAT-PMP", "router": "10.0.0.1", "outside": "84.20.7.153"}
+        found = await self.found(**answered, ports=(9999,), confirmed=("84.20.7.153:9999",))
+        self.assertEqual((found["state"], found["found"]), (
+            "ok", "the router 10.0.0.1 leads its port 9999 here, by NAT-PMP; peers came in by 84.20.7.153:9999"))
+        found = await self.found(**answered, ports=(9999,))
+        self.assertIn("nobody came in by it yet", found["found"])
+        self.assertIn("wait", found["advice"])
+        found = await self.found(**answered)
+        self.assertIn("node.listen", found["advice"])
+
+    async def test_a_router_behind_a_router(self) -> None:
+        for outside in ("192.168.0.7", "100.64.3.4"):
+            found = await self.found(protocol="PCP", router="10.0.0.1", outside=outside, ports=(9999,))
+            self.assertIn(f"has the address {outside} itself", found["advice"])
+
+    async def test_the_package(self) -> None:
+        self.assertEqual((await self.found("port mapping: miniupnpc"))["state"], "ok")
+        version = doctor.metadata.version
+
+        def missing(name: str) -> str:
+            if name == "miniupnpc":
+                raise doctor.metadata.PackageNotFoundError(name)
+            return version(name)
+
+        self.patch(doctor.metadata, "version", missing)
+        found = await self.found("port mapping: miniupnpc")
+        self.assertEqual((found["state"], found["advice"]), ("note", INSTALL_ADVICE))
+        found = await self.found("port mapping: miniupnpc", protocol="PCP")
+        self.assertEqual((found["state"], found["found"]), ("ok", "not installed; not needed, the router speaks PCP"))

@@ -9,7 +9,7 @@ import msgspec
 from twisted.trial.unittest import SynchronousTestCase
 
 from quantumgate.control import api
-from quantumgate.control.api import OverloadReport
+from quantumgate.control.api import OverloadReport, PortMapReport
 from quantumgate.control.paths import SOCKET_NAME
 from tests.cli.tool import ServedCase, Terminal, qgate_beside
 from tests.control.fakenode import FRIEND, FRIEND_ADDRESS, ME, STRANGER
@@ -41,6 +41,15 @@ class NodeTests(ServedCase):
         self.node.overload = OverloadReport(step=2, does="strangers must solve a puzzle", puzzle_bits=9)
         self.assertIn("note: overload, step 2 of 3: strangers must solve a puzzle\n", (await self.qgate("status")).out)
         self.assertEqual((await self.qgate("status", "--json")).json["overload"]["puzzle_bits"], 9)
+
+    async def test_status_says_what_the_router_gave(self) -> None:
+        self.assertNotIn("port map", (await self.qgate("status")).out)
+        for report, words in ((PortMapReport(enabled=True), "none yet"),
+                              (PortMapReport(enabled=True, why="no router here"), "no router here"),
+                              (PortMapReport(enabled=True, protocol="PCP", ports=(9999,)), "PCP, port 9999 of the")):
+            self.node.port_mapping = report
+            (line,) = [one for one in (await self.qgate("status")).out.splitlines() if one.startswith("port map")]
+            self.assertIn(words, line)
 
     async def test_status_of_a_broken_node(self) -> None:
         self.node.broken = True

@@ -27,6 +27,7 @@ from quantumgate.control.api import (
     OverloadReport,
     PeerReport,
     PingReport,
+    PortMapReport,
     RecordReport,
     RelayReport,
     RelaysReport,
@@ -171,6 +172,7 @@ class FakeNode:
     streams_socket: str = ""
     anchors: Sequence[str] = ()
     overload: OverloadReport = field(default_factory=OverloadReport)
+    port_mapping: PortMapReport = field(default_factory=PortMapReport)
     relaying: RelaysReport = field(default_factory=RelaysReport)
     book: BookReport = field(default_factory=BookReport)
     neighbours: LanReport = field(default_factory=LanReport)
@@ -199,6 +201,7 @@ class FakeNode:
             listening=("tcp:9999",), peers=len(self.connected), relay=RelayReport(),
             extenders=(ExtenderBrief(name="echo", uuid=str(ME), state="running"),), store="memory",
             public_endpoints=(), connecting=() if self.connected else (waiting,), overload=self.overload,
+            port_mapping=self.port_mapping,
         )
 
     def peers_snapshot(self) -> Sequence[PeerReport]:
