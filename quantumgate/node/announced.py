@@ -11,9 +11,8 @@ from collections.abc import Callable, Iterable
 from functools import partial
 
 from quantumgate import logs
-from quantumgate.core.places import bare_address
+from quantumgate.core.places import bare_address, may_lead_to
 from quantumgate.core.relay.path import Gateway
-from quantumgate.core.relay.quota import may_lead_to
 from quantumgate.ids import PeerUUID, host_text
 from quantumgate.node.contact import Contact
 from quantumgate.wire.session_tlvs import ENDPOINTS_MAX

@@ -16,7 +16,7 @@ from twisted.internet.defer import Deferred
 from quantumgate import logs
 from quantumgate.core.budget import TokenBucket
 from quantumgate.core.discovery.reach import Place
-from quantumgate.core.relay.quota import may_lead_to
+from quantumgate.core.places import may_lead_to
 from quantumgate.errors import ConnectFailed
 from quantumgate.ids import PeerUUID, QgAddress
 from quantumgate.net.backoff import Backoff

@@ -11,8 +11,8 @@ from dataclasses import replace
 
 from quantumgate.core.delegations import Delegation
 from quantumgate.core.peer_records import KnownRecord, judge, network_of
+from quantumgate.core.places import LOWEST_PORT
 from quantumgate.core.relay.path import Gateway
-from quantumgate.core.relay.quota import LOWEST_PORT
 from quantumgate.core.relay.reservations import check_grant
 from quantumgate.crypto.identity import PeerIdentity
 from quantumgate.errors import (

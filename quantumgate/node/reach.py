@@ -17,9 +17,8 @@ from quantumgate import logs
 from quantumgate.core.access.addresses import address_of
 from quantumgate.core.budget import Buckets, TokenBucket
 from quantumgate.core.discovery.reach import Place, Places, Sightings
-from quantumgate.core.places import group_of
+from quantumgate.core.places import group_of, may_lead_to
 from quantumgate.core.relay.links import CARRIER
-from quantumgate.core.relay.quota import may_lead_to
 from quantumgate.ids import PeerUUID, host_text
 from quantumgate.node.contact import Contact
 from quantumgate.node.dialling import Target, ways_to

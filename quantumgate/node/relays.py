@@ -17,10 +17,10 @@ from twisted.internet.defer import TimeoutError as DeferredTimeout
 from twisted.python.failure import Failure
 
 from quantumgate import logs
-from quantumgate.core.places import bare_address
+from quantumgate.core.places import bare_address, may_lead_to
 from quantumgate.core.relay.link import Link, Pipe, splice
 from quantumgate.core.relay.links import CARRIER
-from quantumgate.core.relay.quota import Quota, may_lead_to
+from quantumgate.core.relay.quota import Quota
 from quantumgate.core.relay.rate import CarriedRate
 from quantumgate.errors import ConnectFailed, QuantumGateError
 from quantumgate.ids import PeerUUID

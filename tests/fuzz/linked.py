@@ -11,10 +11,10 @@ from uuid import UUID
 from quantumgate.core.events import LinkArrived, LinkAsked
 from quantumgate.core.peer_records import judge, sign
 from quantumgate.core.peer_records import network_of as network_id
-from quantumgate.core.places import network_of
+from quantumgate.core.places import may_lead_to, network_of
 from quantumgate.core.relay.link import Link, splice
 from quantumgate.core.relay.path import Gateway, PathWish, choose
-from quantumgate.core.relay.quota import Quota, may_lead_to
+from quantumgate.core.relay.quota import Quota
 from quantumgate.crypto.identity import Identity
 from quantumgate.crypto.secret import Secret
 from quantumgate.errors import RemoteProtocolError

@@ -6,8 +6,7 @@ from dataclasses import dataclass, replace
 
 from quantumgate.core.discovery.buckets import Place
 from quantumgate.core.peer_records import KnownRecord
-from quantumgate.core.places import group_of
-from quantumgate.core.relay.quota import may_lead_to
+from quantumgate.core.places import group_of, may_lead_to
 from quantumgate.ids import PeerUUID
 from quantumgate.wire.limits import BOOK_ENTRY_BYTES, BOOK_FAILURES
 from quantumgate.wire.link_frames import LinkEndpoint

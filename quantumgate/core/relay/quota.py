@@ -1,45 +1,19 @@
-"""What a relay allows: where a link may lead, how many, how often, how much. Spec: docs/spec/relays.md, 5. [A29] [A31]
+"""What a relay allows: how many links, how often, how much. Spec: docs/spec/relays.md, 5. [A29] [A31]
 
-Numbers only; ``node/relays.py`` asks before it opens a socket. Not for: credit of one link (``link.py``).
+Numbers only; ``node/relays.py`` asks before it opens a socket. Not for: credit of one link (``link.py``), or where one
+may lead (``core/places.py``).
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from ipaddress import IPv6Address, IPv6Network
 
 from quantumgate.core.budget import TokenBucket
-from quantumgate.core.places import bare_address
 from quantumgate.wire.codes import LinkCode
 from quantumgate.wire.limits import Limits
 
 PREFIXES_KEPT = 4096
 DAY_SECONDS = 86_400.0
-LOWEST_PORT = 1024
-"""Ports below it are other services': no link leads there unless a signed record of the target names it."""
-
-_TRANSLATED = (IPv6Network("64:ff9b::/96"), IPv6Network("64:ff9b:1::/48"), IPv6Network("2002::/16"),
-               IPv6Network("2001::/32"), IPv6Network("::/96"))
-
-
-def may_lead_to(
-    host: str, port: int, *, allow_private: bool, own: frozenset[str] = frozenset(), signed: bool = False
-) -> bool:
-    """Whether a relay opens a socket there. IPv6 forms that hide an IPv4 address lead nowhere.
-
-    ``signed``: a valid record of the peer that is to be reached names this port.
-    """
-    address = bare_address(host)
-    if address is None or not 0 < port < 65536 or address.is_multicast or address.is_unspecified:
-        return False
-    if isinstance(address, IPv6Address) and any(address in network for network in _TRANSLATED) and not (
-        allow_private and address.is_loopback
-    ):
-        return False
-    if allow_private:
-        return True
-    outside = address.is_global and not address.is_reserved and str(address) not in own
-    return outside and (signed or port >= LOWEST_PORT)
 
 
 class _Client:

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from quantumgate.core.relay.quota import DAY_SECONDS, PREFIXES_KEPT, Quota, may_lead_to
+from quantumgate.core.places import may_lead_to
+from quantumgate.core.relay.quota import DAY_SECONDS, PREFIXES_KEPT, Quota
 from quantumgate.wire.codes import LinkCode
 from quantumgate.wire.limits import DEFAULT_LIMITS
 
