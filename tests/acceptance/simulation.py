@@ -7,9 +7,11 @@ docs/simulation/README.md.
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from multiprocessing import Pool
 from statistics import median
 from typing import Any
@@ -30,8 +32,10 @@ def figures() -> Iterator[Figure]:
     began, seeds = time.monotonic(), int(os.environ.get("QG_SIMULATION_SEEDS", SEEDS))
     yield from real_cores()
     rows = all_rows(seeds, began + SECONDS)
-    write(FOLDER, rows)
     yield exactly("runs made", len(plan(seeds)), len(rows))
+    if len(rows) < len(plan(seeds)):
+        return
+    write(FOLDER, rows)
     yield from steady(of(rows, "steady"), seeds)
     yield from attacked(rows)
     yield from slots(of(rows, "slots"))
@@ -41,10 +45,10 @@ def figures() -> Iterator[Figure]:
 def all_rows(seeds: int, until: float) -> list[dict[str, Any]]:
     """Every run; what is not made in time is missing, which breaks a bound."""
     rows: list[dict[str, Any]] = []
-    with Pool(os.cpu_count()) as pool:
+    with Pool(os.cpu_count()) as pool, suppress(multiprocessing.TimeoutError):
         made = pool.imap_unordered(run, missing(plan(seeds), []))
-        while len(rows) < len(plan(seeds)) and time.monotonic() < until:
-            rows.append(made.next(timeout=max(1.0, until - time.monotonic())))
+        while len(rows) < len(plan(seeds)):
+            rows.append(made.next(timeout=max(0.0, until - time.monotonic())))
     return rows
 
 
