@@ -15,11 +15,12 @@ from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
 from quantumgate import logs
+from quantumgate.core.budget import TokenBucket
 from quantumgate.core.discovery.book import Book
 from quantumgate.core.discovery.entries import groups_of
 from quantumgate.core.discovery.strategy import Aim, Call, Standing, Strategy, anchors_of
 from quantumgate.core.peer_records import KnownRecord
-from quantumgate.errors import ConnectFailed, QuantumGateError
+from quantumgate.errors import ConnectFailed, LimitError, QuantumGateError
 from quantumgate.ids import PeerUUID
 from quantumgate.node.contact import Contact
 from quantumgate.node.dialling import Target
@@ -27,6 +28,9 @@ from quantumgate.node.world import World
 from quantumgate.wire.codes import CloseCode
 
 CALLS_AT_ONCE = 4
+CALL_RATE = (1.0, 24)
+"""(a second, burst): who fills our book with places that refuse at once must not have them called as fast as that."""
+
 REFUSED_SECONDS = 3600.0
 """Who does not admit us is called again after this time."""
 
@@ -55,6 +59,7 @@ class Outbound:
         self._wanted: dict[PeerUUID, Standing] = {}
         self._first: list[PeerUUID] = []
         self._let_go: set[PeerUUID] = set()
+        self._pace = TokenBucket(*CALL_RATE, world.now())
         self._stopped = False
         self.strategy: Strategy
 
@@ -100,7 +105,7 @@ class Outbound:
             if not contact.session.in_use:
                 contact.session.keep = False
                 contact.close(CloseCode.BYE)
-        while not self._stopped and len(self._calls) < CALLS_AT_ONCE:
+        while not self._stopped and len(self._calls) < CALLS_AT_ONCE and self._pace.has(self._world.now()):
             wall = self._world.wall_seconds()
             there = [*self.standing, *self._wanted.values()]
             call = self._anchor() or self.strategy.next_call(there, self._busy, wall)
@@ -137,6 +142,7 @@ class Outbound:
 
     def _make(self, call: Call, wall: float) -> None:
         uuid = call.known.identity.uuid
+        self._pace.take(self._world.now())
         if call.aim is Aim.CONNECTION:
             self._wanted[uuid] = self._standing_of(call.known, wall)
         self._book.tried(uuid, wall)
@@ -187,6 +193,8 @@ class Outbound:
             self._refused[uuid] = self._world.now() + REFUSED_SECONDS
             if len(self._refused) > REFUSALS_KEPT:
                 del self._refused[next(iter(self._refused))]
+        elif isinstance(error, LimitError):
+            _log.debug("{peer} was not called: {why}", peer=logs.peer(uuid), why=str(error))  # for want of room here
         elif isinstance(error, QuantumGateError):
             self._book.failed(uuid, wall)
         else:

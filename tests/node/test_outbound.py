@@ -120,6 +120,25 @@ class CallTests(OutboundCase):
         self.failed(one.connect(str(known.identity.uuid)), ConnectFailed, 15)
         self.assertEqual(set(asked), {"99.9.9.9"}, "nor because somebody asks for that peer")
 
+    def test_a_book_of_made_up_places_is_not_called_through_as_fast_as_they_refuse(self) -> None:
+        """Nor is it by a node that has no room for one more session, where every call is over at once."""
+        for full in (False, True):
+            one = self.finder(PLACES[full], default_access="allow")
+            if full:
+                table = one._parts.desk.table  # type: ignore[union-attr]
+                self.patch(type(table), "sessions", property(lambda table: 1 << 20))
+            calls: list[Any] = []
+            dial = self.out(one)._dial
+            self.patch(self.out(one), "_dial", lambda *a, dial=dial, calls=calls, **b: calls.append(a) or dial(*a, **b))
+            for n in range(400):
+                record = made_record(f"nobody {n}", one.wall_seconds(), f"{30 + n // 200}.{n % 200}.0.1")
+                known = judge(record, network=network_of(b"QuantumGate"), now_ms=int(one.wall_seconds() * 1000))
+                self.book(one).add(known, f"4:{n:x}", one.wall_seconds() - 9999)
+            self.pass_time(60)
+            self.assertTrue(16 < len(calls) < 90, (full, len(calls)))
+            if full:
+                self.assertEqual([entry.failures for entry in self.book(one)], [0] * 400, "nobody's fault but ours")
+
     def test_a_feeler_leaves_at_once(self) -> None:
         one = self.finder(PLACES[0], default_access="allow", discovery={"connections": 1, "public": True})
         quiet = {"public": True, "connections": 0}
