@@ -157,7 +157,15 @@ class Book:
             self._stand_elsewhere(entry, now_s)
         elif entry.tried and entry.place is not None and entry.reached not in groups:
             self._untry(entry, now_s)  # what was reached was somewhere else
-        return Added.NEWER
+        return self._with_room_for(entry)
+
+    def _with_room_for(self, entry: Entry) -> Added | Rejected:
+        """It may be longer than the record before. Where nobody else can go for that, it goes itself, unless our rules
+        name it."""
+        named = entry.place is None
+        if not self._make_room(0, at_all_costs=named) and not named:
+            self.remove(entry.uuid)
+        return Added.NEWER if entry.uuid in self._entries else Rejected.FULL
 
     def _take(self, known: KnownRecord, source: Group, now_s: float) -> Added | Rejected:
         groups, quarters = self._where(known.record)

@@ -169,6 +169,23 @@ class BoundsTests(SynchronousTestCase):
             all_tried.remove(next(iter(all_tried)).uuid)
         self.assertEqual(all_tried.bytes_held, 0)
 
+    def test_records_that_grow_are_bounded_too(self) -> None:
+        """Who is in with a short one and then has a long one."""
+        size, long = filled(1).bytes_held, {"extras": ((0x80, bytes(7000)),), "seq_s": NOW_S + 1}
+        one = filled(50, most_bytes=size * 50)
+        for n in range(50):
+            one.add(known(n, address(n), **long), TELLER, NOW_S + 1)
+            self.assertLessEqual(one.bytes_held, size * 50)
+        self.assertGreater(len(one), 10)
+        all_tried = book(most_bytes=size * 2, named=naming("friend"))
+        for name in (0, 1, "friend"):
+            all_tried.add(known(name, "192.0.66.1" if name else "198.51.44.1"), TELLER, NOW_S)
+            all_tried.succeeded(uuid(name), NOW_S)
+        self.assertIs(all_tried.add(known(0, "198.51.44.1", **long), TELLER, NOW_S + 1), Rejected.FULL)
+        self.assertNotIn(uuid(0), all_tried, "who grows pays for it, where nobody else is there who was never reached")
+        self.assertIs(all_tried.add(known("friend", "192.0.66.1", **long), TELLER, NOW_S + 1), Added.NEWER)
+        self.assertIn(uuid("friend"), all_tried)
+
     def test_what_it_says_it_holds_is_no_less_than_what_it_holds(self) -> None:
         records = [known(n, address(n), address(n + 1000)) for n in range(1000)]
         bodies = [(one.signed.body[:], one.signed.record) for one in records]
