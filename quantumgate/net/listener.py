@@ -1,6 +1,7 @@
 """One listening endpoint: any Twisted server endpoint string, its admissions, and what was really bound.
 
-Not for: who may stay (the roof), or the counts (``intake.py``). Spec: docs/guide/configuration.md (node.listen).
+While many connect it takes them in rounds: Twisted accepts all that wait, then nobody for a moment. Not for: who may
+stay (the roof), or the counts (``intake.py``). Spec: docs/guide/configuration.md (node.listen).
 """
 
 from __future__ import annotations
@@ -11,13 +12,17 @@ from typing import Any
 from twisted.internet.address import UNIXAddress
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.error import CannotListenError
-from twisted.internet.interfaces import IListeningPort, IStreamServerEndpoint
+from twisted.internet.interfaces import IDelayedCall, IListeningPort, IStreamServerEndpoint
+from twisted.internet.tcp import Port
 from twisted.python.failure import Failure
 
 from quantumgate.errors import LocalError
 from quantumgate.net.doorway import Doorway, DoorwayFactory, Lost
 from quantumgate.net.intake import Intake, Place
 from quantumgate.net.protocol import PeerProtocol
+
+ACCEPTED_AT_ONCE = 100
+"""In a round, where so many wait; Twisted's own number is what came the last time."""
 
 
 class ListenFailed(LocalError):
@@ -40,6 +45,7 @@ class Listener:
         self._intake = intake
         self._arrive = arrive
         self._port: IListeningPort | None = None
+        self._resting: IDelayedCall | None = None
         self._stopped = False
 
     def start(self) -> Deferred[None]:
@@ -61,10 +67,19 @@ class Listener:
         raise ListenFailed(f"cannot listen on {self.text}: {' '.join(str(why).split()).lower()}") from None
 
     def _doorway(self, address: Any) -> Doorway | None:
+        rest_seconds = self._intake.rest_seconds(address, lan=self.lan)
+        if rest_seconds and self._resting is None and isinstance(self._port, Port):
+            self._port.stopReading()
+            self._resting = self._intake.clock.callLater(rest_seconds, self._next_round, self._port)
         place = self._intake.accept(address, lan=self.lan)
         if place is None:
             return None
         return Doorway(lambda transport: self._arrive(transport, place, self.lan))
+
+    def _next_round(self, port: Port) -> None:
+        self._resting = None
+        port.numberAccepts = ACCEPTED_AT_ONCE
+        port.startReading()  # type: ignore[no-untyped-call]
 
     @property
     def bound(self) -> str:
@@ -81,6 +96,9 @@ class Listener:
         """Fires when the endpoint is free again. Connections that came in stay."""
         self._stopped = True
         port, self._port = self._port, None
+        resting, self._resting = self._resting, None
+        if resting is not None:
+            resting.cancel()
         return maybeDeferred(port.stopListening if port is not None else _nothing).addCallback(lambda _: None)
 
 

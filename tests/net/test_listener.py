@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from twisted.internet import tcp
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.error import CannotListenError
@@ -14,8 +15,8 @@ from twisted.internet.testing import StringTransport
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
-from quantumgate.net.intake import Intake
-from quantumgate.net.listener import Listener, ListenFailed
+from quantumgate.net.intake import CROWD_RATE, ROUND_SECONDS, Intake
+from quantumgate.net.listener import ACCEPTED_AT_ONCE, Listener, ListenFailed
 from quantumgate.testing.seeded import SeededRandom
 from quantumgate.wire.limits import Limits
 
@@ -32,6 +33,22 @@ class Port:
 
     def stopListening(self) -> Deferred[None]:
         self.open = False
+        return succeed(None)
+
+
+class SocketPort(tcp.Port):
+    """One of Twisted's own, but for the socket."""
+
+    def __init__(self) -> None:
+        self.reading, self.numberAccepts = True, 1
+
+    def startReading(self) -> None:
+        self.reading = True
+
+    def stopReading(self) -> None:
+        self.reading = False
+
+    def stopListening(self) -> Deferred[None]:
         return succeed(None)
 
 
@@ -53,7 +70,8 @@ HERE = IPv4Address("TCP", "127.0.0.1", 4711)
 
 class ListenerCase(SynchronousTestCase):
     def setUp(self) -> None:
-        self.intake = Intake(Limits(half_open=2), Clock(), SeededRandom(1))
+        self.clock = Clock()
+        self.intake = Intake(Limits(half_open=2), self.clock, SeededRandom(1))
         self.arrived: list[Any] = []
 
     def arrive(self, transport: Any, place: Any, lan: bool) -> Any:
@@ -123,3 +141,58 @@ class ArrivalTests(ListenerCase):
         self.assertEqual((came, lan), (transport, True))
         place.left()
         self.assertEqual(self.intake.half_open, 1)
+
+
+class RoundTests(ListenerCase):
+    """Many that connect are taken in rounds. Whether there is room for them is another matter."""
+
+    BURST = int(CROWD_RATE[1])
+
+    def knock(self, count: int, network: str = "192.0.2") -> None:
+        for number in range(count):
+            self.endpoint.factory.buildProtocol(IPv4Address("TCP", f"{network}.{number % 250}", 5))
+
+    def listening(self, lan: bool = False) -> tuple[Listener, SocketPort]:
+        port = SocketPort()
+        listener = self.listener(succeed(port), lan=lan)
+        listener.start()
+        return listener, port
+
+    def test_few_are_taken_as_they_come(self) -> None:
+        _, port = self.listening()
+        self.knock(self.BURST)
+        for _ in range(100):
+            self.clock.advance(1 / CROWD_RATE[0])
+            self.knock(1)
+            self.assertTrue(port.reading)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_after_one_too_many_nobody_for_a_moment_then_all_that_wait(self) -> None:
+        _, port = self.listening()
+        self.knock(self.BURST + 1)
+        self.assertFalse(port.reading)
+        self.knock(20)
+        self.clock.advance(ROUND_SECONDS - 0.001)
+        self.assertEqual((port.reading, port.numberAccepts), (False, 1))
+        self.clock.advance(0.001)
+        self.assertEqual((port.reading, port.numberAccepts), (True, ACCEPTED_AT_ONCE))
+        self.knock(10)
+        self.assertFalse(port.reading)
+
+    def test_loopback_and_the_local_network_make_no_crowd(self) -> None:
+        for lan, network in ((False, "127.0.0"), (True, "192.0.2")):
+            _, port = self.listening(lan)
+            self.knock(3 * self.BURST, network)
+            self.assertTrue(port.reading)
+
+    def test_it_stops_while_it_rests(self) -> None:
+        listener, port = self.listening()
+        self.knock(self.BURST + 1)
+        self.successResultOf(listener.stop())
+        self.clock.advance(1)
+        self.assertFalse(port.reading)
+
+    def test_a_port_that_is_no_socket_takes_everybody(self) -> None:
+        self.listener(succeed(Port(HERE))).start()
+        self.knock(3 * self.BURST)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
