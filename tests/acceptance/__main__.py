@@ -20,8 +20,8 @@ POINTS += ("lan", "nat_matrix", "bootstrap", "invite")
 POINTS += ("store_kill", "store_disk", "store_bench")
 POINTS += ("simulation",)
 FLOODS = ("connect_close", "slow_openers", "garbage", "replays", "half_handshakes", "handshakes", "record_abuse")
-FLOODS += ("channel_floods", "never_reading", "bombs", "rekey_storms", "relay_abuse", "exchange_abuse", "overload")
-FLOODS += ("weakened",)
+FLOODS += ("channel_floods", "never_reading", "bombs", "rekey_storms", "relay_abuse", "exchange_abuse", "reach_abuse")
+FLOODS += ("overload", "weakened")
 POINTS += tuple(f"floods.{name}" for name in FLOODS)
 """A name with a dot is one point of those that its first word names together."""
 

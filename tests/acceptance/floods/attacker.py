@@ -29,6 +29,9 @@ from quantumgate.ids import PeerUUID, parse_peer_uuid
 CATCH_UP = 50
 """Strikes made up for at once, before what came back is looked at."""
 
+ASKED, UNASKED = "dialled where it asked for it", "dialled unasked"
+"""Of the connections that the node makes: to an address from which somebody asked for it, and to any other."""
+
 
 @dataclass(frozen=True)
 class Target:

@@ -29,6 +29,7 @@ MUST: dict[str, tuple[str, str]] = {
     "rekey_storms": ("20", "dead; a good request is answered and waits for its switch"),
     "relay_abuse": ("21", "code 5 at once, code 3 after 8 to 12 s, code 7 from quotas, CLOSE(flood)"),
     "exchange_abuse": ("24", "one message is verified at a time, 16 wait; CLOSE(flood), CLOSE(violation)"),
+    "reach_abuse": ("-", "one dial back a second for all together, to whoever asked alone; the others are refused"),
 }
 
 

@@ -21,9 +21,10 @@ from pathlib import Path
 from typing import Any
 
 from bench.installed import pretend_installed
+from tests.acceptance.floods.attacker import UNASKED
 from tests.acceptance.floods.places import CROWD, NEIGHBOURS, WELL
 from tests.acceptance.floods.watch import LOG_WINDOW_SECONDS, LogRead, Watch, descriptors, fastest_source
-from tests.acceptance.netns import PORT, Internet, NodeAt, Place
+from tests.acceptance.netns import PORT, Internet, NodeAt, Place, run
 from tests.acceptance.processes import PartyProcess, end, staged, start, until
 from tests.acceptance.report import ROOT, Figure, at_least, at_most, exactly, noted
 
@@ -67,7 +68,8 @@ class Flood:
     """What is to be judged. ``module`` has the attack, ``says`` what is sent; ``configuration`` is added to the node's.
 
     With a ``bystander`` there is another node, which the attackers know. ``measured``: it is more than a core can do,
-    and what that does to others is told, not judged. ``without`` a defence: see ``weak.py``.
+    and what that does to others is told, not judged. ``without`` a defence: see ``weak.py``. ``dials``, a second and
+    at once: the node may be asked to make so many connections.
     """
 
     module: str
@@ -77,6 +79,7 @@ class Flood:
     bystander: bool = False
     measured: bool = False
     without: str = ""
+    dials: tuple[float, float] | None = None
     seconds: float = FLOOD_SECONDS
 
 
@@ -242,7 +245,9 @@ class Stage:
         time.sleep(SETTLE_SECONDS)
         before = self.quiet_level()
         log, watch = LogRead(self.node.log), Watch(self.node.pid)
+        opened = self._opened()
         flood = self.run(seconds, sink=False)
+        opened = self._opened() - opened
         watch.close()
         ended = time.monotonic()
         recovered = list(self._recovered(before, ended))
@@ -256,6 +261,7 @@ class Stage:
                       (watch.most_rss - watch.first_rss) / MIB, digits=1)
         used = f"{watch.cpu_share:.2f}; {watch.most_descriptors}"
         yield noted("of a core used by the node; descriptors, at most", used)
+        yield from self._dialled(opened, flood)
         yield from recovered
         yield from _logged(lines, logged_seconds)
 
@@ -275,6 +281,20 @@ class Stage:
         why = f"; {late[0]['failed'][:120]}" if late else ""
         yield noted("seconds for a new peer, median to longest, control and flood; most tries",
                     f"{shown[0]} and {shown[1]}; {tries}{why}")
+
+    def _opened(self) -> int:
+        """How many connections were made from where the node is, as its kernel counts them."""
+        told = run(*self.node.place.before, "cat", "/proc/net/snmp")
+        names, counts = (line.split() for line in told.splitlines() if line.startswith("Tcp:"))
+        return int(counts[names.index("ActiveOpens")])
+
+    def _dialled(self, opened: int, flood: Rates) -> Iterator[Figure]:
+        if self.flood.dials is not None:
+            a_second, at_once = self.flood.dials
+            most = int(at_once + a_second * self.flood.seconds) + 1
+            yield at_most("connections that the node made because it was asked to", most, opened)
+            counts = flood.attacker["counts"]
+            yield exactly("of them to addresses that did not ask", "0", f"{counts.get(UNASKED, 0)}")
 
     def _recovered(self, before: Level, ended: float) -> Iterator[Figure]:
         self.node.ask("reputation.reset", subject="")
