@@ -12,6 +12,7 @@ import sys
 import tomllib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from types import ModuleType
 
@@ -112,8 +113,40 @@ class Source:
     def lines(self) -> int:
         return self.text.count("\n") + (not self.text.endswith("\n"))
 
+    @property
+    def introduced(self) -> bool:
+        """Whether it begins with a docstring that says something; ``r`` may stand before it, comments above it."""
+        return _INTRODUCTION.match(self.text) is not None
+
     def __str__(self) -> str:
         return str(self.path.relative_to(ROOT)) if self.path.is_relative_to(ROOT) else str(self.path)
+
+
+_INTRODUCTION = re.compile(r'(?:\s|#[^\n]*\n)*r?"""\s*[^\s"]')
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What the rules ask of one file, each with its line: read in one walk, for the walk is what costs."""
+
+    imports: tuple[tuple[int, str], ...]
+    calls: tuple[tuple[int, str], ...]
+    functions: tuple[tuple[int, str, int], ...]
+    definitions: tuple[tuple[int, str], ...]
+    asserts: tuple[int, ...]
+
+
+@cache
+def facts(source: Source) -> Facts:
+    """Small, as the tree is not, so it is kept for the next rule."""
+    nodes = list(ast.walk(source.tree))
+    return Facts(
+        tuple(_imports(source, nodes)),
+        tuple(_calls(nodes)),
+        tuple(_functions(nodes)),
+        tuple(_definitions(nodes)),
+        tuple(node.lineno for node in nodes if isinstance(node, ast.Assert)),
+    )
 
 
 def read(paths: Iterable[Path]) -> list[Source]:
@@ -145,10 +178,14 @@ def inside(source: Source) -> str:
     return source.name.removeprefix("quantumgate").removeprefix(".")
 
 
-def imports(source: Source) -> Iterator[tuple[int, str]]:
+def imports(source: Source) -> Iterable[tuple[int, str]]:
     """(line, dotted name) of everything imported, anywhere in the file; ``from a import b`` gives ``a.b``."""
+    return facts(source).imports
+
+
+def _imports(source: Source, nodes: list[ast.AST]) -> Iterator[tuple[int, str]]:
     package_name = source.name if source.path.name == "__init__.py" else source.name.rpartition(".")[0]
-    for node in ast.walk(source.tree):
+    for node in nodes:
         if isinstance(node, ast.Import):
             yield from ((node.lineno, alias.name) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -158,13 +195,17 @@ def imports(source: Source) -> Iterator[tuple[int, str]]:
             yield from ((node.lineno, f"{stem}.{alias.name}") for alias in node.names)
 
 
-def calls(source: Source) -> Iterator[tuple[int, str]]:
+def calls(source: Source) -> Iterable[tuple[int, str]]:
     """(line, name) of everything called by a plain or dotted name; a name that was imported is given in full."""
+    return facts(source).calls
+
+
+def _calls(nodes: list[ast.AST]) -> Iterator[tuple[int, str]]:
     modules = {}
-    for node in ast.walk(source.tree):
+    for node in nodes:
         if isinstance(node, ast.Import):
             modules.update({alias.asname or alias.name.partition(".")[0]: alias.name for alias in node.names})
-    for node in ast.walk(source.tree):
+    for node in nodes:
         if isinstance(node, ast.Call) and (name := _dotted(node.func)):
             head, dot, rest = name.partition(".")
             if not dot:
@@ -187,16 +228,24 @@ def last_name(node: ast.expr) -> str:
     return _dotted(node).rpartition(".")[2]
 
 
-def functions(source: Source) -> Iterator[tuple[int, str, int]]:
+def functions(source: Source) -> Iterable[tuple[int, str, int]]:
     """(line, name, length in lines) of every function, from its ``def`` to its last line."""
-    for node in ast.walk(source.tree):
+    return facts(source).functions
+
+
+def _functions(nodes: list[ast.AST]) -> Iterator[tuple[int, str, int]]:
+    for node in nodes:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             yield node.lineno, node.name, (node.end_lineno or node.lineno) - node.lineno + 1
 
 
-def definitions(source: Source) -> Iterator[tuple[int, str]]:
+def definitions(source: Source) -> Iterable[tuple[int, str]]:
     """(line, name) of every class, function and module-level or class-level name."""
-    for node in ast.walk(source.tree):
+    return facts(source).definitions
+
+
+def _definitions(nodes: list[ast.AST]) -> Iterator[tuple[int, str]]:
+    for node in nodes:
         if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             yield node.lineno, node.name
         elif isinstance(node, ast.Assign):

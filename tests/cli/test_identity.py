@@ -11,10 +11,12 @@ from quantumgate.node.data_directory import DataDirectory
 from quantumgate.settings.loader import load
 from quantumgate.settings.schema import Settings
 from tests.cli.tool import Outcome, qgate
+from tests.crypto.cheap import cheapen
 
 
 class InitCase(SynchronousTestCase):
     def setUp(self) -> None:
+        cheapen(self)
         self.folder = Path(self.mktemp()).absolute()
         self.folder.mkdir()
         self.config, self.data = self.folder / "q.toml", self.folder / "data"

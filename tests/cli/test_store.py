@@ -8,7 +8,6 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from quantumgate.crypto import kdf
 from quantumgate.node.data_directory import DataDirectory
 from quantumgate.store import tables
 from quantumgate.store.migrations import NEWEST
@@ -16,6 +15,7 @@ from quantumgate.store.opening import STORE_FILE
 from quantumgate.store.sql import SqlDatabase
 from quantumgate.store.sqlite import SqliteFile
 from tests.cli.tool import Outcome, qgate
+from tests.crypto.cheap import cheapen
 from tests.store.contract import EXAMPLES, ONE
 from tests.store.test_backups import COUNTS, ROWS
 
@@ -24,8 +24,7 @@ SCHEMAS = Path(__file__).parents[1] / "store" / "schemas"
 
 class StoreCase(SynchronousTestCase):
     def setUp(self) -> None:
-        self.patch(kdf, "ARGON2_MEMORY_KIB", 32)
-        self.patch(kdf, "ARGON2_PASSES", 1)
+        cheapen(self)
         self.data = Path(self.mktemp()).absolute()
         self.data.mkdir(mode=0o700, parents=True)
         self.path, self.config = self.data / STORE_FILE, self.data / "q.toml"

@@ -9,13 +9,14 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 from twisted.trial.unittest import SynchronousTestCase
 
-from quantumgate.crypto import kdf, labels
+from quantumgate.crypto import labels
 from quantumgate.crypto.identity import Identity, PeerIdentity, needs_passphrase, parse_fingerprint, uuid_of
 from quantumgate.crypto.random import FixedRandom
 from quantumgate.crypto.secret import Secret
 from quantumgate.crypto.signatures import KINDS, verify
 from quantumgate.errors import BadKeyError, BugError, KeyFileError, LocalError
 from quantumgate.ids import QgAddress, parse_peer_uuid
+from tests.crypto.cheap import cheapen
 
 IDENTITIES = {kind: Identity.generate(kind, FixedRandom(b"tests")) for kind in KINDS}
 
@@ -102,11 +103,6 @@ class KeyTests(SynchronousTestCase):
 class KeyFileTests(SynchronousTestCase):
     """Key files."""
 
-    def cheapen(self) -> None:
-        """Argon2id with the least memory, for tests that open often."""
-        self.patch(kdf, "ARGON2_MEMORY_KIB", 32)
-        self.patch(kdf, "ARGON2_PASSES", 1)
-
     def test_plain(self) -> None:
         """format 1, kdf 0, kind, seeds, fingerprint; read back it signs as before."""
         for kind, identity in IDENTITIES.items():
@@ -130,7 +126,7 @@ class KeyFileTests(SynchronousTestCase):
 
     def test_every_kind_sealed(self) -> None:
         """There and back."""
-        self.cheapen()
+        cheapen(self)
         for identity in IDENTITIES.values():
             data = identity.to_file_bytes("passphrase")
             self.assertEqual(Identity.from_file_bytes(data, "passphrase").public, identity.public)
@@ -138,7 +134,7 @@ class KeyFileTests(SynchronousTestCase):
 
     def test_wrong_or_missing_passphrase(self) -> None:
         """Says what is needed."""
-        self.cheapen()
+        cheapen(self)
         data = IDENTITIES[1].to_file_bytes("right")
         for wrong in ("wrong", "", "Right", "right "):
             self.assertRaises(KeyFileError, Identity.from_file_bytes, data, wrong)
@@ -159,7 +155,7 @@ class KeyFileTests(SynchronousTestCase):
 
     def test_damage_of_a_sealed_file(self) -> None:
         """The same under a passphrase; nor can the kdf byte be changed to skip it."""
-        self.cheapen()
+        cheapen(self)
         data = IDENTITIES[1].to_file_bytes("passphrase")
         for at in range(len(data)):
             bad = bytearray(data)

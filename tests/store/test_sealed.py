@@ -10,7 +10,6 @@ from typing import Any
 import msgspec
 from twisted.trial.unittest import SynchronousTestCase
 
-from quantumgate.crypto import kdf
 from quantumgate.crypto.random import FixedRandom
 from quantumgate.crypto.secret import Secret
 from quantumgate.store import tables
@@ -21,6 +20,7 @@ from quantumgate.store.seal import ID_BYTES, Unsealed
 from quantumgate.store.sealed import OPENINGS_REMEMBERED, Sealed, StoreKey, Wrapped, new_master
 from quantumgate.store.sql import SqlDatabase
 from quantumgate.store.sqlite import SqliteFile, copy
+from tests.crypto.cheap import cheapen
 from tests.store import postgres
 from tests.store.contract import EXAMPLES, ONE, TWO, Contract, StoreCase
 from tests.store.test_sql import SqlCase
@@ -28,12 +28,6 @@ from tests.store.test_sql import SqlCase
 FILE = StoreKey("key file", Secret(bytes(range(32))))
 OTHER_FILE = StoreKey("key file", Secret(bytes(32)))
 WORDS = StoreKey("passphrase", Secret(b"correct horse"))
-
-
-def quick(case: Any) -> None:
-    """Argon2id with the least memory."""
-    case.patch(kdf, "ARGON2_MEMORY_KIB", 32)
-    case.patch(kdf, "ARGON2_PASSES", 1)
 
 
 class SealedSqliteTests(Contract, StoreCase):
@@ -72,7 +66,7 @@ class SealedPostgresqlTests(Contract, StoreCase):
         self.assertFalse({ONE.bytes, bytes(range(32))} & set(map(bytes, kept)))
 
     def test_what_the_old_passphrase_opened_is_gone(self) -> None:
-        quick(self)
+        cheapen(self)
         server = postgres.server()
         database = SqlDatabase(PostgresqlServer(server.space()), WORDS)
         self.addCleanup(database.close)
@@ -198,7 +192,7 @@ class ThiefTests(SqlCase):
         self.assertEqual(self.seen(), set())
 
     def test_what_the_old_passphrase_opened_is_gone(self) -> None:
-        quick(self)
+        cheapen(self)
         database = self.sealed(WORDS)
         former = database._noted("seal")
         assert former is not None
@@ -222,7 +216,7 @@ class ThiefTests(SqlCase):
 class KeyTests(SqlCase):
     def setUp(self) -> None:
         super().setUp()
-        quick(self)
+        cheapen(self)
 
     def opened_with(self, key: StoreKey | None) -> SqlDatabase:
         database = SqlDatabase(SqliteFile(self.path), key)
