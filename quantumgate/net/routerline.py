@@ -38,6 +38,8 @@ LineTo = Callable[[str, Heard, Refused], Line]
 class RouterLine(DatagramProtocol):
     """A socket that the kernel has connected to the router's port: nothing from elsewhere is read."""
 
+    noisy = False
+
     def __init__(self, reactor: Any, router: str, port: int, heard: Heard, refused: Refused) -> None:
         self._place, self._heard, self._refused = (router, port), heard, refused
         self._closed = False

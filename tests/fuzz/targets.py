@@ -78,6 +78,7 @@ PARSERS = {
         _parser("networks", f"{_ACCESS}addresses.py", f"{_ACCESS}attempts.py"),
         _parser("messages", *(f"quantumgate/wire/{name}.py" for name in (
             "messages", "session_tlvs", "link_frames", "reservation_frames", "peer_records"))),
+        _parser("router", "quantumgate/wire/port_maps.py", "quantumgate/net/defaultroute.py"),
         _parser("socks5_program", *(f"{_SOCKS5}{name}.py" for name in ("negotiation", "destination", "datagrams"))),
         _parser("socks5_line", *(f"{_SOCKS5}{name}.py" for name in ("wire", "line", "farline", "nearline"))),
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import re
+import struct
 
 from twisted.trial import unittest
 
@@ -14,7 +15,7 @@ from quantumgate.core.access import addresses as access_addresses
 from quantumgate.core.discovery.positions import Chart
 from quantumgate.errors import MalformedError
 from quantumgate.settings import loader, wording
-from quantumgate.wire import invitation_text, link_frames
+from quantumgate.wire import invitation_text, link_frames, port_maps
 from quantumgate.wire.directory_frames import Kind, Leave
 from tests.fuzz.guide import load
 from tests.fuzz.parsers import (
@@ -26,6 +27,7 @@ from tests.fuzz.parsers import (
     invitations,
     messages,
     networks,
+    router,
     socks5_line,
     socks5_program,
     streams,
@@ -80,6 +82,19 @@ class PlantedBugTests(unittest.SynchronousTestCase):
         self.assertRaises(Broken, configuration.run_script, hostile)
         self.patch(loader, "checked", lambda *_, **__: (_ for _ in ()).throw(wording.Problem(("what",), "x", "y")))
         self.assertRaises(Broken, configuration.run_script, unnamed)
+
+    def test_router(self) -> None:
+        long = [Step(router.Said.PCP_MAP, data=router.PCP_MAP + bytes(1044))]
+        cut = [Step(router.Said.NAT_PMP_MAP, data=router.PMP_MAP[:12])]
+        down = [Step(router.Said.TABLE, data=router.TABLE.replace(b"0101A8C0", b"-101A8C0"))]
+        for script in (long, cut, down):
+            self.assertFalse(any(router.run_script(script)))
+        self.patch(port_maps, "MAP_ANSWER_BYTES", 2000)
+        self.assertRaises(Broken, router.run_script, long)
+        self.patch(port_maps, "_pmp_head", lambda data, opcode, more: (0, 1000))
+        self.assertRaises(struct.error, router.run_script, cut)
+        self.patch(router, "router_in", lambda text: "10.0.0.1")
+        self.assertRaises(Broken, router.run_script, down)
 
     def test_directory(self) -> None:
         key = bytes(32)
