@@ -1,11 +1,14 @@
-"""Every kind of line with every other: public, mapped, behind a NAT, one that changes ports, and two; who connects how.
+"""Every kind of line with every other: public, mapped, behind a NAT of four kinds; who connects how, and why.
 
-Nodes name three relays and nothing else. Each finds out for itself where it can be dialled, its record says so, and a
-record is all that the others get. On the Internet of ``netns.py``. Spec: docs/spec/discovery.md section 7.
+The NATs: one that changes nothing, one that changes ports, two behind one another, one that is asked for a port (by
+NAT-PMP on one side of a pair, by PCP on the other). Nodes name three relays and nothing else. Each finds out for itself
+where it can be dialled, its record says so, and a record is all that the others get. On the Internet of ``netns.py``.
+Spec: docs/spec/discovery.md section 7.
 """
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -14,25 +17,28 @@ from ipaddress import ip_address
 from itertools import combinations_with_replacement
 from pathlib import Path
 
-from tests.acceptance.netns import INTERFACE, PORT, Internet, NodeAt, Place, listed, run
-from tests.acceptance.processes import QgateFailed, staged, until
+from tests.acceptance.netns import INTERFACE, PORT, Internet, NodeAt, Place, listed, router_of, run
+from tests.acceptance.processes import QgateFailed, end, staged, start, until
 from tests.acceptance.report import Figure, at_most, exactly, noted
+from tests.net.mapping_router import NAT_PMP, PCP
 
 SECONDS = 15.0
 FOUND_SECONDS = 60.0
-KINDS = ("public", "mapped", "NAT", "NAT that changes ports", "two NATs")
-DIALLED = frozenset(KINDS[:2])
+KINDS = ("public", "mapped", "NAT", "NAT that changes ports", "two NATs", "NAT that gives ports")
+DIALLED = frozenset({"public", "mapped", "NAT that gives ports"})
+SPEAKS = ((NAT_PMP, "NAT-PMP"), (PCP, "PCP"))
 OPEN = 'default_access = "allow"\n'
 RELAYS = ("62.141.38.77", "51.68.93.211", "37.120.171.46")
 
 
 @dataclass
 class Line:
-    """One node and what is in front of it. ``outside``: the address that others see."""
+    """One node and what is in front of it. ``outside``: the address that others see; ``router``: who gives ports."""
 
     kind: str
     node: NodeAt
     outside: str
+    router: Place | None = None
 
     @property
     def dialled(self) -> bool:
@@ -52,14 +58,16 @@ def scene(directory: Path, stack: ExitStack) -> Iterator[Figure]:
     connect = f"{OPEN}connect = {listed([one.address() for one in relays])}\n"
     lines = [line for at in range(2) for line in built(directory, stack, world, connect, at)]
     yield from found_out(lines)
+    yield from asked_for(lines)
     yield from paired(lines)
+    yield from given_back(lines)
 
 
 def built(directory: Path, stack: ExitStack, world: Internet, connect: str, at: int) -> Iterator[Line]:
     """One line of each kind, with addresses of its own."""
 
-    def line(number: int, place: Place, outside: str, host: str) -> Line:
-        text = connect.replace(OPEN, f'listen = ["tcp:{PORT}"]\n{OPEN}')
+    def line(number: int, place: Place, outside: str, host: str, more: str = "") -> Line:
+        text = connect.replace(OPEN, f'listen = ["tcp:{PORT}"]\n{OPEN}') + more
         node = NodeAt(directory, place, f"n{number}{at}", text, listens=False)
         node.config.write_text(f"[node]\n{text}", encoding="utf-8")
         node.host = host
@@ -78,6 +86,21 @@ def built(directory: Path, stack: ExitStack, world: Internet, connect: str, at: 
     masquerade(carrier, "", "")
     masquerade(router, "", "")
     yield line(4, world.place(f"deep{at}", inside, router), outside, inside)
+    outside, inside = f"8{at + 4}.50.7.153", f"10.5{at}.0.2"
+    router = world.place(f"giver{at}", outside)
+    masquerade(router, "", "")
+    home = world.place(f"asker{at}", inside, router)
+    gives_ports(directory, stack, router, inside, SPEAKS[at][0])
+    giver = line(5, home, outside, inside, "[discovery]\nport_mapping = true\n")
+    giver.router = router
+    yield giver
+
+
+def gives_ports(directory: Path, stack: ExitStack, router: Place, inside: str, version: int) -> None:
+    """The router before that address leads its ports to whoever asks, by NAT-PMP or PCP."""
+    run(*router.before, "nft", "add chain ip nat in { type nat hook prerouting priority -100; }")
+    words = [*router.before, sys.executable, "-m", "tests.acceptance.routerd", router_of(inside), router.address]
+    stack.callback(end, start([*words, str(version)], directory / f"{router.name}.log"))
 
 
 def masquerade(router: Place, more: str, mapped: str) -> None:
@@ -119,6 +142,28 @@ def found_out(lines: list[Line]) -> Iterator[Figure]:
     told = [place for line in lines for place in line.node.ask("record", endpoints=[])["endpoints"]]
     private = [one for one in told if ip_address(one.split(":")[0]).is_private]
     yield exactly("private addresses in any record", [], private)
+
+
+def asked_for(lines: list[Line]) -> Iterator[Figure]:
+    """What the node says of its router, and of what came of it."""
+    for line, (_, name) in zip([one for one in lines if one.router is not None], SPEAKS, strict=True):
+        told = line.node.ask("status")["port_mapping"]
+        yield exactly(f"{line.kind}: protocol, ports given, places by which somebody came in",
+                      (name, [PORT], [f"{line.outside}:{PORT}"]),
+                      (told["protocol"], list(told["ports"]), list(told["confirmed"])))
+        rows = line.node.json("doctor", "--config", str(line.node.config))
+        yield noted(f"{line.kind}: qgate doctor", next(one["found"] for one in rows if one["name"] == "port mapping"))
+
+
+def given_back(lines: list[Line]) -> Iterator[Figure]:
+    """The nodes stop: nothing leads in any more."""
+    for line in lines:
+        if line.router is not None:
+            rules = run(*line.router.before, "nft", "list", "chain", "ip", "nat", "in")
+            line.node.__exit__()
+            left = run(*line.router.before, "nft", "list", "chain", "ip", "nat", "in")
+            yield exactly(f"{line.kind}: rules that lead in before and after the stop", (1, 0),
+                          (rules.count("dnat"), left.count("dnat")))
 
 
 def paired(lines: list[Line]) -> Iterator[Figure]:

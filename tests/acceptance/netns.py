@@ -99,7 +99,7 @@ class Place:
             self.route_out()
 
     def route_out(self) -> None:
-        run("ip", "-n", self.name, "route", "replace", "default", "via", _router_of(self.address))
+        run("ip", "-n", self.name, "route", "replace", "default", "via", router_of(self.address))
 
 
 class Internet:
@@ -129,7 +129,7 @@ class Internet:
         run("ip", "link", "add", INTERFACE, "netns", made.name, "type", "veth", "peer", "name", there, "netns",
             router.name)
         run("ip", "-n", made.name, "addr", "add", f"{address}/16", "dev", INTERFACE)
-        run("ip", "-n", router.name, "addr", "add", f"{_router_of(address)}/16", "dev", there)
+        run("ip", "-n", router.name, "addr", "add", f"{router_of(address)}/16", "dev", there)
         run("ip", "-n", router.name, "link", "set", there, "up")
         made.line(up=True)
         return made
@@ -141,7 +141,8 @@ class Internet:
         run("ip", "-n", self.middle.name, "route", "add", network, "via", place.address)
 
 
-def _router_of(address: str) -> str:
+def router_of(address: str) -> str:
+    """Who stands before that address."""
     return ".".join((*address.split(".")[:2], "0", "1"))
 
 
@@ -203,14 +204,15 @@ def exposed(directory: Path, node: TwistdNode, echo: EchoServer, stack: ExitStac
 
 
 class Talk:
-    """One connection to where ``qgate forward`` listens: says ``text`` again and again and hears it come back.
+    """One connection to where ``qgate forward`` listens: says ``text`` again and again and hears it come ``back``.
 
     ``error`` is how it ended, ``ended_at`` when; ``wrong`` whether anything else came back.
     """
 
     def __init__(self, url: str, text: bytes, pause_seconds: float = 0.05) -> None:
         host, _, port = url.removeprefix("http://").partition(":")
-        self.back, self.error, self.ended_at, self.wrong = 0, "", 0.0, False
+        self.said = self.back = 0
+        self.error, self.ended_at, self.wrong = "", 0.0, False
         self._text, self._pause, self._over = text, pause_seconds, threading.Event()
         self._socket = socket.create_connection((host, int(port)), 60)
         self._socket.settimeout(None)
@@ -229,6 +231,7 @@ class Talk:
     def _say(self) -> None:
         while not self._over.wait(self._pause):
             self._socket.sendall(self._text)
+            self.said += 1
 
     def _hear(self) -> None:
         heard, answer = b"", self._text.swapcase()
