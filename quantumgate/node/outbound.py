@@ -20,6 +20,7 @@ from quantumgate.core.discovery.book import Book
 from quantumgate.core.discovery.entries import groups_of
 from quantumgate.core.discovery.strategy import Aim, Call, Standing, Strategy, anchors_of
 from quantumgate.core.peer_records import KnownRecord
+from quantumgate.core.places import BY_NAME, group_of
 from quantumgate.errors import ConnectFailed, LimitError, QuantumGateError
 from quantumgate.ids import PeerUUID
 from quantumgate.node.contact import Contact
@@ -183,13 +184,19 @@ class Outbound:
             del self._standing[uuid]
             self.strategy.look_again()
 
+    def _answered_at(self, uuid: PeerUUID) -> str:
+        """Where somebody answered who did not let us in, as far as there is one place only where it can have been."""
+        entry = self._book.entry(uuid)
+        hosts = [] if entry is None else [one.host for one in entry.callable_at]
+        return hosts[0] if len(set(map(group_of, hosts))) == 1 else BY_NAME
+
     def _failed(self, call: Call, failure: Failure) -> None:
         """Who answers and does not admit us is there: nobody but it could have said so."""
         uuid, wall, error = call.known.identity.uuid, self._world.wall_seconds(), failure.value
         if self._stopped:
             return
         if isinstance(error, ConnectFailed) and error.reason == "access-denied":
-            self._book.succeeded(uuid, wall)
+            self._book.succeeded(uuid, wall, self._answered_at(uuid))
             self._refused[uuid] = self._world.now() + REFUSED_SECONDS
             if len(self._refused) > REFUSALS_KEPT:
                 del self._refused[next(iter(self._refused))]

@@ -90,6 +90,19 @@ class CallTests(OutboundCase):
         self.pass_time(180)
         self.assertEqual(self.seen(one), {other.uuid})
 
+    def test_who_does_not_admit_us_beside_a_place_that_is_made_up_stands_in_tried_for_neither(self) -> None:
+        one = self.finder(PLACES[0], default_access="allow")
+        other = self.finder(PLACES[1], discovery={"public": True})
+        record = other._parts.author.write(  # type: ignore[union-attr]
+            [f"tcp:9999:interface={place}" for place in ("99.9.9.9", PLACES[1])])
+        known = judge(record.encode(), network=network_of(b"QuantumGate"), now_ms=int(one.wall_seconds() * 1000))
+        self.book(one).add(known, "ourselves", one.wall_seconds() - 9999)
+        self.pass_time(60)
+        self.assertEqual(self.out(one).against(other.uuid), "it does not admit this node")
+        entry = self.book(one).entry(other.uuid)
+        self.assertEqual((entry.groups, entry.tried, entry.failures), (("4:6309", "4:c01"), False, 0))
+        self.assertGreater(entry.succeeded_at, 0)
+
     def test_who_does_not_answer_is_called_seldom(self) -> None:
         one = self.finder(PLACES[0], default_access="allow")
         self.teach_made(one)

@@ -321,11 +321,10 @@ class Book:
         entry.failures = 0
         self._contests.pop(uuid, None)
         self._touch(uuid)
-        at = group_of(host) if host else ""
-        group = at if at in entry.groups else entry.groups[0]
+        group = group_of(host) if host and self._diverse else entry.groups[0]
         if entry.place is None:
             entry.tried, entry.reached = True, group
-        elif not entry.tried:
+        elif not entry.tried and group in entry.groups:  # elsewhere, nobody has seen that its record is true
             self._enter_tried(entry, group, now_s)
 
     def _enter_tried(self, entry: Entry, group: Group, now_s: float) -> None:

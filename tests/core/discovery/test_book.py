@@ -282,6 +282,21 @@ class CallsTests(SynchronousTestCase):
         self.assertEqual([entry.uuid for entry in one if entry.tried], [uuid(second)])
         self.assertEqual(len(one), 2, "it is remembered as one that we were told of")
 
+    def test_who_was_reached_elsewhere_stands_in_tried_for_nothing(self) -> None:
+        """One machine, whatever its records say: places in tried are of the groups where somebody answered."""
+        one = book()
+        for n in range(40):
+            one.add(known(n, address(n), f"n{n}.example"), f"4:{n:x}", NOW_S)
+            one.succeeded(uuid(n), NOW_S, "45.33.32.1")
+            self.assertEqual((one.entry(uuid(n)).tried, one.entry(uuid(n)).succeeded_at), (False, NOW_S))
+        one.add(known("a", "45.33.32.7", "11.0.0.1"), TELLER, NOW_S)
+        one.succeeded(uuid("a"), NOW_S, "11.0.0.1")
+        self.assertEqual((one.tried_count, one.entry(uuid("a")).reached), (1, "4:b00"))
+        alike = book(diverse=False)
+        alike.add(known("a", "192.168.1.1"), TELLER, NOW_S)
+        alike.succeeded(uuid("a"), NOW_S, "192.168.1.1")
+        self.assertEqual(alike.tried_count, 1)
+
     def test_nobody_asked_in_time(self) -> None:
         one, (first, second) = self.rivals()
         one.succeeded(uuid(first), NOW_S)
