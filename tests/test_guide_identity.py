@@ -13,6 +13,7 @@ from tests.test_guide import GUIDE
 
 _COMMANDS = re.compile(r"<!-- at (?P<who>\w+) -->\n```console\n(?P<text>.*?)^```$", re.M | re.S)
 _FILES = ("backup.key", "root.key", "heir.qgs", "words")
+_CARRIED = {"online.key": "drawer/online.key"}
 
 
 class IdentityGuideTests(SynchronousTestCase):
@@ -25,7 +26,8 @@ class IdentityGuideTests(SynchronousTestCase):
         text = (GUIDE / "your-identity.md").read_text(encoding="utf-8")
         for found in _COMMANDS.finditer(text):
             for line in found["text"].splitlines():
-                words = [str(folder / word) if word in _FILES else word for word in shlex.split(line)[2:]]
+                words = [str(folder / _CARRIED.get(word, word)) if word in (*_FILES, *_CARRIED) else word
+                         for word in shlex.split(line)[2:]]
                 outcome = qgate(*words, "--data", str(folder / found["who"]))
                 self.assertEqual(outcome.code, 0, (line, outcome))
                 said[line] = outcome.out

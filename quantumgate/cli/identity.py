@@ -5,6 +5,7 @@ Not for: the key file's format (``crypto/identity.py``) or its directory (``node
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -130,17 +131,13 @@ def export_(
     if no_passphrase and passphrase_file:
         raise click.UsageError("--no-passphrase and --passphrase-file exclude each other")
     directory = keys.directory_of(where)
-    if offline:
-        directory.lock()
-    try:
+    with keys.alone(directory) if offline else nullcontext():
         identity, opened_with = keys.read_root(where.data / keys.root_name())
         passphrase = None if no_passphrase else keys.passphrase_of(passphrase_file, confirm=True)
         _write_copy(Path(file), identity, passphrase)
         if offline:
             keys.write_online_key(directory, identity, days, opened_with)
             directory.forget(keys.root_name())
-    finally:
-        directory.unlock()
     _report_move(where, identity.public, "is now only in" if offline else "written to", file)
 
 
@@ -165,21 +162,30 @@ def _write_copy(file: Path, identity: Identity, passphrase: str | None) -> None:
 def import_(where: Place, file: str, passphrase_file: str | None, sealed: bool, online: bool, days: int) -> None:
     """Put the identity in FILE into the data directory, which must not hold one and must not be in use.
 
+    FILE may be an online.key that was made on the machine of the root: it takes the place of an older one for the same
+    root, and a node that runs takes it up at once.
+
     \b
     Example:
       qgate --data /srv/qg id import backup.key
       qgate --data /srv/qg id import --online /media/stick/root.key
+      qgate --data /srv/qg id import /media/stick/online.key
     """
+    from quantumgate.core.online_key import is_online_key
     from quantumgate.crypto.identity import needs_passphrase
     from quantumgate.node.data_directory import write_atomically
 
     data = Path(file).read_bytes()
+    if is_online_key(data):
+        if online:
+            raise click.UsageError(f"{file} is an online key; --online makes one with a root")
+        _take_online_key(where, file, data, passphrase_file, sealed=sealed)
+        return
     if sealed and not needs_passphrase(data):
         raise LocalError(f"{file}: this key file is not sealed", advice="qgate id export seals a copy")
     identity, opened_with = keys.read_root(Path(file), passphrase_file)
     directory = keys.directory_of(where)
-    directory.lock()
-    try:
+    with keys.alone(directory):
         if directory.has_identity:
             raise LocalError(f"{where.data}: there is an identity already",
                              advice="export and remove it first, or use another data directory with --data")
@@ -187,9 +193,19 @@ def import_(where: Place, file: str, passphrase_file: str | None, sealed: bool, 
             keys.write_online_key(directory, identity, days, opened_with if sealed else None)
         else:
             write_atomically(directory.file(keys.root_name()), data if sealed else identity.to_file_bytes())
-    finally:
-        directory.unlock()
     _report_move(where, identity.public, "has an online key in" if online else "now in", str(where.data))
+
+
+def _take_online_key(where: Place, file: str, data: bytes, passphrase_file: str | None, *, sealed: bool) -> None:
+    from quantumgate.cli.rotation import report_new_key
+    from quantumgate.node.data_directory import ONLINE_KEY_FILE, write_atomically
+
+    new = keys.read_online_key(file, data, passphrase_file, sealed=sealed)
+    directory = keys.directory_of(where)
+    with keys.changed(directory) as running:
+        keys.check_follows(directory, new)
+        write_atomically(directory.file(ONLINE_KEY_FILE), new.encode())
+    report_new_key(where, new, running=running)
 
 
 def _report_move(where: Place, public: PeerIdentity, verb: str, file: str) -> None:

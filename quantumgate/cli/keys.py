@@ -6,6 +6,9 @@ Not for: formats (``crypto/identity.py``, ``core/online_key.py``) or the data di
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +35,48 @@ def directory_of(where: Place) -> DataDirectory:
     from quantumgate.node.data_directory import DataDirectory
 
     return DataDirectory(where.data)
+
+
+@contextmanager
+def alone(directory: DataDirectory) -> Iterator[None]:
+    """No node runs on it, and nobody else changes its keys. Raises LocalError, DirectoryInUse where one does."""
+    with directory.keys_alone():
+        directory.lock()
+        try:
+            yield
+        finally:
+            directory.unlock()
+
+
+@contextmanager
+def changed(directory: DataDirectory) -> Iterator[bool]:
+    """Its online key may be replaced meanwhile, and by nobody else. Yields whether a node runs on it."""
+    from quantumgate.node.data_directory import DirectoryInUse
+
+    with directory.keys_alone():
+        try:
+            directory.lock()
+        except DirectoryInUse:
+            yield True
+            return
+        try:
+            yield False
+        finally:
+            directory.unlock()
+
+
+def take_up(where: Place) -> None:
+    """The node that runs here takes the key that was just written. Raises LocalError where it does not."""
+    from quantumgate.control.client import NodeRefused, NoNodeRunning
+
+    try:
+        where.ask("key.renew")
+    except NoNodeRunning:
+        raise LocalError("the new key is there, but the node that runs here does not answer", advice="start it again"
+                         ) from None
+    except NodeRefused as error:
+        raise LocalError(f"the new key is there, but the node that runs here did not take it: {error}",
+                         advice=error.advice or "start it again") from None
 
 
 def passphrase_of(file: str | None, *, confirm: bool = False, prompt: str = "Passphrase") -> str:
@@ -77,6 +122,48 @@ def write_online_key(directory: DataDirectory, root: Identity, days: int, passph
                   last_serial=former.delegation.serial if former else 0)
     write_atomically(directory.file(ONLINE_KEY_FILE), online.encode())
     return online
+
+
+def read_online_key(file: str, data: bytes, passphrase_file: str | None, *, sealed: bool) -> OnlineKeyFile:
+    """An online key that was made elsewhere, opened for a look whether it is whole; unsealed unless ``sealed``."""
+    from quantumgate.core.delegations import FOR_HANDSHAKE, check_terms
+    from quantumgate.core.online_key import OnlineKeyFile
+    from quantumgate.crypto.identity import needs_passphrase
+    from quantumgate.errors import ViolationError
+    from quantumgate.node.data_directory import ROTATE
+
+    found = OnlineKeyFile.decode(data)
+    try:
+        check_terms(found.delegation, usage=FOR_HANDSHAKE, now_ms=int(time.time() * 1000))
+    except ViolationError as error:
+        raise LocalError(f"{file}: no peer would take it: {error}", advice=ROTATE) from None
+    closed = needs_passphrase(found.key_file)
+    if sealed and not closed:
+        raise LocalError(f"{file}: this online key is not sealed", advice="leave --sealed out, or make one that is")
+    words = passphrase_of(passphrase_file, prompt=f"Passphrase of {Path(file).name}") if closed else None
+    opened = found.identity(words)
+    return found if sealed or not closed else replace(found, key_file=opened.to_file_bytes())
+
+
+def check_follows(directory: DataDirectory, new: OnlineKeyFile) -> None:
+    """Raises LocalError where it cannot take the place of what is in the directory."""
+    from quantumgate.crypto.identity import needs_passphrase
+    from quantumgate.node.data_directory import ROTATE
+
+    former = directory.online_key()
+    if former is None:
+        if directory.has_identity:
+            raise LocalError(f"{directory.path}: the root itself is here", advice="qgate id rotate makes an online key")
+        return
+    if former.root != new.root:
+        raise LocalError(f"this online key is for {new.root.uuid}, the identity here is {former.root.uuid}",
+                         advice="use another data directory with --data")
+    if new.delegation.serial <= former.delegation.serial:
+        raise LocalError(f"this online key is not newer than the one here (serial {new.delegation.serial}, here is "
+                         f"{former.delegation.serial})", advice=ROTATE)
+    if needs_passphrase(former.key_file) and not needs_passphrase(new.key_file):
+        raise LocalError("the online key here is sealed, and its successor is to be sealed as well",
+                         advice="--sealed keeps it as it is in the file")
 
 
 def described_online(online: OnlineKeyFile, where: Place) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from quantumgate.cli.place import Place
 from quantumgate.errors import LocalError
 
 if TYPE_CHECKING:
+    from quantumgate.core.online_key import OnlineKeyFile
     from quantumgate.crypto.identity import Identity
     from quantumgate.node.data_directory import DataDirectory
 
@@ -37,27 +38,32 @@ def rotate(
 ) -> None:
     """Let a fresh online key sign in the place of the old one, for --days. The UUID stays; no peer need do anything.
 
-    The root is that of the data directory, or lies in the file that it was exported to, which is only read. Stop the
-    node first; peers that know the new key refuse the old one.
+    The root is that of the data directory, or lies in the file that it was exported to, which is only read. A node that
+    runs takes it up at once, and keeps its sessions; peers that know the new key refuse the old one.
 
     \b
     Example:
       qgate id rotate --root /media/stick/root.key
     """
     directory = keys.directory_of(where)
-    directory.lock()
-    try:
+    with keys.changed(directory) as running:
         root, opened_with = _the_root(directory, root_file, passphrase_file)
         passphrase = _sealed_as_before(directory, root_file, opened_with, online_passphrase_file)
         online = keys.write_online_key(directory, root, days, passphrase)
-    finally:
-        directory.unlock()
-    report = keys.described_online(online, where)
+    report_new_key(where, online, running=running)
+
+
+def report_new_key(where: Place, online: OnlineKeyFile, *, running: bool) -> None:
+    """Of a key that was just written; first the node that runs takes it."""
+    if running:
+        keys.take_up(where)
+    report = {**keys.described_online(online, where), "taken_up": running}
     if where.json:
         output.as_json(report)
-    else:
-        until = output.time_text(report["not_after"])
-        click.echo(f"identity {report['uuid']} has a new online key, good until {until}")
+        return
+    click.echo(f"identity {report['uuid']} has a new online key, good until {output.time_text(report['not_after'])}")
+    if running:
+        click.echo("the node that runs here signs with it from now on")
 
 
 def _the_root(directory: DataDirectory, root_file: str | None, words: str | None) -> tuple[Identity, str | None]:
@@ -110,12 +116,9 @@ def succeed(where: Place, file: str, kind: str | None, root_file: str | None, pa
       qgate id succeed heir.qgs
     """
     directory = keys.directory_of(where)
-    directory.lock()
-    try:
+    with keys.alone(directory):
         old, opened_with = _the_root(directory, root_file, passphrase_file)
         new = _make_heir(directory, Path(file), old, kind, opened_with)
-    finally:
-        directory.unlock()
     report = {**keys.described(new.public), "former_uuid": str(old.public.uuid), "file": file}
     if where.json:
         output.as_json(report)

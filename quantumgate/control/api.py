@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from quantumgate.control.book_reports import BookEntryReport, BookReport
     from quantumgate.control.find_reports import FindReport, ProvidersReport
+    from quantumgate.control.key_reports import KeyReport
     from quantumgate.ids import PeerUUID
 
 
@@ -505,6 +506,12 @@ class ControlledHeirs(Protocol):
     def take(self, text: str) -> Awaitable[SuccessionReport]: ...
 
 
+class ControlledRenewal(Protocol):
+    """``node.pairing.renewal``: takes up the key that lies in the data directory, or says in a LocalError why not."""
+
+    def look(self) -> Awaitable[KeyReport]: ...
+
+
 class ControlledPairing(Protocol):
     """``node.pairing``: names, invitations made and used. LocalErrors and ConnectFailed say what cannot be, and why."""
 
@@ -512,6 +519,8 @@ class ControlledPairing(Protocol):
     def names(self) -> ControlledNames: ...
     @property
     def heirs(self) -> ControlledHeirs: ...
+    @property
+    def renewal(self) -> ControlledRenewal: ...
     def invite(
         self, endpoints: Sequence[str], *, uses: int, seconds: float, only: Sequence[str], name: str, proposed: str
     ) -> Awaitable[MadeInvitation]: ...

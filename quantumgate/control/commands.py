@@ -245,6 +245,11 @@ async def succession(errand: Errand, arguments: SuccessionArguments) -> Any:
     return await heirs.take(arguments.text) if arguments.take else heirs.look(arguments.text)
 
 
+async def renew_key(errand: Errand, _: NoArguments) -> Any:
+    """Another online key lies in the data directory."""
+    return await errand.node.pairing.renewal.look()
+
+
 async def connect(errand: Errand, arguments: ConnectArguments) -> Any:
     """The peer's report; the newest of its sessions where it has several. It is kept until ``disconnect``."""
     peer = await errand.node.connect(arguments.address, arguments.hops, arguments.via, keep=True)
@@ -422,6 +427,7 @@ COMMANDS: dict[str, tuple[type[Struct], Callable[[Errand, Any], Coroutine[Any, A
     "lan": (NoArguments, lan),
     "record": (RecordArguments, record),
     "succession": (SuccessionArguments, succession),
+    "key.renew": (NoArguments, renew_key),
     "connect": (ConnectArguments, connect),
     "disconnect": (PeerArgument, disconnect),
     "ping": (PingArguments, ping),

@@ -56,6 +56,11 @@ class OnlineKeyFile:
         return online.act_for(self.root, self.delegation.encode())
 
 
+def is_online_key(data: bytes) -> bool:
+    """Whether a file is meant as one."""
+    return data[:1] == u8(FORMAT)
+
+
 def make(
     root: Identity, *, now_seconds: int, life_seconds: int, last_serial: int = 0, passphrase: str | None = None,
     random: RandomSource | None = None,

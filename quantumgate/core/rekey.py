@@ -286,8 +286,10 @@ class Rekey:
 
     def _sign(self, name: str, payload: bytes, *, ours_asks: bool, request_hash: bytes = b"") -> bytes:
         """By the identity of the handshake; an anonymous side signs nothing."""
-        sign = self._session.sign
-        return sign(name, self._content(payload, ours_asks=ours_asks, request_hash=request_hash)) if sign else b""
+        signer = self._session.signer
+        if signer is None:
+            return b""
+        return signer.sign(name, self._content(payload, ours_asks=ours_asks, request_hash=request_hash))
 
     def _verify(
         self, name: str, payload: bytes, signature: bytes, *, ours_asks: bool, request_hash: bytes = b""

@@ -60,8 +60,6 @@ _ZEROS = bytes(64 * 1024)
 _UNKNOWN = SessionBlock(max_record=FIRST_RECORD_BYTES, max_channels=0, compression=())
 """What is assumed of a peer whose SESSION has not come."""
 
-Signer = Callable[[str, bytes], bytes]
-
 
 class Session:
     """See the module. ``now`` is the caller's monotonic time of the last thing that happened."""
@@ -123,7 +121,7 @@ class Session:
         "settings",
         "shared_secret",
         "sid",
-        "sign",
+        "signer",
         "suite",
         "timer_moved",
         "woken",
@@ -134,7 +132,7 @@ class Session:
     ) -> None:
         """``block`` is the SESSION block that we sent or send."""
         self.settings, self.limits, self.block, self.random = settings, settings.limits, block, random
-        self.sign: Signer | None = established.signer.sign if established.signer is not None else None
+        self.signer = established.signer
         self._close_reason: tuple[int, str] = (CloseCode.BYE, "")
         self._unanswered: deque[tuple[float, Channel]] = deque()
         self.initiator, self.role = established.initiator, established.role

@@ -72,10 +72,11 @@ from quantumgate.node.paths import Paths, gateway_of
 from quantumgate.node.pins import Pins
 from quantumgate.node.reach import Reachability
 from quantumgate.node.reaching import Reaching
-from quantumgate.node.recalling import Recalled
+from quantumgate.node.recalling import Recalled, revealed
 from quantumgate.node.record_checks import RecordChecks
 from quantumgate.node.relays import Relays
 from quantumgate.node.rendezvous import Rendezvous
+from quantumgate.node.renewal import Renewal
 from quantumgate.node.reservations import Anchorage
 from quantumgate.node.state import State
 from quantumgate.node.store_key import store_key_of
@@ -277,7 +278,7 @@ def assemble(plan: Plan, directory: DataDirectory, recalled: Recalled, world: Wo
     desk.anchors = anchors = Anchors(own, world, plan.anchors, key_of(state, world.random) if plan.anchors else b"")
     desk.key_life, desk.twins = KeyLife(identity, world), Twins(world)
     _tie(door, plan, connections, desk, host, relays, circuits)
-    return Parts(
+    parts = Parts(
         directory=directory,
         identity=identity,
         state=state,
@@ -305,6 +306,8 @@ def assemble(plan: Plan, directory: DataDirectory, recalled: Recalled, world: Wo
         lan=_lan(plan, own, world, desk, door, circuits, listeners) if resolved.settings.discovery.lan else None,
         reaching=_reaching(plan, own, world, desk, connections, dialling, keeper, anchors, author, state, listeners),
     )
+    parts.pairing.renewal = Renewal(parts, world, revealed(plan.key_passphrase), lambda: bool(landlord.running))
+    return parts
 
 
 def _guests(plan: Plan, landlord: Any) -> tuple[Registration, ...]:

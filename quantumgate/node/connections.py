@@ -23,6 +23,7 @@ from quantumgate.core.relay.link import Link
 from quantumgate.core.replay import ReplayWindow
 from quantumgate.core.session_settings import SessionSettings
 from quantumgate.core.tokens import Tokens
+from quantumgate.crypto.identity import Identity
 from quantumgate.ids import PeerUUID, host_text
 from quantumgate.net.doorway import Lost
 from quantumgate.net.intake import Place
@@ -81,6 +82,10 @@ class Connections:
         self._patterns: dict[tuple[bool, int | None, bool], SessionSettings] = {}
         self._replay, self._desk, self._extenders = replay, desk, extenders
         self._own_hosts: dict[str, None] = {}
+
+    def sign_as(self, identity: Identity) -> None:
+        """Handshakes that begin from now on are signed by it; those under way go on as they began."""
+        self._handshakes = replace(self._handshakes, identity=identity)
 
     @property
     def shared_secret(self) -> bool:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
@@ -81,6 +82,13 @@ def _sync_directory(path: Path) -> None:
         os.close(descriptor)
 
 
+def _lock_now(descriptor: int, otherwise: str) -> None:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        raise LocalError(otherwise, advice="wait until the other qgate id is done") from None
+
+
 class DataDirectory:
     """The directory at ``path``. ``lock()`` before anything else in it is read or written by a node."""
 
@@ -129,11 +137,9 @@ class DataDirectory:
         every peer.
         """
         self.made_identity = False
-        if self.file(ONLINE_KEY_FILE).exists():
-            return self._online_identity(passphrase)
         path = self.file(IDENTITY_FILE)
-        if path.exists():
-            return _read_identity(path, passphrase)
+        if self.has_identity:
+            return self.kept_identity(passphrase)
         used = next((file for file in map(self.file, (STORE_FILE, STATE_FILE)) if file.exists()), None)
         if used is not None:
             raise KeyFileError(
@@ -144,6 +150,26 @@ class DataDirectory:
         write_atomically(path, made.to_file_bytes(passphrase))
         self.made_identity = True
         return made
+
+    def kept_identity(self, passphrase: str | None = None) -> Identity:
+        """The same where there is one. Raises KeyFileError."""
+        if self.file(ONLINE_KEY_FILE).exists():
+            return self._online_identity(passphrase)
+        return _read_identity(self.file(IDENTITY_FILE), passphrase)
+
+    @contextmanager
+    def keys_alone(self) -> Iterator[None]:
+        """No two at a time change the keys in it, whether a node runs on it or not. Raises LocalError."""
+        try:
+            self.path.mkdir(mode=PRIVATE_DIRECTORY, parents=True, exist_ok=True)
+            descriptor = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        except OSError as error:
+            raise LocalError(f"{self.path}: the data directory cannot be used: {error.strerror}") from None
+        try:
+            _lock_now(descriptor, f"{self.path}: its keys are being changed")
+            yield
+        finally:
+            os.close(descriptor)
 
     @property
     def has_identity(self) -> bool:
@@ -176,10 +202,10 @@ def _read_identity(path: Path, passphrase: str | None) -> Identity:
 
 def _read(path: Path, parse: Callable[[bytes], T]) -> T:
     """What is in a file that nobody else may read. Raises KeyFileError."""
-    mode = path.stat().st_mode & 0o777
-    if mode & 0o077:
-        raise KeyFileError(f"{path}: others can read this key (mode {mode:04o})", advice=f"chmod 600 {path}")
     try:
+        mode = path.stat().st_mode & 0o777
+        if mode & 0o077:
+            raise KeyFileError(f"others can read this key (mode {mode:04o})", advice=f"chmod 600 {path}")
         return parse(path.read_bytes())
     except KeyFileError as error:
         raise KeyFileError(f"{path}: {error}", advice=error.advice) from None

@@ -25,6 +25,8 @@ DAY_SECONDS = 86_400
 LOOK_SECONDS = 1.0
 """Between two looks whether a session whose time is up still has channels."""
 
+RUN_OUT, REPLACED = "an online key has run out", "an online key was replaced"
+
 _log = logs.named("identity")
 
 
@@ -33,10 +35,16 @@ class KeyLife:
 
     def __init__(self, identity: Identity, world: World) -> None:
         self._world = world
-        own = own_delegation(identity)
-        self.ends_at = None if own is None else own.not_after_seconds
+        self.ends_at = _end_of(identity)
         self._timers: dict[Contact, Any] = {}
         self._warning: Any = None
+
+    def sign_as(self, identity: Identity) -> None:
+        """Another key of ours signs from now on. Sessions that stand end with the key that they began with."""
+        self.ends_at = _end_of(identity)
+        if self._warning is not None and self._warning.active():
+            self._warning.cancel()
+        self.start()
 
     # -- our own -------------------------------------------------------------------------------------------------
 
@@ -76,13 +84,20 @@ class KeyLife:
     def ready(self, contact: Contact) -> None:
         """A session stands: it ends when the first of the two delegations does. Steady time counts from here on."""
         session = contact.session
-        ends = [] if session.local is None or self.ends_at is None else [self.ends_at]
+        own = None if session.signer is None else _end_of(session.signer)
+        ends = [] if own is None else [own]
         if session.peer_delegation is not None:
             ends.append(session.peer_delegation.not_after_seconds + VALIDITY_SLACK_SECONDS)
         if ends:
             left = max(0.0, min(ends) - self._world.wall_seconds())
-            self._later(left, contact, partial(self._expired, contact, self._world.now() + left))
+            self._later(left, contact, partial(self._expired, contact, self._world.now() + left, RUN_OUT))
             contact.ended().addCallback(lambda _: self._forget(contact))
+
+    def replaced(self, contact: Contact) -> None:
+        """Our key in this session has a successor, and the peer needs something that only the successor signs."""
+        self._forget(contact)
+        contact.ended().addCallback(lambda _: self._forget(contact))
+        self._expired(contact, self._world.now(), REPLACED)
 
     def _later(self, seconds: float, contact: Contact, what: Callable[[], None]) -> None:
         self._timers[contact] = self._world.clock.callLater(seconds, what)
@@ -92,13 +107,19 @@ class KeyLife:
         if timer is not None and timer.active():
             timer.cancel()
 
-    def _expired(self, contact: Contact, since: float) -> None:
+    def _expired(self, contact: Contact, since: float, why: str) -> None:
         """Closed as soon as no channel and no link is open, or after a minute."""
         session = contact.session
         busy = bool(session.channels) or (session.links is not None and bool(session.links.by_id))
         if busy and self._world.now() < since + EXPIRY_DRAIN_SECONDS:
-            self._later(LOOK_SECONDS, contact, partial(self._expired, contact, since))
+            self._later(LOOK_SECONDS, contact, partial(self._expired, contact, since, why))
             return
         peer = None if session.peer is None else session.peer.uuid
-        _log.info("{peer}: an online key has run out, the session ends", peer=logs.peer(peer))
-        contact.close(CloseCode.IDENTITY_EXPIRED, "an online key has run out")
+        _log.info("{peer}: {why}, the session ends", peer=logs.peer(peer), why=why)
+        contact.close(CloseCode.IDENTITY_EXPIRED, why)
+
+
+def _end_of(identity: Identity) -> int | None:
+    """The unix time at which this key of ours runs out; None = it is a root."""
+    own = own_delegation(identity)
+    return None if own is None else own.not_after_seconds

@@ -46,8 +46,11 @@ class RecordAuthor:
 
         self.extenders: Callable[[], Iterable[UUID]] = tuple
         """Those that run and by which this node may be found."""
-        delegated = own_delegation(identity)
-        self._key_ends = _NEVER_SECONDS if delegated is None else delegated.not_after_seconds
+        self._key_ends = _end_of(identity)
+
+    def sign_as(self, identity: Identity) -> None:
+        """Another key of ours signs from now on: the next record that is asked for is a fresh one."""
+        self._identity, self._key_ends = identity, _end_of(identity)
 
     def write(self, listening: Iterable[str], more: Iterable[str] = ()) -> SignedPeerRecord:
         """A fresh one. ``listening``: bound endpoint strings; ``more``: ``host:port``, of which the operator knows.
@@ -119,6 +122,11 @@ class RecordAuthor:
         while not fits(self._identity.public, record) and record.extenders:
             record = replace(record, extenders=record.extenders[:-1])
         return record
+
+
+def _end_of(identity: Identity) -> int:
+    delegated = own_delegation(identity)
+    return _NEVER_SECONDS if delegated is None else delegated.not_after_seconds
 
 
 def report_of(signed: SignedPeerRecord, uuid: PeerUUID) -> RecordReport:

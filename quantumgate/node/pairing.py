@@ -25,6 +25,7 @@ from quantumgate.node.inviting import Inviting
 from quantumgate.node.joining import Joined, Joining
 from quantumgate.node.names import Names
 from quantumgate.node.own_record import RecordAuthor
+from quantumgate.node.renewal import Renewal
 from quantumgate.wire.limits import PEER_RECORD_ENDPOINTS
 from quantumgate.wire.link_frames import LinkEndpoint
 
@@ -47,6 +48,8 @@ class Pairing:
         self._author, self._anchors, self._keep, self._hops = author, anchors, keep, hops
         self._own_addresses = own_addresses
         self.listening: Callable[[], Iterable[str]] = tuple
+        self.renewal: Renewal
+        """Of our own key; the wiring sets it."""
 
     def invite(
         self, endpoints: Sequence[str] = (), *, uses: int = 1, seconds: float = 86_400, only: Collection[str] = (),

@@ -41,7 +41,7 @@ def recall(plan: Plan, directory: DataDirectory, world: World) -> Deferred[Recal
     """``directory`` is locked. Fails with LocalError or OSError; then the store is closed again."""
     settings = plan.resolved.settings.node
     try:  # the identity first: a store without one says that it was lost
-        identity = directory.identity(plan.resolved.identity_kind, _revealed(plan.key_passphrase))
+        identity = directory.identity(plan.resolved.identity_kind, revealed(plan.key_passphrase))
         store = world.store(settings.store, directory.path, plan.store_key)
     except (QuantumGateError, OSError):
         return fail()
@@ -82,5 +82,6 @@ def _closed(store: IStore, failure: Failure) -> Any:
     return store.close().addCallback(lambda _: failure)
 
 
-def _revealed(words: Secret | None) -> str | None:
+def revealed(words: Secret | None) -> str | None:
+    """A passphrase as text."""
     return None if words is None else words.reveal().decode()

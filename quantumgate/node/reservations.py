@@ -35,9 +35,20 @@ class Anchorage:
             identity.public.uuid, limits.reservations, limits.reservation_seconds
         )
         self._paces: dict[Contact, TokenBucket] = {}
+        self._part: Callable[[Contact], object] = _keep
+
+    def sign_as(self, identity: Signer, part: Callable[[Contact], object]) -> None:
+        """Vouchers by another key from now on. Those of before verify under a key that nobody meets any more: who has
+        one is parted with (``part``), and asks again in a session that stands on the new key."""
+        self._identity, self._part = identity, part
+        for contact in self.reservations.sessions():
+            part(contact)
 
     def asked(self, contact: Contact, rendezvous_key: bytes) -> None:
         """RESERVE: the peer is admitted, or it would have no session. A refusal says no more than that it is one."""
+        if contact.session.signer is not self._identity:
+            self._part(contact)
+            return
         uuid, now = contact.session.peer.uuid, self._world.now()
         if contact not in self._paces:
             self._paces[contact] = TokenBucket(*RESERVE_RATE, now)
@@ -66,3 +77,7 @@ class Anchorage:
     def find(self, target: LinkTarget) -> Contact | None:
         """The session of a peer that reserved, for who proves to know its key."""
         return self.reservations.find(target.uuid, target.proof, self._world.now(), self._world.wall_seconds())
+
+
+def _keep(contact: Contact) -> None:
+    """As long as there was one key only."""

@@ -8,6 +8,7 @@ import time
 import click
 
 from quantumgate.core.delegations import FOR_HANDSHAKE, judge
+from quantumgate.core.online_key import make
 from quantumgate.core.successions import judge as judge_succession
 from quantumgate.core.successions import succeed
 from quantumgate.crypto.identity import Identity
@@ -80,8 +81,7 @@ class OfflineTests(RotationCase):
         directory = DataDirectory(self.data)
         directory.lock()
         self.addCleanup(directory.unlock)
-        for command in (("export", str(self.root), "--offline", "--no-passphrase"), ("rotate",),
-                        ("succeed", str(self.root))):
+        for command in (("export", str(self.root), "--offline", "--no-passphrase"), ("succeed", str(self.root))):
             self.assertIn("another node runs", self.qgate("id", *command, code=1).err)
         self.assertFalse(self.root.exists())
 
@@ -148,6 +148,116 @@ class RotateTests(RotationCase):
         self.assertIn("is to be sealed", self.rotate(code=1))
         self.rotate("--online-passphrase-file", str(self.words))
         self.assertEqual(str(self.identity("correct horse").public.uuid), self.uuid)
+
+
+    def test_two_at_a_time(self) -> None:
+        before = os.listdir(self.data)
+        with DataDirectory(self.data).keys_alone():
+            for command in (("rotate",), ("succeed", str(self.root)),
+                            ("export", str(self.root), "--offline", "--no-passphrase")):
+                self.assertIn("being changed", self.qgate("id", *command, code=1).err)
+        self.assertEqual(sorted(os.listdir(self.data)), sorted(before))
+
+
+class CarriedTests(RotationCase):
+    """An online key that was made on the machine of the root, which this one never sees."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.root_machine, self.here = self.data, self.folder / "here"
+        self.online = self.root_machine / "online.key"
+
+    def make(self, *arguments: str) -> None:
+        self.data = self.root_machine
+        self.qgate("id", "rotate", *arguments)
+
+    def bring(self, *arguments: str, code: int = 0) -> str:
+        self.data = self.here
+        outcome = self.qgate("id", "import", str(self.online), *arguments, code=code)
+        return outcome.out + outcome.err
+
+    def test_the_first_and_the_next(self) -> None:
+        serials = []
+        for _ in range(2):
+            self.make()
+            self.assertIn("has a new online key", self.bring())
+            report = self.qgate("id", "--json").json
+            self.assertEqual((report["uuid"], report["root"]), (self.uuid, "elsewhere"))
+            serials.append(report["serial"])
+        self.assertLess(*serials)
+        self.assertEqual((self.here / "online.key").stat().st_mode & 0o777, 0o600)
+        self.assertEqual(str(self.identity().public.uuid), self.uuid)
+
+    def test_not_an_older_one(self) -> None:
+        self.make()
+        former = self.online.read_bytes()
+        self.make()
+        self.bring()
+        present = (self.here / "online.key").read_bytes()
+        for again in (former, self.online.read_bytes()):
+            write_atomically(self.online, again)
+            self.assertIn("not newer", self.bring(code=1))
+        self.assertEqual((self.here / "online.key").read_bytes(), present)
+
+    def test_not_somebody_elses_nor_where_the_root_is(self) -> None:
+        self.make()
+        self.bring()
+        theirs = make(identity("mallory"), now_seconds=int(time.time()), life_seconds=DAY, last_serial=1 << 60)
+        write_atomically(self.online, theirs.encode())
+        self.assertIn(f"the identity here is {self.uuid}", self.bring(code=1))
+        (self.here / "online.key").unlink()
+        write_atomically(self.here / "identity.key", identity("alice").to_file_bytes())
+        self.assertIn("the root itself is here", self.bring(code=1))
+
+    def test_not_one_that_nobody_takes(self) -> None:
+        for begins in (-2 * DAY, 2 * DAY):
+            over = make(identity("alice"), now_seconds=int(time.time()) + begins, life_seconds=DAY)
+            write_atomically(self.online, over.encode())
+            self.assertIn("no peer would take it", self.bring(code=1))
+        write_atomically(self.online, over.encode()[:-1])
+        self.bring(code=1)
+        self.assertFalse((self.here / "online.key").exists())
+
+    def test_a_sealed_one(self) -> None:
+        words = ("--passphrase-file", str(self.words))
+        self.make("--online-passphrase-file", str(self.words))
+        self.bring(*words, "--sealed")
+        self.assertRaises(KeyFileError, self.identity)
+        self.make("--online-passphrase-file", str(self.words))
+        self.assertIn("is to be sealed as well", self.bring(*words, code=1))
+        (self.here / "online.key").unlink()
+        self.bring(*words)
+        self.assertEqual(str(self.identity().public.uuid), self.uuid)
+        self.bring("--online", code=2)
+
+
+class BesideTests(ServedCase):
+    """A node runs, and is told."""
+
+    words = ("id",)
+
+    def setUp(self) -> None:
+        super().setUp()
+        directory = DataDirectory(self.data)
+        directory.identity("ed25519")
+        directory.lock()
+        self.addCleanup(directory.unlock)
+
+    async def test_it_takes_the_new_key(self) -> None:
+        outcome = await self.qgate("rotate")
+        self.assertIn("signs with it from now on", outcome.out)
+        report = (await self.qgate("rotate", "--json")).json
+        self.assertEqual((report["taken_up"], self.node.pairing.renewal.taken), (True, 2))
+
+    async def test_it_does_not(self) -> None:
+        self.node.pairing.renewal.refused = "the key file is sealed"
+        refused = await self.qgate("rotate", code=1)
+        self.assertIn("the new key is there, but the node that runs here did not take it: the key file", refused.err)
+
+    async def test_it_does_not_answer(self) -> None:
+        refused = await self.qgate("rotate", "--control", str(self.data / "nobody.sock"), code=1)
+        self.assertIn("does not answer", refused.err)
+        self.assertTrue((self.data / "online.key").exists())
 
 
 class SucceedTests(RotationCase):

@@ -35,6 +35,7 @@ from quantumgate.control.api import (
 )
 from quantumgate.control.book_reports import BookEntryReport, BookReport
 from quantumgate.control.find_reports import FindReport, ProviderReport, ProvidersReport
+from quantumgate.control.key_reports import KeyReport
 from quantumgate.errors import ConnectFailed, LocalError
 from quantumgate.ids import PeerUUID
 from quantumgate.node.access import Access
@@ -105,6 +106,20 @@ class FakeJoined:
 
 
 @dataclass
+class FakeRenewal:
+    """``refused``: why it takes no key."""
+
+    taken: int = 0
+    refused: str = ""
+
+    def look(self) -> Deferred[KeyReport]:
+        if self.refused:
+            raise LocalError(self.refused)
+        self.taken += 1
+        return succeed(KeyReport(uuid=str(ME), serial=self.taken, taken=True))
+
+
+@dataclass
 class FakePairing:
     """Real names over a state that is kept nowhere; invitations that nobody keeps, and one that leads to the friend."""
 
@@ -114,6 +129,7 @@ class FakePairing:
     heirs: Heirs = field(init=False)
     made: list[MadeInvitation] = field(default_factory=list)
     notices: list[tuple[str, str]] = field(default_factory=list)
+    renewal: FakeRenewal = field(default_factory=FakeRenewal)
 
     def __post_init__(self) -> None:
         self.names = Names(self.state, 16)

@@ -83,6 +83,10 @@ class Reservations(Generic[T]):
         """Who is reached through us at the moment."""
         return [uuid for uuid, one in self._by_uuid.items() if one.until > now]
 
+    def sessions(self) -> list[T]:
+        """What reaches those who have reserved."""
+        return [one.session for one in self._by_uuid.values()]
+
     def reserve(self, uuid: PeerUUID, rendezvous_key: bytes, session: T, now: float) -> bool:
         """For a peer that asks, or asks again. False where there is no room."""
         for gone in [name for name, one in self._by_uuid.items() if one.until <= now]:
