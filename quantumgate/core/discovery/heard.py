@@ -8,7 +8,7 @@ key as ever. Not for: dialling (``node/lan.py``). Spec: docs/spec/discovery.md, 
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 
 from quantumgate.core.budget import Buckets, TokenBucket
@@ -22,6 +22,10 @@ from quantumgate.wire.limits import (
     HEARD_PLACES_MAX,
     Limits,
 )
+
+AHEAD_SECONDS = 60.0
+"""What is from further ahead than this counts as from so far ahead, once it is believed: else one beacon that somebody
+makes in the name of another would keep that one's own from being believed until then."""
 
 
 class Hearing(Enum):
@@ -103,6 +107,7 @@ class HeardNodes:
         if abs(beacon.sent_ms - wall_ms) > self._limits.clock_window_seconds * 1000 or self._stale(beacon, node, host):
             self.dropped["old"] += 1
             return Hearing.OLD
+        beacon = replace(beacon, sent_ms=min(beacon.sent_ms, wall_ms + int(AHEAD_SECONDS * 1000)))
         if node is None or node.epoch != beacon.epoch:
             return self._hear_new(beacon, host, now)
         node.heard_at(beacon, host, now)

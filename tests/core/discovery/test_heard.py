@@ -7,7 +7,7 @@ from uuid import UUID
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from quantumgate.core.discovery.heard import HeardNodes, Hearing
+from quantumgate.core.discovery.heard import AHEAD_SECONDS, HeardNodes, Hearing
 from quantumgate.ids import PeerUUID
 from quantumgate.wire.beacons import Beacon
 from quantumgate.wire.limits import (
@@ -79,6 +79,18 @@ class BelievingTests(HeardCase):
 
 
 class OldTests(HeardCase):
+    def test_one_beacon_from_tomorrow_locks_nobody_out(self) -> None:
+        """Whoever knows the network's name can make it in anybody's name: what it says counts as of now."""
+        for gone in (False, True):
+            self.setUp()
+            day_ms = 25 * 3600 * 1000
+            self.assertEqual(self.hear(self.later(day_ms, epoch=666), "192.168.1.66"), Hearing.NEW)
+            if gone:
+                self.nodes.expire(LIMITS.heard_seconds)
+            after = max(AHEAD_SECONDS, LIMITS.heard_seconds) + 1
+            self.assertEqual(self.hear(self.later(int(after * 1000)), now=after), Hearing.NEW, gone)
+            self.assertEqual(self.hear(self.later(int(after * 1000)), now=after), Hearing.OLD, gone)
+
     def test_the_same_again_from_anywhere(self) -> None:
         self.hear(self.later(9_000))
         self.assertEqual(self.hear(self.later(9_000)), Hearing.OLD)
