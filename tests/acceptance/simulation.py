@@ -20,7 +20,7 @@ from tests.acceptance.report import Figure, at_least, at_most, exactly, noted
 from tests.simulation import runs
 from tests.simulation.__main__ import FOLDER, SEEDS, missing, plan, run
 from tests.simulation.cores import SETTLE_SECONDS, Cores
-from tests.simulation.report import held, of, quantile, success, together, write
+from tests.simulation.report import held, mean, of, quantile, success, together, write
 from tests.simulation.town import Size
 
 SECONDS = 1800.0
@@ -38,6 +38,7 @@ def figures() -> Iterator[Figure]:
     write(FOLDER, rows)
     yield from steady(of(rows, "steady"), seeds)
     yield from attacked(rows)
+    yield from providers(of(rows, "providers"))
     yield from slots(of(rows, "slots"))
     yield at_most("minutes for all of it", SECONDS / 60, (time.monotonic() - began) / 60, digits=1)
 
@@ -74,6 +75,20 @@ def attacked(rows: list[dict[str, Any]]) -> Iterator[Figure]:
         share = success(of(rows, "eclipsed", rented=rented))
         yield at_least(f"found though {rented} of its 8 networks are an attacker's", 0.8, share)
     yield noted("found where all 8 are", round(success(of(rows, "eclipsed", rented=8)), 3))
+
+
+def providers(rows: list[dict[str, Any]]) -> Iterator[Figure]:
+    """Look-ups of an extender. Of the first eight of what is found somebody is there, whatever an attacker tells."""
+    for case, least, share in (("few", 0.99, 0.0), ("many", 0.99, 0.0), ("withholding", 0.97, 0.0),
+                               ("crowding", 0.97, 0.3), ("flooded few", 0.85, 0.8), ("flooded many", 0.97, 0.35),
+                               ("surrounded", 0.95, 0.6)):
+        some = of(rows, "providers", case=case)
+        yield at_least(f"extender, {case}: look-ups of which one of the first eight is there", least, success(some))
+        yield at_most(f"extender, {case}: of the first eight an attacker's inventions, mean", share,
+                      round(mean(some, "theirs_share"), 3), digits=3)
+    for case, least_found in (("few", 8), ("many", 32), ("flooded few", 4), ("surrounded", 4)):
+        found = median(row["living"]["median"] for row in of(rows, "providers", case=case))
+        yield at_least(f"extender, {case}: found that are there, median", least_found, found)
 
 
 def slots(rows: list[dict[str, Any]]) -> Iterator[Figure]:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.simulation import report, runs
+from tests.simulation.providers import CASES, providers
 from tests.simulation.slots import slots
 
 SEEDS = 40
@@ -32,13 +33,14 @@ def plan(seeds: int = SEEDS) -> list[Job]:
     jobs += [("parted", (seed,)) for seed in few]
     jobs += [("flooded", (seed,)) for seed in few]
     jobs += [("eclipsed", (seed, rented)) for rented in RENTED for seed in few]
+    jobs += [("providers", (seed, case)) for case in CASES for seed in few]
     return jobs
 
 
 def run(job: Job) -> dict[str, Any]:
     """One row, with what it is the row of."""
     name, arguments = job
-    made = slots if name == "slots" else getattr(runs, name)
+    made = {"slots": slots, "providers": providers}.get(name) or getattr(runs, name)
     return {"job": [name, list(arguments)], **made(*arguments)}
 
 

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from quantumgate.core.discovery.directory import Answer
 from quantumgate.core.discovery.positions import Chart, Located, Ring, apart, day_of, position_of
 from quantumgate.core.peer_records import KnownRecord
 from quantumgate.wire.directory_frames import Kind, Left
-from quantumgate.wire.limits import ANSWER_NODES
+from quantumgate.wire.limits import ANSWER_NODES, ANSWER_RECORDS
 from tests.simulation.node import Node
 from tests.simulation.people import EXTENDER, record_of
 
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 FORGED_FROM = 1_000_000
 """Numbers of identities that have no node."""
+
+PROVIDERS_FORGED = 2048
 
 
 class Withholding(Node):
@@ -46,6 +48,17 @@ class Forging(Withholding):
         return Answer((), tuple(self.town.plot.forged(day, key)))
 
 
+class Crowding(Withholding):
+    """Whoever is looked for, by an extender: it tells of eight that are its own, signed, naming it, and not there."""
+
+    def find(self, day: int, key: bytes) -> Answer | None:
+        """Others each time."""
+        said = super().find(day, key)
+        if said is None or key != self.town.charts.chart(day).extender(EXTENDER):
+            return said
+        return Answer(tuple(self.town.plot.provider() for _ in range(ANSWER_RECORDS)), said.nearer)
+
+
 class Silent(Withholding):
     """Takes the connection and says nothing until the asker's time is over."""
 
@@ -62,6 +75,7 @@ class Plot:
         self._rings: dict[int, Ring] = {}
         self._everywhere: dict[int, list[tuple[int, int]]] = {}
         self._forged: dict[tuple[int, bytes], list[Located]] = {}
+        self._providers: list[KnownRecord] = []
 
     def ring(self, day: int) -> Ring:
         """All of ours, on the ring of that day."""
@@ -87,6 +101,16 @@ class Plot:
         assert one is not None
         return one
 
+    def provider(self) -> KnownRecord:
+        """One that says that it runs the extender; of all of them the next."""
+        if not self._providers:
+            now, addresses = self.town.queue.now, self.town.addresses
+            host = addresses.attacking if addresses.attackers else addresses.honest
+            self._providers = [record_of(FORGED_FROM + n, host(), now, keeper=False, extender=EXTENDER)
+                               for n in range(PROVIDERS_FORGED)]
+        self.town.counts["told"] += 1
+        return self._providers[self.town.counts["told"] % PROVIDERS_FORGED]
+
     def nearest(self, day: int, key: bytes, count: int) -> list[int]:
         """Of all networks that IPv4 has, those that stand nearest to a key."""
         everywhere = self.everywhere(day)
@@ -103,17 +127,9 @@ class Plot:
         return self._everywhere[day]
 
 
-def surround(town: Town, victim: Node, networks: int, kind: type[Node]) -> None:
-    """The attacker rents addresses in this many of the networks nearest to one UUID, today, and is online there."""
-    day = day_of(town.queue.now)
-    populated = Ring()
-    for node in town.online:
-        one = town.charts.locate(node.known, day) if node.keeper else None
-        if one is not None:
-            populated.add(one)
-    key = town.charts.chart(day).peer(victim.uuid)
-    nearest: list[Any] = town.plot.nearest(day, key, networks)
-    for network in nearest:
+def surround(town: Town, key: bytes, networks: int, kind: type[Node]) -> None:
+    """The attacker rents addresses in this many of the networks nearest to a key, today, and is online there."""
+    for network in town.plot.nearest(day_of(town.queue.now), key, networks):
         town.settle(kind, town.addresses.at(network))
 
 
@@ -129,3 +145,13 @@ def flood(town: Town, victim: Node, attackers: Sequence[Node], records: int) -> 
         for keeper in keepers:
             other = number.to_bytes(24, "big")
             keeper.leave(Kind.EXTENDER, day, key[:8] + other, known, source)
+
+
+def crowd(town: Town, key: bytes, attackers: Sequence[Node], records: int) -> None:
+    """Records of peers that say that they run the extender, left with all who keep those of its key."""
+    day = day_of(town.queue.now)
+    keepers = [node for node in town.online if node.keeper and node.directory.find(day, key, town.queue.now).records]
+    for number in range(records):
+        known, source = town.plot.provider(), attackers[number % len(attackers)].source
+        for keeper in keepers:
+            keeper.leave(Kind.EXTENDER, day, key, known, source)

@@ -16,6 +16,7 @@ from quantumgate.core.peer_records import KnownRecord
 from quantumgate.core.places import group_of
 from quantumgate.ids import PeerUUID
 from quantumgate.wire.directory_frames import Kind, Left
+from tests.simulation.people import EXTENDER
 
 if TYPE_CHECKING:
     from tests.simulation.town import Town
@@ -35,7 +36,9 @@ class Errand:
 
 
 class Node:
-    """``keeper``: it can be dialled, and keeps records. ``findable``: it wants to be found."""
+    """``keeper``: it can be dialled, and keeps records. ``findable``: it wants to be found; by the extender, too, where
+    its record names it.
+    """
 
     attacks = False
 
@@ -45,6 +48,7 @@ class Node:
         self.host = host_of(known)
         self.source = group_of(self.host)
         self.latency = town.law.latency(town.luck)
+        self.provides = known.runs(EXTENDER)
         self.online, self.side = False, town.luck.random() < 0.5
         self.published_at: float | None = None
         self.told: list[KnownRecord] = []
@@ -102,6 +106,8 @@ class Node:
                 self.search(one, at.to_bytes(8, "big") + bytes(24), self._introduce(one), wanted=False)
             if self.findable:
                 self.publish(one)
+            if self.provides:
+                self._provide(one)
 
     def _days(self, day: int) -> tuple[int, ...]:
         eve = day_of(self.town.queue.now + EVE_SECONDS)
@@ -130,6 +136,14 @@ class Node:
         for one in search.keepers:
             self._leave(one, Kind.PEER, day, search.key, left)
 
+    def _provide(self, day: int) -> None:
+        """The same with the keepers of the extender."""
+        def done(search: Search) -> None:
+            for one in search.keepers:
+                self._leave(one, Kind.EXTENDER, day, search.key, lambda left: None)
+
+        self.search(day, self.town.charts.chart(day).extender(EXTENDER), done, wanted=False)
+
     def _leave(self, one: Located, kind: Kind, day: int, key: bytes, left: Callable[[object], None]) -> None:
         self.town.counts["leave"] += 1
         known, source = self.known, self.source
@@ -145,9 +159,12 @@ class Node:
         known_of = sorted((one for one in told if one is not None), key=lambda one: one.distance(position))
         return met + known_of[: max(KEEPERS - len(met), KEEPERS // 2)]
 
-    def search(self, day: int, key: bytes, done: Callable[[Search], None], *, wanted: bool = True) -> Search:
-        """Begin one; ``done`` when it is over, unless we leave before."""
-        search = Search(key, self.start_of(key, day), self.town.queue.now, wanted=wanted, own=self.uuid)
+    def search(
+        self, day: int, key: bytes, done: Callable[[Search], None], *, wanted: bool = True, several: bool = False
+    ) -> Search:
+        """Begin one; ``done`` when it is over, unless we leave before. ``several``: who runs the extender."""
+        start, now = self.start_of(key, day), self.town.queue.now
+        search = Search(key, start, now, wanted=wanted, several=several, own=self.uuid)
         self._go_on(Errand(search, day, done))
         return search
 

@@ -11,6 +11,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from tests.simulation import plots
@@ -55,7 +56,8 @@ def held(rows: Sequence[Row], most: float = 1 / 8) -> float:
 
 def figures(rows: Sequence[Row]) -> str:
     """The tables, in Markdown."""
-    return "\n".join([*_lookup_table(rows), "", *_attack_table(rows), "", *_slot_table(rows)])
+    tables = (_lookup_table(rows), _attack_table(rows), _provider_table(rows), _slot_table(rows))
+    return "\n\n".join("\n".join(lines) for lines in tables if lines)
 
 
 def _lookup_table(rows: Sequence[Row]) -> list[str]:
@@ -90,6 +92,44 @@ def _attack_table(rows: Sequence[Row]) -> list[str]:
         some = of(rows, "eclipsed", rented=rented)
         lines.append(f"| {rented} | {len(some)} | {success(some):.0%} |")
     return lines
+
+
+PROVIDER_WORDS = {
+    "few": "a dozen run it", "many": "two hundred run it",
+    "withholding": "a dozen, and a fifth of the nodes says no and names only its own",
+    "crowding": "a dozen, and a fifth of the nodes tells of inventions",
+    "flooded few": "a dozen, and keepers are flooded from a twentieth of the networks",
+    "flooded many": "two hundred, and the same",
+    "surrounded": "a dozen, and four of the eight nearest networks tell of inventions",
+}
+
+
+def _provider_table(rows: Sequence[Row]) -> list[str]:
+    some = [(words, of(rows, "providers", case=case)) for case, words in PROVIDER_WORDS.items()]
+    if not any(each for _, each in some):
+        return []
+    head = (
+        "| look-ups of an extender | runs | run it | succeed | found: median, least | first eight: there, invented "
+        "| questions: median, 95 % | seconds: median, 95 % |"
+    )
+    return [head, "|---|---|---|---|---|---|---|---|", *(_provider_line(words, each) for words, each in some if each)]
+
+
+def _provider_line(words: str, rows: Sequence[Row]) -> str:
+    asked, tenths = together(rows, "each_questions"), together(rows, "each_tenths")
+    questions = ", ".join(str(quantile(asked, share)) for share in (0.5, 0.95))
+    seconds = ", ".join(f"{(quantile(tenths, share) + 1) / 10:.1f}" for share in (0.5, 0.95))
+    found = ", ".join(str(number) for number in (median(row["living"]["median"] for row in rows),
+                                                 min(row["living_least"] for row in rows)))
+    online = "-".join(str(number) for number in sorted({min(row["online"] for row in rows),
+                                                        max(row["online"] for row in rows)}))
+    return (f"| {words} | {len(rows)} | {online} | {success(rows):.1%} | {found} | {mean(rows, 'living_share'):.0%}, "
+            f"{mean(rows, 'theirs_share'):.0%} | {questions} | {seconds} |")
+
+
+def mean(rows: Sequence[Row], name: str) -> float:
+    """Of the runs."""
+    return float(sum(row[name] for row in rows) / max(1, len(rows)))
 
 
 def _slot_table(rows: Sequence[Row]) -> list[str]:

@@ -153,7 +153,7 @@ def eclipsed(seed: int, rented: int, nodes: int = 1500, networks: int = 400, loo
     """
     town = grown(seed, Size(nodes=nodes, networks=networks), Law(churn_per_hour=0.0))
     _, victim = pair(town)
-    surround(town, victim, rented, Withholding)
+    surround(town, town.charts.chart(day_of(town.queue.now)).peer(victim.uuid), rented, Withholding)
     town.queue.run_until(town.queue.now + 4500)  # everybody near has met them
     for node in town.online:
         node.forget_all()

@@ -20,6 +20,10 @@ ROWS = [
     looked(10), looked(9),
     {"scenario": "slots", "share": 0.05, "each": [0.0, 0.1], "from_the_start": 0.2, "by_hour": [0.3, 0.05]},
     {"scenario": "slots", "share": 0.2, "each": [0.2, 0.2], "from_the_start": 0.3, "by_hour": [0.4, 0.2]},
+    {**looked(9), "scenario": "providers", "case": "few", "online": 12, "living": {"median": 11}, "living_least": 9,
+     "living_share": 0.9, "theirs_share": 0.05},
+    {**looked(10), "scenario": "providers", "case": "few", "online": 15, "living": {"median": 12}, "living_least": 8,
+     "living_share": 0.8, "theirs_share": 0.15},
     {**looked(10), "scenario": "eclipsed", "rented": 2}, {**looked(0), "scenario": "eclipsed", "rented": 8},
 ]
 
@@ -34,7 +38,8 @@ class FigureTests(SynchronousTestCase):
 
     def test_tables(self) -> None:
         text = report.figures(ROWS)
-        for part in ("| 2 | 20 | 95.00% | 9, 12, 12 | 0.5, 2.1, 2.1 |", "| 2 | 1 | 100% |", "| 8 | 1 | 0% |",
+        for part in ("| a dozen run it | 2 | 12-15 | 95.0% | 11.5, 8 | 85%, 10% | 9, 12 | 0.5, 2.1 |",
+                     "| 2 | 20 | 95.00% | 9, 12, 12 | 0.5, 2.1, 2.1 |", "| 2 | 1 | 100% |", "| 8 | 1 | 0% |",
                      "fewer than 1 in 8 | 50% |"):
             self.assertIn(part, text)
 

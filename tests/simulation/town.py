@@ -21,7 +21,7 @@ from quantumgate.wire.directory_frames import Found
 from tests.simulation.attackers import Plot, Withholding
 from tests.simulation.law import Law, Queue
 from tests.simulation.node import Node
-from tests.simulation.people import NETWORK, Addresses, record_of
+from tests.simulation.people import EXTENDER, NETWORK, Addresses, record_of
 
 T = TypeVar("T")
 NOON = 1_700_049_600.0
@@ -32,7 +32,7 @@ MIDNIGHT = NOON + 43_200
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """How many nodes in how many networks; which share keeps records, or wants to be found."""
+    """How many nodes in how many networks; which share keeps records, or wants to be found; ``providers``: of these."""
 
     nodes: int = 5000
     networks: int = 1000
@@ -41,6 +41,7 @@ class Size:
     attackers: float = 0.0
     attacked_networks: float = 0.0
     told: int = 64
+    providers: float = 0.0
 
 
 class Town:
@@ -53,6 +54,7 @@ class Town:
         self.attacker, self.plot = attacker, Plot(self)
         self.size, self.law, self.full = size, law or Law(), full
         self.luck, self.random = random.Random(seed), SeededRandom(("town", seed))
+        self._who_provides = random.Random(seed)  # of its own, so that nobody else's luck is another by it
         self.queue, self.charts = Queue(start), Charts(NETWORK, remembered=1 << 20)
         self.addresses = Addresses.drawn(self.luck, size.networks, size.attacked_networks)
         self.nodes: dict[PeerUUID, Node] = {}
@@ -68,7 +70,9 @@ class Town:
         """A new one, not online yet. Attackers keep records, or say so, and are not looked for."""
         keeper = kind.attacks or self.luck.random() < self.size.keepers
         findable = not kind.attacks and (keeper or self.luck.random() < self.size.findable)
-        node = kind(self, record_of(self._made, host, self.queue.now, keeper=keeper), keeper=keeper, findable=findable)
+        extender = EXTENDER if findable and self._who_provides.random() < self.size.providers else None
+        known = record_of(self._made, host, self.queue.now, keeper=keeper, extender=extender)
+        node = kind(self, known, keeper=keeper, findable=findable)
         self._made += 1
         self.nodes[node.uuid] = node
         return node
@@ -163,7 +167,9 @@ class Town:
         if self.full:
             answer = self._spelt(answer)
         chart = self.charts.chart(day)
-        records = [one for one in answer.records if chart.peer(one.identity.uuid) == key]
+        shared = key == chart.extender(EXTENDER)
+        records = [one for one in answer.records
+                   if (one.runs(EXTENDER) if shared else chart.peer(one.identity.uuid) == key)]
         places = [self.charts.locate(one.known, day) for one in answer.nearer if one.known is not None]
         return records, [one for one in places if one is not None]
 
