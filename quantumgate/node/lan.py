@@ -159,7 +159,7 @@ class LocalNetwork:
             self._notice("twin", "another node on the local network uses this identity")
         if hearing is Hearing.NEW:
             _log.info("{peer} is on the local network", peer=logs.peer(beacon.uuid))
-            self._tries.pop(beacon.uuid, None)
+            self._begin_anew(beacon.uuid, now)
             self._timetable.answer(now)
             self._set_timer()
         if hearing in (Hearing.NEW, Hearing.AGAIN):
@@ -168,10 +168,20 @@ class LocalNetwork:
 
     def _expire(self, now: float) -> None:
         for uuid in self._nodes.expire(now):
-            tried = self._tries.pop(uuid, None)
-            if tried is not None and tried.dialling is not None:
-                tried.dialling.cancel()
+            self._forget_try(uuid)
             _log.info("{peer} is no longer heard on the local network", peer=logs.peer(uuid))
+
+    def _forget_try(self, uuid: PeerUUID) -> None:
+        """It is gone, or another process: where it was dialled nobody need wait any longer."""
+        tried = self._tries.pop(uuid, None)
+        if tried is not None and tried.dialling is not None:
+            tried.dialling.cancel()
+
+    def _begin_anew(self, uuid: PeerUUID, now: float) -> None:
+        """Another process of it: dialled soon, but not as often as somebody says that there is yet another one."""
+        tried = self._tries.get(uuid)
+        if tried is not None:
+            tried.not_before = min(tried.not_before, now + RETRY_SECONDS[0])
 
     # -- dialling ------------------------------------------------------------------------------------------------
 

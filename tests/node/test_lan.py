@@ -11,7 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from quantumgate.core.discovery.beacon import Seal
 from quantumgate.core.schedule import network_secret
 from quantumgate.ids import PeerUUID
-from quantumgate.node.lan import REFUSED_SECONDS, port_at
+from quantumgate.node.lan import REFUSED_SECONDS, RETRY_SECONDS, port_at
 from quantumgate.testing.seeded import SeededRandom
 from quantumgate.wire.beacons import Beacon
 from tests.node.cable import CableCase
@@ -160,10 +160,10 @@ class HostileTests(CableCase):
         plug = next(one for one in self.cable.plugs if one.place == HERE)
         plug.heard(datagram, place)
 
-    def beacon(self, number: int, port: int = 9999, place: str = "192.168.1.66") -> None:
+    def beacon(self, number: int, port: int = 9999, place: str = "192.168.1.66", epoch: int = 1) -> None:
         uuid = PeerUUID(UUID(int=number << 64 | 8 << 76 | 2 << 62))
         wall_ms = int(self.node_here._world.wall_seconds() * 1000)
-        self.say(self.seal.seal(Beacon(uuid, port, 1, wall_ms)), place)
+        self.say(self.seal.seal(Beacon(uuid, port, epoch, wall_ms)), place)
 
     def test_noise(self) -> None:
         for size in (0, 1, 66, 67, 200, 322, 323, 1024):
@@ -188,6 +188,20 @@ class HostileTests(CableCase):
             self.pass_time(10)
         self.assertEqual(self.connected(self.node_here), {str(other.uuid)})
         self.assertLessEqual(len(self.network.connections) - before, 7)
+
+    def test_nor_is_one_that_says_each_time_that_it_has_begun_anew(self) -> None:
+        dialled: list[str] = []
+        dial = self.network.client_endpoint
+        self.patch(self.network, "client_endpoint", lambda *way: dialled.append(way[1]) or dial(*way))
+        for peer in (7, 0xFFFF_FFFF_FFFF_0000):  # we are polite to the first, and the second to us
+            del dialled[:]
+            for number in range(300):
+                self.beacon(peer, place=THERE, epoch=number)
+                self.pass_time(1)
+            self.assertTrue(3 < len(dialled) <= 2 + 300 / RETRY_SECONDS[0], (peer, len(dialled)))
+        self.neighbour(THERE)
+        self.pass_time(20)
+        self.assertEqual(len(self.connected(self.node_here)), 1)
 
     def test_an_address_that_is_blocked_is_not_heard(self) -> None:
         self.done(self.node_here.access.add_filter("192.168.1.66/32", block=True))

@@ -93,11 +93,14 @@ class HeardNodes:
 
     def admits(self, host: str, now: float) -> bool:
         """Whether a datagram from there is looked at: asked before anything is opened."""
-        known = any(where == host for node in self.by_uuid.values() for where, _ in node.places)
-        if self._hosts.take(host, now) and (known or self._strangers.take(now)):
+        if self._hosts.take(host, now) and (self._knows(host) or self._strangers.take(now)):
             return True
         self.dropped["too many"] += 1
         return False
+
+    def _knows(self, host: str) -> bool:
+        """Looked for where the host has a token left: it costs more than what a flood sends."""
+        return any(where == host for node in self.by_uuid.values() for where, _ in node.places)
 
     def hear(self, beacon: Beacon, host: str, now: float, wall_ms: int) -> Hearing:
         """An opened beacon from this address."""
