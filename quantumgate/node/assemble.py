@@ -339,7 +339,8 @@ def _reaching(
         reach, rendezvous if unnamed and not hidden and not settings.node.relay else None,
         None if hidden else directly, desk.ears, mapping if settings.discovery.port_mapping else None,
     )
-    author.public_endpoints = reaching.endpoints
+    if not hidden or is_public(settings):  # a record goes further than those who dialled us, and know
+        author.public_endpoints = reaching.endpoints
     return reaching
 
 

@@ -39,6 +39,17 @@ class FindingOutTests(LinesCase):
         self.assertEqual([len(one.peers) for one in relays], [1, 1, 1], "a dial back is no peer")
         self.assertEqual(self.errors(), [])
 
+    def test_one_that_hides_does_not_say_so_in_its_record(self) -> None:
+        """Who dials it knows where it is; who is given its record need not."""
+        for relay, at in ((False, "91.37.113.29"), (True, "92.37.113.29")):
+            node = self.line(at, hops=1, relay=relay)
+            for place in ("45.33.33.1", "66.6.1.1", "77.7.1.1") if relay else RELAYS:
+                self.done(self.line(place, relay=True).connect(self.address(node, at)), 1)
+            self.pass_time(60)
+            self.assertEqual(self.endpoints(node), [f"{at}:9999"])
+            author = node._parts.author  # type: ignore[union-attr]
+            self.assertEqual(list(author.public_endpoints()), [f"{at}:9999"] * relay, "a relay is there to be found")
+
     def test_behind_a_nat_with_a_port_map(self) -> None:
         node = self.hidden(mapped=True)
         self.meet(node, *self.relays())
