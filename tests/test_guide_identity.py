@@ -9,6 +9,7 @@ from pathlib import Path
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.cli.tool import qgate
+from tests.crypto.cheap import cheapen
 from tests.test_guide import GUIDE
 
 _COMMANDS = re.compile(r"<!-- at (?P<who>\w+) -->\n```console\n(?P<text>.*?)^```$", re.M | re.S)
@@ -18,6 +19,7 @@ _CARRIED = {"online.key": "drawer/online.key"}
 
 class IdentityGuideTests(SynchronousTestCase):
     def test_the_page(self) -> None:
+        cheapen(self)
         folder = Path(self.mktemp()).absolute()
         folder.mkdir()
         (folder / "words").write_text("correct horse\n")

@@ -1,4 +1,4 @@
-"""A network in memory on a ``task.Clock``: Twisted endpoints between named places, with weather and partitions.
+"""A network in memory on one clock: Twisted endpoints between named places, with weather and partitions.
 
 Deterministic: one clock, one seed, the same events. Nothing touches a socket. Not for: datagrams.
 """
@@ -12,9 +12,9 @@ from typing import Any
 from twisted.internet import error
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.interfaces import IListeningPort, IStreamClientEndpoint, IStreamServerEndpoint
-from twisted.internet.task import Clock
 from zope.interface import implementer
 
+from quantumgate.testing.clock import OrderedClock
 from quantumgate.testing.seeded import SeededRandom
 from quantumgate.testing.transport import MemoryAddress, MemoryTransport, joined
 from quantumgate.testing.weather import Weather
@@ -23,8 +23,8 @@ from quantumgate.testing.weather import Weather
 class MemoryNetwork:
     """Named places, listeners on ports, connections between them."""
 
-    def __init__(self, clock: Clock | None = None, *, seed: object = 0, weather: Weather | None = None) -> None:
-        self.clock = clock if clock is not None else Clock()
+    def __init__(self, clock: OrderedClock | None = None, *, seed: object = 0, weather: Weather | None = None) -> None:
+        self.clock = clock if clock is not None else OrderedClock()
         self.random = SeededRandom((seed, "network"))
         self.weather = weather if weather is not None else Weather()
         self.connections: list[tuple[MemoryTransport, MemoryTransport]] = []

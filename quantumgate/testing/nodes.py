@@ -19,7 +19,6 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 from twisted.internet.defer import Deferred, fail, succeed
-from twisted.internet.task import Clock
 
 from quantumgate.core.connection import Connection
 from quantumgate.core.events import ChannelOffered, Closed, ExtendersChanged, Ready, RequestMade
@@ -38,6 +37,7 @@ from quantumgate.ids import QgAddress
 from quantumgate.net.protocol import PeerProtocol
 from quantumgate.net.pump import Pump
 from quantumgate.node.peers import Peer
+from quantumgate.testing.clock import OrderedClock
 from quantumgate.testing.network import MemoryNetwork
 from quantumgate.testing.seeded import SeededRandom
 from quantumgate.testing.weather import Weather
@@ -225,7 +225,7 @@ class MemoryNodes:
         weather: Weather | None = None,
         seed: object = 0,
     ) -> None:
-        self.clock = Clock()
+        self.clock = OrderedClock()
         self.clock.advance(START_SECONDS)
         self.directory = Path(directory) if directory is not None else None
         self.network = MemoryNetwork(self.clock, seed=seed, weather=weather)
@@ -293,7 +293,7 @@ class MemoryNodes:
 
     def settle(self, most_seconds: float = 600.0) -> None:
         """Until nothing is under way on the network and nothing is due now. Timers that lie ahead stay there."""
-        self._run(self.clock.seconds() + most_seconds, lambda: self.network.quiet and not self._due())
+        self._run(self.clock.seconds() + most_seconds, lambda: self.network.quiet and not self.clock.due)
         if not self.network.quiet:
             raise AssertionError(f"something is still under way after {most_seconds:g} seconds: is there a partition?")
 
@@ -319,19 +319,9 @@ class MemoryNodes:
         self.advance(DIAL_SECONDS)
         self.network.cut()
 
-    def _due(self) -> bool:
-        now = self.clock.seconds()
-        return any(call.getTime() <= now for call in self.clock.getDelayedCalls())
-
     def _run(self, end: float, done: Callable[[], bool]) -> None:
-        while not done():
-            times = [call.getTime() for call in self.clock.getDelayedCalls()]
-            now, soonest = self.clock.seconds(), min(times, default=float("inf"))
-            if soonest > end:
-                if end > now and end != float("inf"):
-                    self.clock.advance(end - now)
-                return
-            self.clock.advance(max(0.0, soonest - now))
+        while not done() and self.clock.step(end):
+            pass
 
 
 def pair(*makers: Any, **more: Any) -> MemoryNodes:

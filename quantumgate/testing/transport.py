@@ -20,10 +20,10 @@ from twisted.internet.interfaces import (
     IPushProducer,
     ITransport,
 )
-from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from quantumgate.testing.clock import OrderedClock
 from quantumgate.testing.seeded import SeededRandom
 from quantumgate.testing.weather import Weather
 
@@ -44,7 +44,7 @@ class MemoryAddress:
 class Surroundings(Protocol):
     """What a connection needs of its network."""
 
-    clock: Clock
+    clock: OrderedClock
     random: SeededRandom
     weather: Weather
 

@@ -12,7 +12,6 @@ from typing import Any
 
 from twisted.internet.error import ConnectionDone
 from twisted.internet.protocol import Protocol
-from twisted.internet.task import Clock
 
 from quantumgate.core.connection import Connection
 from quantumgate.core.events import Closed, Event
@@ -20,6 +19,7 @@ from quantumgate.core.handshake import Responder
 from quantumgate.core.replay import ReplayWindow
 from quantumgate.net.protocol import PeerProtocol
 from quantumgate.net.pump import Pump
+from quantumgate.testing.clock import OrderedClock
 from quantumgate.testing.network import MemoryNetwork
 from quantumgate.wire.limits import DEFAULT_LIMITS
 from tests.attacks.mallory import A_MS, NOW_MS
@@ -97,7 +97,7 @@ def every_kind() -> dict[str, Make]:
 
 def probe(plan: Plan, replay: ReplayWindow, luck: SeededRandom, *, fin: bool) -> Reaction:
     """What comes of a connection; ``luck`` is the listener's. With ``fin`` the dialler closes behind the last piece."""
-    clock = Clock()
+    clock = OrderedClock()
     clock.advance(START)
     network = MemoryNetwork(clock)
     responder = Responder(BOB, replay, random=luck, now=START, wall_offset_seconds=WALL_OFFSET_SECONDS)
@@ -111,7 +111,8 @@ def probe(plan: Plan, replay: ReplayWindow, luck: SeededRandom, *, fin: bool) ->
     if fin:
         clock.callLater(plan[-1][0], far.loseConnection)
     while not near.over:
-        clock.advance(max(0.0, min(call.getTime() for call in clock.getDelayedCalls()) - clock.seconds()))
+        if not clock.step(began + HOUR_MS / 1000):
+            raise AssertionError("never closed")
     closed_after_seconds = clock.seconds() - began
     clock.advance(0)
     return Reaction(bytes(prober.said), closed_after_seconds, prober.clean is not False)

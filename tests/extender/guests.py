@@ -6,12 +6,12 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.protocol import Protocol
-from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 
 from quantumgate.extender.api import Extender, Maker, maker
 from quantumgate.extender.host import ExtenderHost
 from quantumgate.extender.registry import registered
+from quantumgate.testing.clock import OrderedClock
 from tests.extender.fakes import Link, started
 
 UUID = "5f0c3e52-7a83-4a5f-9d6b-0c1f6f2f9e11"
@@ -101,7 +101,7 @@ class Meeting:
     """Two hosts with one guest each, linked."""
 
     def __init__(self, left: Any = Notes, right: Any = Notes, *, linked: bool = True, **more: Any) -> None:
-        self.clock = Clock()
+        self.clock = OrderedClock()
         anonymous_left = more.pop("anonymous_left", False)
         self.left_host: ExtenderHost = started(self.clock, registered(making(left, **more)), name="left")
         self.right_host: ExtenderHost = started(self.clock, registered(making(right, **more)), name="right")
@@ -117,7 +117,7 @@ class Meeting:
         assert self.link is not None
         for _ in range(200):
             self.link.pump()
-            if not any(call.getTime() <= self.clock.seconds() for call in self.clock.getDelayedCalls()):
+            if not self.clock.due:
                 return
             self.clock.advance(0)
         raise AssertionError("the link does not come to rest")

@@ -10,7 +10,6 @@ from twisted.internet.defer import CancelledError, Deferred, fail, succeed
 from twisted.internet.defer import TimeoutError as TooLate
 from twisted.internet.interfaces import IStreamClientEndpoint
 from twisted.internet.protocol import Protocol
-from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
@@ -18,6 +17,7 @@ from zope.interface import implementer
 
 from quantumgate.errors import ConnectFailed
 from quantumgate.net.dialer import dial, unreachable
+from quantumgate.testing.clock import OrderedClock
 from quantumgate.testing.network import MemoryNetwork
 
 
@@ -69,7 +69,7 @@ class Pump(Protocol):
 
 class DialTests(SynchronousTestCase):
     def setUp(self) -> None:
-        self.clock = Clock()
+        self.clock = OrderedClock()
         self.met: list[Any] = []
 
     def meet(self, transport: Any) -> Any:

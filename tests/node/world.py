@@ -5,6 +5,7 @@ Places that look like IP addresses are judged as such: "127.0.0.1" is loopback, 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -84,6 +85,7 @@ class NodeCase(SynchronousTestCase):
     """Nodes by place; all are stopped at the end, and no timer may be left."""
 
     def setUp(self) -> None:
+        self.patch(os, "fsync", lambda descriptor: None)  # what it is for is played in test_data_directory_crash.py
         self.network = MemoryNetwork(seed=self.id())
         self.clock = self.network.clock
         self.drifts: dict[Node, Drift] = {}
@@ -121,8 +123,7 @@ class NodeCase(SynchronousTestCase):
     def settle(self) -> None:
         """Everything that is due now happens."""
         for _ in range(10_000):
-            due = [call for call in self.clock.getDelayedCalls() if call.getTime() <= self.clock.seconds()]
-            if not due:
+            if not self.clock.due:
                 return
             self.clock.advance(0)
         self.fail("something goes round in circles")
@@ -130,15 +131,8 @@ class NodeCase(SynchronousTestCase):
     def pass_time(self, seconds: float) -> None:
         """Every call that falls due on the way comes at its own moment."""
         end = self.clock.seconds() + seconds
-        while True:
-            times = [call.getTime() for call in self.clock.getDelayedCalls()]
-            soonest = min(times, default=end)
-            if soonest > end:
-                break
-            self.clock.advance(max(0.0, soonest - self.clock.seconds()))
-            if not times:
-                break
-        self.clock.advance(max(0.0, end - self.clock.seconds()))
+        while self.clock.step(end):
+            pass
 
     def done(self, deferred: Deferred[T], seconds: float = 0.0) -> T:
         """What it fires with, after so much time; raises what it fails with."""

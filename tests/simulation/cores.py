@@ -89,12 +89,8 @@ class Cores:
     def _until(self, done: Callable[[], bool], most_seconds: float) -> None:
         clock = self.network.clock
         end = clock.seconds() + most_seconds
-        while not done():
-            soonest = min((call.getTime() for call in clock.getDelayedCalls()), default=end + 1)
-            if soonest > end:
-                clock.advance(max(0.0, end - clock.seconds()))
-                return
-            clock.advance(max(0.0, soonest - clock.seconds()))
+        while not done() and clock.step(end):
+            pass
 
     # -- look-ups ------------------------------------------------------------------------------------------------
 
