@@ -1,8 +1,9 @@
 """The overload ladder: who is answered at once, who waits, who must solve a puzzle, who meets silence.
 
-One object per node, shared by its responders. It counts public-key work in *answers* (one of the cheapest kind is 1)
-with a leaky bucket of a second's budget, and keeps a queue ordered by effort. It knows nothing of handshakes or of time
-but ``now``. Not for: the salts and the count of answers (``replay.py``), or who comes with a token (``tokens.py``).
+One object per node, shared by its responders. It counts what handshakes cost in *answers* (one of the cheapest kind,
+from accept to close, is 1) with a leaky bucket of a second's budget, and keeps a queue ordered by effort. It knows
+nothing of handshakes or of time but ``now``. Not for: the salts and the budget of answers of all kinds
+(``replay.py``), or who comes with a token (``tokens.py``).
 Spec: docs/spec/overload.md sections 2 to 4. [A11]
 """
 
@@ -26,18 +27,25 @@ KNOWN_MOST = 2.0
 
 CONTROL_SECONDS = 1.0
 SERVED_AT_ONCE = 8
-"""In one turn of the reactor: eight of the dearest kind take 15 ms."""
+"""In one turn of the reactor: eight of the dearest kind take 20 ms."""
 
 KNOWN_EFFORT = PUZZLE_BITS_MAX + 1
-DIAL_COST = 1.5
-KIND_COST = {1: 1.0, 2: 2.5, 3: 1.7, 4: 3.7}
-PRIMARY_COST = {2: 0.7, 3: 0.9}
-SECONDARY_COST = {2: 0.1, 17: 1.0, 18: 5.0}
-"""What an answer costs by R's kind of identity, and what the groups add, measured (ADR 0161); 1 = 0.4 ms of a core."""
+DIAL_COST = 2.0
+KIND_COST = {1: 1.0, 2: 1.6, 3: 1.3, 4: 2.1}
+PRIMARY_COST = {2: 0.3, 3: 0.4}
+SECONDARY_COST = {17: 0.4, 18: 2.0}
+"""What an answer costs by R's kind of identity, from accept to close, and what the groups add, measured (ADR 0192);
+1 = 1 ms of a core."""
+
+PLAIN_COST = 0.7
+"""RETRY or REFUSE: no public-key work, but everything else."""
+
+SESSION_COST = 1.1
+"""What comes on top where FIN is good: a session begins, and ends one day."""
 
 
 def answer_cost(kind: int, primary: int, secondary: int) -> float:
-    """RESP and the judging of its FIN."""
+    """RESP and the judging of its FIN, with the connection that they come by."""
     return KIND_COST[kind] + PRIMARY_COST.get(primary, 0.0) + SECONDARY_COST.get(secondary, 0.0)
 
 
@@ -106,6 +114,11 @@ class Ladder:
         """A dial of our own: it is never held up, but strangers have so much less."""
         self._leak(now)
         self._take(DIAL_COST, reserved=True)
+
+    def proved(self, now: float, *, known: bool) -> None:
+        """A session comes of an answer."""
+        self._leak(now)
+        self._take(SESSION_COST, reserved=known)
 
     def _take(self, cost: float, *, reserved: bool) -> None:
         """Charged to the reserve where that has room, else to what is for everybody."""

@@ -9,9 +9,12 @@ from __future__ import annotations
 
 import hashlib
 
+from quantumgate.core.overload import PLAIN_COST
 from quantumgate.wire.limits import ANSWERS_PER_SECOND, DEFAULT_LIMITS, SALT_ENTRIES, Limits
 
 MINUTE_MS = 60_000
+LEAST_BURST = 2.0
+"""However few a second: below, a share that is kept for others would be all of it."""
 FAR_MS = 1 << 64
 REACH_SECONDS = 720
 """The capacity covers the answers of 12 minutes, so that ``floor_ms`` never passes now - 6 minutes."""
@@ -27,6 +30,7 @@ class ReplayWindow:
         "_capacity",
         "_key",
         "_limits",
+        "_most",
         "_oldest_ms",
         "_rate",
         "count",
@@ -50,10 +54,11 @@ class ReplayWindow:
         self._key = key
         self._limits = limits
         budgeted = answers_per_second != float("inf")
-        self._capacity = max(capacity, int(answers_per_second * REACH_SECONDS)) if budgeted else capacity
+        self._capacity = max(capacity, int(answers_per_second / PLAIN_COST * REACH_SECONDS)) if budgeted else capacity
         self._buckets: dict[int, set[bytes]] = {}
         self._oldest_ms = FAR_MS
-        self._rate = self._answers = answers_per_second
+        self._rate = answers_per_second
+        self._most = self._answers = max(answers_per_second, LEAST_BURST)
         self._at = float("-inf")
         self.count = 0
         self.floor_ms = max(wall_ms - MINUTE_MS, saved_floor_ms)
@@ -71,13 +76,20 @@ class ReplayWindow:
         ``kept_share`` of a second's budget is not for whoever asks: others have more right to it.
         """
         if now > self._at:
-            self._answers = min(self._rate, self._answers + (now - self._at) * self._rate)
+            self._answers = min(self._most, self._answers + (now - self._at) * self._rate)
             self._at = now
         return self._answers >= 1 + (kept_share * self._rate if self._rate != float("inf") else 0)
 
-    def enter(self, salt: bytes, a_ms: int, wall_ms: int) -> None:
-        """Call immediately before the first byte of an answer, never earlier: only the answered ones may fill it."""
-        self._answers -= 1
+    def charge(self, cost: float) -> None:
+        """Takes this much of the budget of answers, whether it is there or not. 1 = an answer of the cheapest kind."""
+        self._answers -= cost
+
+    def enter(self, salt: bytes, a_ms: int, wall_ms: int, cost: float = 1.0) -> None:
+        """Call immediately before the first byte of an answer, never earlier: only the answered ones may fill it.
+
+        ``cost``: of this answer.
+        """
+        self.charge(cost)
         bucket = self._buckets.setdefault(a_ms, set())
         self.count -= len(bucket)
         bucket.add(self._hash(salt))

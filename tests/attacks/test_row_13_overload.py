@@ -11,7 +11,7 @@ from typing import Any
 from quantumgate.core import schedule
 from quantumgate.core.connection import Connection
 from quantumgate.core.handshake import Failed, HandshakeSettings
-from quantumgate.core.overload import Ladder, Turn
+from quantumgate.core.overload import PLAIN_COST, SESSION_COST, Ladder, Turn
 from quantumgate.core.puzzle import effort_of
 from quantumgate.core.replay import ReplayWindow
 from quantumgate.core.requests import PeerCheck, PuzzleNeeded, TurnNeeded
@@ -296,7 +296,7 @@ class Row13LadderTests(PuzzleCase):
         self.mint = TokenMint(SeededRandom("bob's"), START, life_seconds=WEEK_SECONDS)
 
     def test_every_step_is_reached_and_a_known_peer_gets_in_on_each(self) -> None:
-        """375 strangers at one moment would be a second's budget. Each knock is judged as it stands then."""
+        """150 strangers at one moment would be a second's budget. Each knock is judged as it stands then."""
         ladder, replay, states = busy(0.0), window(answers_per_second=float("inf")), []
         for share in (0.0, 0.3, 0.51, 0.7, 0.81, 0.9, 0.96, 1.5):
             ladder._spent = share * ladder._general
@@ -310,22 +310,23 @@ class Row13LadderTests(PuzzleCase):
         self.assertEqual(ladder.step(START), 3)
 
     def test_strangers_cannot_take_the_last_answers(self) -> None:
+        """Of eight, two are kept from them; a RETRY is 0.7."""
         ladder, replay = busy(0.9), window(answers_per_second=8)
-        strangers = [self.knock(ladder, replay, seed).responder.state for seed in range(8)]
-        self.assertEqual(strangers, [ResponderState.AWAIT_SECOND_INIT] * 6 + [ResponderState.DRAINING] * 2)
+        strangers = [self.knock(ladder, replay, seed).responder.state for seed in range(10)]
+        self.assertEqual(strangers, [ResponderState.AWAIT_SECOND_INIT] * 8 + [ResponderState.DRAINING] * 2)
         token = self.mint.issue(identity("alice").public.uuid, START)
         friend = self.knock(ladder, replay, "friend", token=token)
         self.assertIs(friend.responder.state, ResponderState.AWAIT_FIN)
 
     def test_a_quiet_network_has_answers_where_busy_ones_have_none(self) -> None:
-        """Of eight answers busy networks get four, a quiet one the two after them."""
+        """Of eight answers, RETRYs at 0.7 each, busy networks get the half, a quiet one the quarter after them."""
         ladder, replay, states = busy(0.9), window(answers_per_second=8), []
-        for seed, quiet in enumerate((False,) * 6 + (True,) * 3):
+        for seed, quiet in enumerate((False,) * 7 + (True,) * 4):
             options = {"ladder": ladder, "mint": self.mint, "quiet": lambda quiet=quiet: quiet}
             duel = Duel(seed=seed, replay=replay, r_options=options)
             duel.responder.receive(duel.flight("i"), START)
             states.append(duel.responder.state is ResponderState.AWAIT_SECOND_INIT)
-        self.assertEqual(states, [True] * 4 + [False] * 2 + [True] * 2 + [False])
+        self.assertEqual(states, [True] * 5 + [False] * 2 + [True] * 3 + [False])
 
     def test_who_solved_has_an_answer_where_strangers_have_none(self) -> None:
         ladder, replay = busy(0.9), window(answers_per_second=8)
@@ -336,6 +337,18 @@ class Row13LadderTests(PuzzleCase):
         self.answered(solver, solution_of(self.asked(solver)))
         solver.answer_all()
         self.assertIs(solver.responder.state, ResponderState.AWAIT_FIN)
+
+    def test_what_is_given_is_charged_and_a_session_on_top(self) -> None:
+        """To the ladder, which says how much strangers may have, and to the budget of answers of all kinds."""
+        for used, answered, general in ((0.9, PLAIN_COST, 0.0), (0.0, 1.0, 1.0)):
+            ladder, replay = busy(used), window()
+            before = replay._answers, ladder._spent
+            duel = self.knock(ladder, replay, 0)
+            self.assertAlmostEqual(before[0] - replay._answers, answered)
+            self.assertAlmostEqual(ladder._spent - before[1], general)
+        duel.run()
+        self.assertAlmostEqual(before[0] - replay._answers, 1.0 + SESSION_COST)
+        self.assertAlmostEqual(ladder._spent, 1.0 + SESSION_COST)
 
     def test_silence_blames_nobody(self) -> None:
         duel = self.knock(busy(1.0), window(), 0)

@@ -291,8 +291,9 @@ class CapTests(SilenceTestCase):
         self.assertTrue(duel.responder.output())
 
     def test_over_the_budget_of_answers(self) -> None:
-        replay = window(answers_per_second=3)
-        for number in range(3):
+        """A session costs two answers and a little."""
+        replay = window(answers_per_second=5)
+        for number in range(2):
             Duel(replay=replay, seed=number).run().established
         for offer in ({}, {"aeads": (9,)}):
             busy = settings("bob", keys=NoKeys(), **offer)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from quantumgate.core.overload import PLAIN_COST
 from quantumgate.core.replay import MINUTE_MS, ReplayWindow
 
 NOW_MS = 1_700_000_040_000
@@ -66,9 +67,10 @@ class ReplayTests(SynchronousTestCase):
 
     def test_capacity_covers_twelve_minutes_of_the_budget(self) -> None:
         window = made(capacity=1, answers_per_second=1)
-        for number in range(720):
-            window.enter(salt(number), NOW_MS, NOW_MS)
-        self.assertEqual(window.count, 720)
+        most = int(720 / PLAIN_COST)
+        for number in range(most):
+            window.enter(salt(number), NOW_MS, NOW_MS, PLAIN_COST)
+        self.assertEqual(window.count, most)
 
     def test_a_salt_entered_twice_counts_once(self) -> None:
         window = made()
@@ -91,16 +93,36 @@ class ReplayTests(SynchronousTestCase):
 
 
 class BudgetTests(SynchronousTestCase):
-    """500 answers a second, RESP, RETRY and REFUSE together."""
+    """200 answers a second, RESP, RETRY and REFUSE together."""
 
     def test_a_burst_then_the_rate(self) -> None:
         window = made()
-        for number in range(500):
+        for number in range(200):
             self.assertTrue(window.may_answer(7.0))
             window.enter(salt(number), NOW_MS, NOW_MS)
         self.assertFalse(window.may_answer(7.0))
-        self.assertTrue(window.may_answer(7.0021))
+        self.assertFalse(window.may_answer(7.0049))
+        self.assertTrue(window.may_answer(7.0051))
         self.assertTrue(window.may_answer(6.0))  # a clock that steps back takes nothing away
+
+    def test_each_answer_takes_what_it_costs(self) -> None:
+        for cost, answered in ((0.5, 7), (1.0, 4), (2.0, 2)):
+            window, count = made(answers_per_second=4), 0
+            while window.may_answer(7.0):
+                window.enter(salt(count), NOW_MS, NOW_MS, cost)
+                count += 1
+            self.assertEqual(count, answered)
+        window.charge(8.0)
+        self.assertFalse(window.may_answer(9.0))
+        self.assertTrue(window.may_answer(9.5))
+
+    def test_a_small_budget_has_one_for_strangers_too(self) -> None:
+        window = made(answers_per_second=0.1)
+        self.assertTrue(window.may_answer(7.0, 0.5))
+        window.enter(salt(1), NOW_MS, NOW_MS)
+        window.enter(salt(2), NOW_MS, NOW_MS)
+        self.assertFalse(window.may_answer(16.0))
+        self.assertTrue(window.may_answer(17.1))
 
     def test_without_a_budget_every_one_may_be_answered_and_the_window_stays_as_small(self) -> None:
         window = made(answers_per_second=float("inf"), capacity=3)

@@ -206,7 +206,7 @@ class RefusedTests(NodeCase):
         self.assertEqual(len(right.peers), 1)
 
     def test_the_budget_of_answers_ends_and_a_named_setting_switches_it_off(self) -> None:
-        """limits.cpu_share = 0.001 is 2.5 answers; strangers have 1.9 of them, and the second one waits its turn."""
+        """limits.cpu_share = 0.001 is one answer a second; strangers have 0.75, and the second one meets silence."""
         for budget, answered in ((True, 1), (False, 4)):
             right = self.node(AWAY if budget else "198.51.100.2", default_access="allow", handshake_budget=budget,
                               limits={"cpu_share": 0.001})

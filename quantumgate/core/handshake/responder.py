@@ -26,7 +26,7 @@ from quantumgate.core.handshake.sizes import (
     pad_tlv_bytes,
     pad_value_bytes,
 )
-from quantumgate.core.overload import KNOWN_EFFORT, Ladder, Turn, answer_cost
+from quantumgate.core.overload import KNOWN_EFFORT, PLAIN_COST, SESSION_COST, Ladder, Turn, answer_cost
 from quantumgate.core.puzzle import effort_of
 from quantumgate.core.replay import ReplayWindow
 from quantumgate.core.requests import PeerCheck, TurnNeeded, Verdict
@@ -290,7 +290,7 @@ class Responder(Party):
     def _seek_turn(self, init: Init, body: bytes, select: Select, now: float) -> None:
         """Step 6: the ladder. A RETRY for other groups needs no public-key work, but may be due with a puzzle."""
         miss = (select.primary, select.secondary) != (init.primary.group, init.secondary.group)
-        cost = 0.0 if miss else answer_cost(self._settings.identity.kind, select.primary, select.secondary)
+        cost = 0.0 if miss else self._cost(select)
         turn = self._turn(cost, now) if self._may_answer(now) else Turn.SILENCE
         if turn is Turn.SILENCE:
             self._stay_silent()
@@ -304,6 +304,9 @@ class Responder(Party):
             self._queue(_Queued(init, body, select), cost, now)
         else:
             self._respond(init, body, select, now)
+
+    def _cost(self, select: Select) -> float:
+        return answer_cost(self._settings.identity.kind, select.primary, select.secondary)
 
     def _turn(self, cost: float, now: float) -> Turn:
         if self._ladder is None:
@@ -356,9 +359,9 @@ class Responder(Party):
         if self._effort < retried.puzzle.bits:
             raise MalformedError("a puzzle that is not solved")
 
-    def _enter(self, opening: _Opening, now: float) -> None:
+    def _enter(self, opening: _Opening, now: float, cost: float) -> None:
         """Step 8, immediately before the first byte of an answer."""
-        self._replay.enter(opening.salt, opening.parsed.a, self._wall_ms(now))
+        self._replay.enter(opening.salt, opening.parsed.a, self._wall_ms(now), cost)
         if self._holder is not None and self._mint is not None:
             self._mint.spend(self._holder)
 
@@ -388,7 +391,7 @@ class Responder(Party):
         salt = self._random.bytes(SALT_BYTES)
         header = Header(kind, len(body)).encode()
         key = schedule.answer_key(opening.candidate.obf, opening.salt, salt)
-        self._enter(opening, now)
+        self._enter(opening, now, PLAIN_COST)
         self._out += salt + seal_pair(key, salt, header, body)
         return salt, header, body
 
@@ -413,7 +416,7 @@ class Responder(Party):
         ss_secondary.wipe()
         box = seal_pair(schedule.answer_key(opening.candidate.obf, opening.salt, salt), salt, header, body_a)
         proof = self._prove(keys).encode(pad_bytes)
-        self._enter(opening, now)
+        self._enter(opening, now, self._cost(select))
         self._out += salt + box + keys.hr.seal(1, proof, box[:HEADER_BOX_BYTES])
         self._keys, self._suite = keys, Suite(select.primary, select.secondary, select.aead)
         self._shared_secret = opening.candidate.shared_secret
@@ -487,6 +490,9 @@ class Responder(Party):
             return
         self._move(Step.PROOF)
         known = peer is not None and self._holder is not None and self._holder.uuid == peer.uuid
+        self._replay.charge(SESSION_COST)
+        if self._ladder is not None:
+            self._ladder.proved(now, known=known)
         self._ask(PeerCheck(peer, fin.role, False, known, self._invitation, self._before_session))
 
     def _unfit(self, peer: PeerIdentity, delegation: Delegation | None, now: float) -> Failed | None:
