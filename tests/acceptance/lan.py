@@ -245,7 +245,8 @@ def hostile(directory: Path, cable: Cable, capture: Path) -> Iterator[Figure]:
     four = [(group, data) for group, data in datagrams(capture) if group.startswith("239.")]
     group, rogue = four[0][0], cable.place("rogue", "192.168.7.99")
     with together(directory, cable, "calm", 81, [OPEN] * 2) as (nodes, _):
-        until("both are connected", lambda: all(node.connected() for node in nodes), SECONDS * 3)
+        until("both are connected, and have heard one another", lambda: all(
+            node.connected() and node.heard() for node in nodes), SECONDS * 3)
         before = [node.heard() for node in nodes]
         tap = Wiretap(directory / "calm.pcap", "udp port 9999", "br0", cable.bridge.before)
         say(rogue, group, [os.urandom(200) for _ in range(100)], NOISE, directory / "rogue.log")
