@@ -41,6 +41,10 @@ class ViolationError(RemoteProtocolError):
     """An authentic, well-formed frame that breaks a rule of channels, credit or role (spec: CLOSE code 6)."""
 
 
+class ReplacedError(ViolationError):
+    """A delegation older than one that we know. Who passes it on need not know that one."""
+
+
 class FloodError(RemoteProtocolError):
     """More control frames than an honest peer sends (spec: CLOSE code 7)."""
 

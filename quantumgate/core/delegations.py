@@ -15,7 +15,7 @@ from functools import lru_cache
 from quantumgate.crypto import labels
 from quantumgate.crypto.identity import FINGERPRINT_BYTES, Identity, PeerIdentity
 from quantumgate.crypto.signatures import BUNDLES_REMEMBERED, KINDS, check_bundle, verify
-from quantumgate.errors import BugError, MalformedError, RemoteProtocolError, ViolationError
+from quantumgate.errors import BugError, MalformedError, RemoteProtocolError, ReplacedError, ViolationError
 from quantumgate.wire import limits
 
 FOR_HANDSHAKE, FOR_RECORD, FOR_VOUCHER = 1, 2, 4
@@ -130,7 +130,7 @@ def check_terms(delegation: Delegation, *, usage: int, now_ms: int, least_serial
     if now_ms > delegation.not_after_seconds * 1000 + slack:
         raise ViolationError(f"a delegation that ended {now_ms // 1000 - delegation.not_after_seconds} s ago")
     if delegation.serial < least_serial:
-        raise ViolationError("a delegation that a newer one has replaced")
+        raise ReplacedError("a delegation that a newer one has replaced")
 
 
 def check_signature(delegation: Delegation, root: PeerIdentity) -> None:

@@ -114,25 +114,29 @@ def check_time(record: PeerRecord, now_ms: int) -> None:
         raise ViolationError(f"a peer record that ended {now_ms // 1000 - record.not_after_seconds} s ago")
 
 
-def newer(known: KnownRecord, other: KnownRecord) -> KnownRecord:
-    """Which of two records of one peer counts: the newest seq; of equal ones the one that was known.
+def supersedes(new: KnownRecord, known: KnownRecord) -> bool:
+    """Whether ``new`` counts instead of ``known``, another record of the same peer: by its seq.
 
-    Of two by online keys the one of the newer delegation: the other key may have been stolen, and writes on.
+    Of two by online keys that of the newer delegation does, first of all: the other key may have been stolen, and
+    writes on.
     """
-    if known.identity.bundle != other.identity.bundle:
-        raise BugError("records of two peers are not compared")
-    if known.delegation is not None and other.delegation is not None:
-        then, now = known.delegation.serial, other.delegation.serial
-        if then != now:
-            return other if now > then else known
-    return other if other.record.seq_ms > known.record.seq_ms else known
+    apart = _serials_apart(new, known)
+    return apart > 0 or (not apart and new.record.seq_ms > known.record.seq_ms)
+
+
+def _serials_apart(one: KnownRecord, other: KnownRecord) -> int:
+    """0 where either is signed by the root."""
+    return 0 if one.delegation is None or other.delegation is None else one.delegation.serial - other.delegation.serial
 
 
 def equivocates(one: KnownRecord, other: KnownRecord) -> bool:
     """Whether a peer signed two different bodies under one seq: it tells different people different things.
 
-    Two signatures of one body are no equivocation: ML-DSA's differ each time.
+    Two signatures of one body are no equivocation: ML-DSA's differ each time. Nor are records by two online keys, of
+    which one may have been stolen.
     """
+    if _serials_apart(one, other):
+        return False
     same_peer = one.identity.bundle == other.identity.bundle and one.record.network == other.record.network
     return same_peer and one.record.seq_ms == other.record.seq_ms and one.signed.body != other.signed.body
 

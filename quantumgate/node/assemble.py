@@ -258,11 +258,11 @@ def assemble(plan: Plan, directory: DataDirectory, recalled: Recalled, world: Wo
     landlord.uuid = own = identity.public.uuid
     pins, node, door = Pins(state), resolved.settings.node, _door(plan, state, world)
     stock = KeyStock(world.clock)
-    handshakes = replace(handshake_settings(plan, identity, stock), least_serial=pins.least_serial)
     farm = KeyFarm(lambda group: kem(group).generate(), world.elsewhere)
     tokens = Tokens(world.random, world.now(), limits.token_seconds)
     strict = node.require_authentication
     desk = FrontDesk(own, world, limits, door.access, pins, farm.take, tokens, require_authentication=strict)
+    handshakes = replace(handshake_settings(plan, identity, stock), least_serial=desk.least_serial)
     host = ExtenderHost(_guests(plan, landlord), landlord, recalled.spaces)
     replay = _replay(state, world, limits, budgeted=node.handshake_budget)
     memory = MemoryWatch(world, limits, lambda: desk.contacts, door.conduct.esteem)
@@ -442,6 +442,7 @@ def _relays(
         own_addresses=partial(_own_hosts, connections, listeners),
     )
     relays.record_checks = RecordChecks(world, plan.resolved.limits, node.network.encode())
+    relays.record_checks.least_serial = desk.least_serial
     return relays
 
 

@@ -101,6 +101,7 @@ class Discovering(Protocol):
     """The part of ``discovery.Discovery`` that sessions need."""
 
     def arrived(self, contact: Contact) -> None: ...
+    def serial_of(self, uuid: PeerUUID) -> int: ...
 
 
 class Reserving(Protocol):
@@ -466,8 +467,9 @@ class FrontDesk:
             contact.protocol.wake()
 
     def least_serial(self, uuid: PeerUUID) -> int:
-        """See ``pins.Pins``."""
-        return self._pins.least_serial(uuid)
+        """Of the newest delegation that is known of this peer: remembered with its pin, or in the book's record."""
+        in_book = self.discovery.serial_of(uuid) if self.discovery is not None else 0
+        return max(self._pins.least_serial(uuid), in_book)
 
     def record_heard(self, known: KnownRecord) -> None:
         """A record of a peer, verified: it may hold a newer delegation than its sessions."""

@@ -117,10 +117,11 @@ def _finding_of(
         keepers_known(discovery.book, circuits.known, charts, own), _own_record(author, listening),
         findable=is_findable(settings), keeps=keeps_records(settings),
     )
-    lookups.extenders = author.extenders
+    lookups.extenders, lookups.least_serial = author.extenders, desk.least_serial
     keeping = None
     if keeps_records(settings):
         keeping = Keeping(world, limits, Directory(charts, acquaintances, world.random, lookups.meet), network)
+        keeping.least_serial = desk.least_serial
         desk.ears |= {directory_frames.FIND: keeping.question, directory_frames.LEAVE: keeping.left}
     desk.ears |= dict.fromkeys((directory_frames.FOUND, directory_frames.LEFT), asking.answered)
     discovery.finding = Finding(world, lookups, keeping, discovery.book, given)

@@ -121,6 +121,11 @@ class Discovery:
             self.book.succeeded(contact.session.peer.uuid, self._world.wall_seconds(), host)
         self.exchanging.arrived(contact)
 
+    def serial_of(self, uuid: PeerUUID) -> int:
+        """Of the delegation by which the record in the book is signed; 0 = none is there."""
+        entry = self.book.entry(uuid)
+        return 0 if entry is None or entry.known.delegation is None else entry.known.delegation.serial
+
     def found(self, target: Target) -> Target:
         """A bare UUID with what its record says; beside addresses that were given its record is another way."""
         if target.uuid is None or target.anchors or target.otherwise is not None:

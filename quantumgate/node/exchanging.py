@@ -19,7 +19,7 @@ from quantumgate.core.discovery.book import Added, Book, Rejected
 from quantumgate.core.discovery.exchange import Exchange
 from quantumgate.core.peer_records import KnownRecord, judge
 from quantumgate.core.places import group_of
-from quantumgate.errors import CryptoError, FloodError, RemoteProtocolError, ViolationError
+from quantumgate.errors import CryptoError, FloodError, RemoteProtocolError, ReplacedError, ViolationError
 from quantumgate.ids import PeerUUID
 from quantumgate.node.contact import Contact
 from quantumgate.node.world import World
@@ -203,8 +203,11 @@ class Exchanging:
 
     def _bad(self, contact: Contact, error: Exception) -> None:
         """Who passes a record on has verified it: a signature that is none is its own doing. Clocks differ, and so do
-        the times that records are good for; a kind of identity that is not installed here is nobody's fault."""
+        the times that records are good for; a kind of identity that is not installed here is nobody's fault, nor is it
+        one's that he has not heard of a newer delegation."""
         self.outcomes["bad"] += 1
+        if isinstance(error, ReplacedError):
+            return
         if isinstance(error, ViolationError):
             self._scores.count(Deed.RECORD, contact)
         elif isinstance(error, RemoteProtocolError) and contact.stands:

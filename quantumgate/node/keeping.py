@@ -7,6 +7,7 @@ section 8.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from twisted.python.failure import Failure
@@ -17,6 +18,7 @@ from quantumgate.core.discovery.directory import Directory
 from quantumgate.core.peer_records import KnownRecord, judge
 from quantumgate.core.places import group_of
 from quantumgate.errors import CryptoError, RemoteProtocolError
+from quantumgate.ids import PeerUUID
 from quantumgate.node.contact import Contact
 from quantumgate.node.world import World
 from quantumgate.wire import directory_frames as frames
@@ -36,6 +38,8 @@ class Keeping:
     def __init__(self, world: World, limits: Limits, directory: Directory, network: bytes) -> None:
         self._world, self._limits, self.directory, self._network = world, limits, directory, network
         self._gauges: dict[Contact, FloodGauge] = {}
+        self.least_serial: Callable[[PeerUUID], int] = lambda uuid: 0
+        """Of the newest delegation that is known of a peer."""
         self._under_way = 0
         self._timer: Any = None
 
@@ -67,7 +71,7 @@ class Keeping:
             return
         self._under_way += 1
         now_ms = int(self._world.wall_seconds() * 1000)
-        checking = self._world.elsewhere(_judged, leave.record, self._network, now_ms)
+        checking = self._world.elsewhere(_judged, leave.record, self._network, now_ms, self.least_serial)
         checking.addBoth(self._checked, contact, leave)
 
     def _checked(self, result: KnownRecord | Failure | None, contact: Contact, leave: frames.Leave) -> None:
@@ -100,9 +104,11 @@ class Keeping:
         return True
 
 
-def _judged(record: bytes, network: bytes, now_ms: int) -> KnownRecord | None:
+def _judged(
+    record: bytes, network: bytes, now_ms: int, least_serial: Callable[[PeerUUID], int]
+) -> KnownRecord | None:
     """Off the reactor thread."""
     try:
-        return judge(record, network=network, now_ms=now_ms)
+        return judge(record, network=network, now_ms=now_ms, least_serial=least_serial)
     except (RemoteProtocolError, CryptoError):
         return None

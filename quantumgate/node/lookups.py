@@ -50,6 +50,9 @@ Belongs = Callable[[KnownRecord], bool]
 _log = logs.named("discovery")
 
 
+LeastSerial = Callable[[PeerUUID], int]
+
+
 class Run:
     """One search, from its first question to its end."""
 
@@ -129,6 +132,8 @@ class LookUps:
         self.acquaintances, self.asking, self._known, self._own_record = acquaintances, asking, known, own_record
         self._findable, self._keeps = findable, keeps
         self.extenders: Callable[[], Iterable[UUID]] = tuple
+        self.least_serial: LeastSerial = lambda uuid: 0
+        """Of the newest delegation that is known of a peer."""
         self._runs: set[Run] = set()
         self._to_meet: dict[PeerUUID, KnownRecord] = {}
         self._timer: Any = None
@@ -245,7 +250,7 @@ class LookUps:
     def read(self, found: Found) -> Deferred[tuple[list[KnownRecord], list[KnownRecord]]]:
         """What is in an answer, verified off the reactor thread. Fails with what one false record raises."""
         now_ms = int(self.world.wall_seconds() * 1000)
-        return self.world.elsewhere(_read, found, self._network, now_ms)
+        return self.world.elsewhere(_read, found, self._network, now_ms, self.least_serial)
 
     def belongs(self, known: KnownRecord, key: bytes, day: int) -> bool:
         """Whether a record is about what was asked for."""
@@ -286,16 +291,21 @@ def _first_host(record: bytes) -> str:
     return next((one.host for one in endpoints if bare_address(one.host) is not None), "")
 
 
-def _read(found: Found, network: bytes, now_ms: int) -> tuple[list[KnownRecord], list[KnownRecord]]:
-    """Records that are over are left out, for clocks differ; a false one raises."""
-    return _judged(found.records, network, now_ms), _judged(found.nodes, network, now_ms)
+def _read(
+    found: Found, network: bytes, now_ms: int, least_serial: LeastSerial
+) -> tuple[list[KnownRecord], list[KnownRecord]]:
+    """Records that are over are left out, for clocks differ, and so are replaced delegations; a false one raises."""
+    records, nodes = (_judged(some, network, now_ms, least_serial) for some in (found.records, found.nodes))
+    return records, nodes
 
 
-def _judged(records: Iterable[bytes], network: bytes, now_ms: int) -> list[KnownRecord]:
+def _judged(
+    records: Iterable[bytes], network: bytes, now_ms: int, least_serial: LeastSerial
+) -> list[KnownRecord]:
     known: list[KnownRecord] = []
     for record in records:
         try:
-            known.append(judge(record, network=network, now_ms=now_ms))
+            known.append(judge(record, network=network, now_ms=now_ms, least_serial=least_serial))
         except ViolationError:
             continue
         except (RemoteProtocolError, CryptoError) as error:

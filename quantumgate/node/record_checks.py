@@ -6,6 +6,7 @@ record, or those that our operator gives us (``own_record.py``, ``given_records.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.defer import Deferred, fail
@@ -38,6 +39,8 @@ class RecordChecks:
         self._world, self._limits, self._network = world, limits, network_of(network_id)
         self._budgets: dict[Contact, TokenBucket] = {}
         self._under_way = 0
+        self.least_serial: Callable[[PeerUUID], int] = lambda uuid: 0
+        """Of the newest delegation that is known of a peer."""
 
     def endpoints(self, target: LinkTarget, client: Contact) -> Deferred[tuple[LinkEndpoint, ...]]:
         """Where the record of ``target`` says that its peer listens. Fails with RecordRefused, or ConnectFailed."""
@@ -48,7 +51,8 @@ class RecordChecks:
         self._under_way += 1
         answer: Deferred[tuple[LinkEndpoint, ...]] = Deferred()
         now_ms = int(self._world.wall_seconds() * 1000)
-        checking = self._world.elsewhere(_endpoints_of, target.record, target.uuid, self._network, now_ms)
+        least = self.least_serial(target.uuid)
+        checking = self._world.elsewhere(_endpoints_of, target.record, target.uuid, self._network, now_ms, least)
         checking.addBoth(self._over).chainDeferred(answer)
         return answer
 
@@ -66,9 +70,11 @@ class RecordChecks:
         return result
 
 
-def _endpoints_of(record: bytes, uuid: PeerUUID, network: bytes, now_ms: int) -> tuple[LinkEndpoint, ...]:
+def _endpoints_of(
+    record: bytes, uuid: PeerUUID, network: bytes, now_ms: int, least_serial: int
+) -> tuple[LinkEndpoint, ...]:
     """Off the reactor thread. Raises what ``judge`` raises."""
-    known = judge(record, network=network, now_ms=now_ms)
+    known = judge(record, network=network, now_ms=now_ms, least_serial=lambda _: least_serial)
     if known.identity.uuid != uuid:
         raise ViolationError("a record of another peer")
     return known.record.endpoints

@@ -6,12 +6,28 @@ from pathlib import Path
 from typing import Any
 
 from quantumgate.core.online_key import OnlineKeyFile, make
+from quantumgate.core.peer_records import network_of, sign
 from quantumgate.crypto.identity import Identity
 from quantumgate.node.data_directory import ONLINE_KEY_FILE, write_atomically
 from quantumgate.node.node import Node
+from quantumgate.wire.link_frames import LinkEndpoint
+from quantumgate.wire.peer_records import PUBLIC, PeerRecord
 from tests.node.world import BEGINNING_SECONDS, NodeCase
 
 DAY = 86_400
+
+
+def online_record(
+    root: Identity, at_s: float, *places: tuple[str, int], later_serial: int = 0, public: bool = False
+) -> tuple[bytes, int]:
+    """A record of ``root``, signed by an online key, and the serial of its delegation; several at a moment differ."""
+    now = int(at_s)
+    online = make(root, now_seconds=now, life_seconds=DAY, last_serial=now * 1000 + later_serial - 1).identity()
+    wish = PeerRecord(
+        network_of(b"QuantumGate"), root.public.bundle, now * 1000, now + 3600, capabilities=PUBLIC * public,
+        endpoints=tuple(LinkEndpoint(*place) for place in places), delegation=online.delegation,
+    )
+    return sign(online, wish).encode(), now * 1000 + later_serial
 
 
 class DelegatedCase(NodeCase):

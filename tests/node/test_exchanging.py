@@ -14,6 +14,7 @@ from quantumgate.wire.features import EXCHANGE
 from quantumgate.wire.limits import PEX_CHECKS_WAITING, PEX_RECORDS
 from quantumgate.wire.link_frames import LinkEndpoint
 from quantumgate.wire.peer_records import PUBLIC, PeerRecord
+from tests.node.delegated import online_record
 from tests.node.test_discovery import DiscoveryCase
 
 HERE, THERE, ELSEWHERE = "11.1.0.1", "12.2.0.1", "13.3.0.1"
@@ -123,6 +124,18 @@ class OwnTests(ExchangeCase):
         self.assertEqual(self.seen(left), {right.uuid})
         self.assertEqual(self.book(left).record(right.uuid).record, first)
         self.assertEqual(self.scores(left), {})
+
+    def test_who_has_not_heard_of_a_newer_key_pays_nothing(self) -> None:
+        left, right = self.pair()
+        root = seeded_identity("somebody")
+        (old, _), (new, _) = (online_record(root, self.wall(left), ("99.9.9.9", 9999), public=True, later_serial=more)
+                              for more in (0, 1))
+        self.learn(right, new)
+        before = self.scores(right)
+        self.answering(left, old)
+        self.ask(right)
+        self.assertEqual((self.outcomes(right)["bad"], self.scores(right)), (1, before))
+        self.assertEqual(self.book(right).record(root.public.uuid).signed.encode(), new)
 
     def test_somebody_elses_as_its_own(self) -> None:
         left, right = self.pair()

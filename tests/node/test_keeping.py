@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from twisted.internet.defer import Deferred
 
 from quantumgate.node.node import Node
+from quantumgate.testing.nodes import seeded_identity
 from quantumgate.wire import directory_frames as frames
 from quantumgate.wire.limits import DEFAULT_LIMITS, DIRECTORY_CHECKS_WAITING, DIRECTORY_TO_MEET
+from quantumgate.wire.peer_records import SignedPeerRecord
+from tests.node.delegated import online_record
 from tests.node.test_lookups import OTHER, RELAYS, LookUpCase
 from tests.simulation.people import record_of
 
@@ -57,6 +61,28 @@ class KeepingTests(KeeperCase):
         self.pass_time(1)
         self.assertEqual(heard, [frames.LeftAnswer(1, frames.Left.REFUSED)])
         self.assertEqual(self.kept([relay]), 0)
+
+    def test_a_record_by_a_key_that_was_replaced_is_refused(self) -> None:
+        """The newer delegation is remembered with the owner's pin, or stands in the keeper's own book."""
+        relay, asker, contact = self.scene()
+        heard, parts = self.hear(asker, frames.LEFT), relay._parts
+        assert parts is not None and parts.discovery is not None
+        for number, known_by in enumerate(("pin", "book")):
+            root = seeded_identity(known_by)
+            key = self.finding(asker).lookups.charts.chart(self.day(asker)).peer(root.public.uuid)
+            old, _ = online_record(root, relay.wall_seconds(), ("99.9.9.9", 9999), public=True)
+            new, serial = online_record(root, relay.wall_seconds(), ("99.9.9.9", 9999), public=True, later_serial=1)
+            ask = frames.Leave(2 * number, self.day(asker), frames.Kind.PEER, key, old)
+            contact.say(frames.LEAVE, ask.encode(), long=True)
+            self.pass_time(1)
+            if known_by == "pin":
+                parts.state.pins[root.public.uuid] = root.public.fingerprint_text
+                parts.state.serials[root.public.uuid] = serial
+            else:
+                parts.discovery.book.add(self.known_of(SignedPeerRecord.decode(new)), "4:1", relay.wall_seconds())
+            contact.say(frames.LEAVE, replace(ask, number=2 * number + 1).encode(), long=True)
+            self.pass_time(1)
+        self.assertEqual([one.code for one in heard], [frames.Left.KEPT, frames.Left.REFUSED] * 2)
 
     def test_what_is_over_is_dropped_now_and_then(self) -> None:
         relay, asker, contact = self.scene()

@@ -15,6 +15,7 @@ from quantumgate.wire.link_frames import LinkEndpoint, LinkTarget
 from quantumgate.wire.peer_records import PeerRecord
 from tests.node.asking import AskingCase
 from tests.node.circuits import AWAY
+from tests.node.delegated import online_record
 from tests.node.world import node_settings
 
 LOW, LOW_PORT = "45.33.32.9", 443
@@ -70,6 +71,16 @@ class ReachingTests(RecordCase):
     def test_a_record_that_names_no_place(self) -> None:
         self.assertEqual(self.by_record(record_of(self.low)), ([LinkCode.POLICY], [LinkCode.POLICY]))
         self.assertEqual((self.dialled, self.relays.refused["policy"]), ([], 1))
+
+    def test_one_by_an_online_key_that_was_replaced(self) -> None:
+        root = self.low._parts.identity  # type: ignore[union-attr]
+        wall, place = self.gate.wall_seconds(), (LOW, LOW_PORT)
+        (old, _), (new, serial) = (online_record(root, wall, place, later_serial=more) for more in (0, 1))
+        state = self.gate._parts.state  # type: ignore[union-attr]
+        state.pins[self.low.uuid], state.serials[self.low.uuid] = root.public.fingerprint_text, serial
+        self.assertEqual(self.by_record(old), ([LinkCode.POLICY], [LinkCode.POLICY]))
+        self.assertEqual((self.dialled, self.relays.refused["record"]), ([], 1))
+        self.assertEqual(self.by_record(new), ([LinkCode.CONNECTED], []))
 
     def test_a_node_of_another_network_takes_none_of_ours(self) -> None:
         other = record_of(self.low, (LOW, LOW_PORT), network=network_of(b"Another"))

@@ -13,7 +13,7 @@ from enum import Enum
 
 from quantumgate.core.discovery.buckets import Place, Places, Table
 from quantumgate.core.discovery.entries import BEHIND_ANCHORS, Entry, Group, Row, callable_at, groups_of
-from quantumgate.core.peer_records import KnownRecord, equivocates
+from quantumgate.core.peer_records import KnownRecord, equivocates, supersedes
 from quantumgate.core.places import group_of, quarter_of
 from quantumgate.crypto.identity import PeerIdentity
 from quantumgate.crypto.random import RandomSource
@@ -143,8 +143,8 @@ class Book:
         if equivocates(before, known):
             entry.two_faced = True
             return Rejected.EQUIVOCATION
-        if known.record.seq_ms <= before.record.seq_ms:
-            return Added.KNOWN if known.record.seq_ms == before.record.seq_ms else Rejected.OLDER
+        if not supersedes(known, before):
+            return Rejected.OLDER if supersedes(before, known) else Added.KNOWN
         groups, quarters = self._where(known.record)
         if self._crowded(set(quarters) - set(entry.quarters), entry.uuid, now_s):
             return Rejected.CROWDED

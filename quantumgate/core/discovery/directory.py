@@ -14,7 +14,7 @@ from itertools import islice
 from quantumgate.core.discovery.positions import Charts, Located, Ring, apart, day_of, host_of, position_of
 from quantumgate.core.discovery.sampling import in_turns, who_yields
 from quantumgate.core.discovery.search import KEEPERS
-from quantumgate.core.peer_records import KnownRecord
+from quantumgate.core.peer_records import KnownRecord, supersedes
 from quantumgate.core.places import network_of
 from quantumgate.crypto.random import RandomSource
 from quantumgate.ids import PeerUUID
@@ -126,10 +126,10 @@ class _Kept:
 
         One that is at home stays so: else whoever leaves others' records could have them counted as its own network's.
         """
-        if before is None or self.known.record.seq_ms > before.known.record.seq_ms:
+        if before is None or supersedes(self.known, before.known):
             homeless = before is not None and before.at_home and not self.at_home
             return replace(self, source=before.source) if before is not None and homeless else self
-        same = self.known.record.seq_ms == before.known.record.seq_ms
+        same = not supersedes(before.known, self.known)
         return self if same and self.at_home and not before.at_home else None
 
 
@@ -171,15 +171,16 @@ class Directory:
 
     def _records(self, key: bytes, wall_seconds: float) -> tuple[KnownRecord, ...]:
         """The peer's own, or a sample of those who run an extender: a key is never that of both."""
-        peer, several = (self._kept.get((kind, key), {}).values() for kind in (Kind.PEER, Kind.EXTENDER))
-        living = [one.known for one in peer if _lives(one.known, wall_seconds)]
+        peer, several = (self._kept.get((kind, key), {}) for kind in (Kind.PEER, Kind.EXTENDER))
+        living = [one.known for one in peer.values() if _lives(one.known, wall_seconds)]
         if living:
             return tuple(living)
-        by_source: dict[str, list[KnownRecord]] = {}
-        for one in several:
+        by_source: dict[str, list[PeerUUID]] = {}
+        for uuid, one in several.items():
             if _lives(one.known, wall_seconds):
-                by_source.setdefault(one.source, []).append(one.known)
-        return tuple(islice(in_turns(by_source.values(), self._random), ANSWER_RECORDS))
+                by_source.setdefault(one.source, []).append(uuid)
+        drawn = islice(in_turns(by_source.values(), self._random), ANSWER_RECORDS)
+        return tuple(several[uuid].known for uuid in drawn)
 
     def _is_near_today(self, day: int, wall_seconds: float) -> bool:
         return abs(day - day_of(wall_seconds)) <= 1

@@ -9,29 +9,41 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from typing import TypeVar
 
-from quantumgate.core.peer_records import KnownRecord
+from quantumgate.core.peer_records import KnownRecord, supersedes
 from quantumgate.crypto.random import RandomSource
 from quantumgate.ids import PeerUUID
 
-T = TypeVar("T")
+T = TypeVar("T", bound=Hashable)
+U = TypeVar("U")
 
 
 def in_turns(groups: Iterable[Sequence[T]], random: RandomSource) -> Iterator[T]:
-    """One of each group, then a second of each, until all are out; within a group, and among groups, by luck."""
-    left = [list(group) for group in groups if group]
+    """One of each group, then a second of each, until all are out; within a group, and among groups, by luck.
+
+    What several groups have comes once, and takes none of the turns of the others that have it.
+    """
+    left, seen = [list(group) for group in groups], set[T]()
     while left:
         round_of, left = left, []
         while round_of:
             group = _drawn(round_of, random)
-            yield _drawn(group, random)
-            if group:
+            one = next((one for one in _shuffled(group, random) if one not in seen), None)
+            if one is not None:
+                seen.add(one)
                 left.append(group)
+                yield one
 
 
-def _drawn(some: list[T], random: RandomSource) -> T:
+def _shuffled(some: list[T], random: RandomSource) -> Iterator[T]:
+    """It is emptied as far as it is read."""
+    while some:
+        yield _drawn(some, random)
+
+
+def _drawn(some: list[U], random: RandomSource) -> U:
     at = random.below(len(some))
     some[at], some[-1] = some[-1], some[at]
     return some.pop()
@@ -40,11 +52,12 @@ def _drawn(some: list[T], random: RandomSource) -> T:
 def providers(told: Mapping[PeerUUID, Sequence[KnownRecord]], random: RandomSource) -> list[KnownRecord]:
     """Of what each keeper told, every peer once, by its newest record; the first n of them are a fair sample, too."""
     newest: dict[PeerUUID, KnownRecord] = {}
-    for known in in_turns(told.values(), random):
+    for known in (known for several in told.values() for known in several):
         before = newest.get(known.identity.uuid)
-        if before is None or before.record.seq_ms < known.record.seq_ms:
+        if before is None or supersedes(known, before):
             newest[known.identity.uuid] = known
-    return list(newest.values())
+    names = [[known.identity.uuid for known in several] for several in told.values()]
+    return [newest[uuid] for uuid in in_turns(names, random)]
 
 
 def who_yields(sources: Mapping[PeerUUID, str], source: str, secret: bytes) -> PeerUUID | None:

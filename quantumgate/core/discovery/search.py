@@ -13,7 +13,7 @@ from enum import Enum
 from heapq import heappop, heappush
 
 from quantumgate.core.discovery.positions import Located, position_of
-from quantumgate.core.peer_records import KnownRecord
+from quantumgate.core.peer_records import KnownRecord, supersedes
 from quantumgate.errors import BugError
 from quantumgate.ids import PeerUUID
 
@@ -176,7 +176,7 @@ class Search:
     def _take(self, known: KnownRecord, holder: PeerUUID) -> None:
         uuid, seq_ms = known.identity.uuid, known.record.seq_ms
         before = self.records.get(uuid)
-        if before is None or before.record.seq_ms < seq_ms:
+        if before is None or supersedes(known, before):
             self.records[uuid] = known
         self._holders.append((holder, seq_ms))
         if self._several:

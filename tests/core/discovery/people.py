@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
+from quantumgate.core.delegations import FOR_ALL, Delegation
 from quantumgate.core.peer_records import KnownRecord, network_of
 from quantumgate.crypto.identity import Identity, PeerIdentity
 from quantumgate.crypto.random import FixedRandom
@@ -25,6 +27,12 @@ def peer(name: object, kind: int = 1) -> PeerIdentity:
 def uuid(name: object) -> PeerUUID:
     """Its name on the wire."""
     return peer(name).uuid
+
+
+def by_key(record: KnownRecord, serial: int) -> KnownRecord:
+    """The same as if an online key had signed it, of a delegation with this serial."""
+    who = record.identity
+    return replace(record, delegation=Delegation(who.kind, who.fingerprint, who.bundle, serial, 0, 1, FOR_ALL))
 
 
 def known(

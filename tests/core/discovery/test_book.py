@@ -28,7 +28,7 @@ from quantumgate.wire.limits import (
     PEX_CACHE_SECONDS,
     PEX_RECORDS,
 )
-from tests.core.discovery.people import NOW_S, known, peer, uuid
+from tests.core.discovery.people import NOW_S, by_key, known, peer, uuid
 
 SECRET = b"k" * 32
 TELLER = group_of("203.0.66.1")
@@ -67,6 +67,18 @@ class TakenTests(SynchronousTestCase):
         self.assertIs(one.add(first, TELLER, NOW_S), Rejected.OLDER)
         self.assertEqual((len(one), one.record(uuid("a"))), (1, second))
         self.assertIsNone(one.record(uuid("b")))
+
+    def test_a_stolen_online_key_does_not_write_over_its_successor(self) -> None:
+        one, stolen = book(), by_key(known("a", "192.0.66.1", seq_s=NOW_S + 500), 7)
+        new = by_key(known("a", "192.0.66.2"), 8)
+        self.assertIs(one.add(stolen, TELLER, NOW_S), Added.NEW)
+        self.assertIs(one.add(new, TELLER, NOW_S), Added.NEWER)
+        same_number = by_key(known("a", "192.0.66.1"), 7)
+        for older in (stolen, same_number):
+            self.assertIs(one.add(older, TELLER, NOW_S), Rejected.OLDER)
+        entry = one.entry(uuid("a"))
+        assert entry is not None
+        self.assertEqual((entry.known, entry.two_faced), (new, False))
 
     def test_our_own_and_what_is_over(self) -> None:
         one = book()

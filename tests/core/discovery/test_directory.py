@@ -14,6 +14,7 @@ from quantumgate.core.places import network_of
 from quantumgate.testing.seeded import SeededRandom
 from quantumgate.wire.directory_frames import Kind, Left
 from quantumgate.wire.limits import ANSWER_RECORDS, DIRECTORY_MET, DIRECTORY_NEAR, DIRECTORY_OF_A_KEY, DIRECTORY_RECORDS
+from tests.core.discovery.people import by_key
 from tests.core.discovery.test_positions import DAY, WALL_SECONDS
 from tests.simulation.people import EXTENDER, NETWORK, record_of
 
@@ -138,6 +139,13 @@ class DirectoryTests(Case):
         for known in (old, new, old):
             self.assertIs(self.leave(known), Left.KEPT)
         self.assertEqual((self.found(new), len(self.directory)), ((new,), 1))
+
+    def test_nor_does_a_stolen_online_key_write_over_its_successor(self) -> None:
+        stolen = by_key(record_of(1, OWN, WALL_SECONDS + 500, keeper=True), 7)
+        new = by_key(record_of(1, OWN, WALL_SECONDS, keeper=True), 8)
+        for known in (stolen, new, stolen):
+            self.assertIs(self.leave(known), Left.KEPT)
+        self.assertEqual(self.found(new), (new,))
 
     def test_a_node_that_says_it_is_near_is_to_be_met_not_believed(self) -> None:
         self.assertIs(self.leave(record(1), kind=Kind.NODE, key=bytes(32)), Left.KEPT)

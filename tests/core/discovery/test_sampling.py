@@ -9,6 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from quantumgate.core.discovery.sampling import in_turns, providers, who_yields
 from quantumgate.ids import PeerUUID
 from quantumgate.testing.seeded import SeededRandom
+from tests.core.discovery.people import by_key
 from tests.core.discovery.test_positions import WALL_SECONDS
 from tests.simulation.people import identity, record_of
 
@@ -26,6 +27,14 @@ class TurnTests(SynchronousTestCase):
                          [["a", "b", "c"], ["a", "c"], ["a", "a"]])
         self.assertEqual(len(groups[0]), 4)
 
+    def test_what_several_have_takes_nobodys_turn(self) -> None:
+        """Seven know the same nine, one makes up others: of the first eight it has one, whatever is drawn."""
+        for luck in range(20):
+            drawn = in_turns([*([range(9)] * 7), range(100, 108)], SeededRandom(luck))
+            first = [next(drawn) for _ in range(8)]
+            self.assertEqual((len(set(first)), sum(one >= 100 for one in first)), (8, 1), first)
+            self.assertEqual(len([*first, *drawn]), 17)
+
     def test_luck_decides(self) -> None:
         """Each is first as often as any other, but for chance: 100 in the mean, and 5 sigma are 47."""
         firsts = Counter(next(in_turns([range(3), range(3, 6)], SeededRandom(n))) for n in range(600))
@@ -41,6 +50,12 @@ class ProviderTests(SynchronousTestCase):
             drawn = providers({uuid(7): [old, other], uuid(8): [new]}, SeededRandom(luck))
             self.assertEqual(sorted(one.record.seq_ms for one in drawn),
                              sorted((new.record.seq_ms, other.record.seq_ms)))
+
+    def test_a_stolen_online_key_is_not_taken_for_its_successor(self) -> None:
+        first, second = (record_of(1, "192.0.2.1", WALL_SECONDS + more, keeper=True) for more in (0, 9))
+        stolen, new = by_key(second, 7), by_key(first, 8)
+        for luck in range(8):
+            self.assertEqual(providers({uuid(7): [stolen], uuid(8): [new]}, SeededRandom(luck)), [new])
 
     def test_the_first_of_it_are_a_fair_sample(self) -> None:
         """Two of eight keepers lie: of the first eight no more than two are theirs, though all they told is."""

@@ -18,6 +18,7 @@ from quantumgate.core.discovery.search import (
     Search,
 )
 from quantumgate.errors import BugError
+from tests.core.discovery.people import by_key
 from tests.core.discovery.test_positions import WALL_SECONDS, at
 from tests.simulation.people import record_of
 
@@ -170,6 +171,14 @@ class FoundTests(SynchronousTestCase):
             for node, known in zip(one.next_questions(0.0), order, strict=False):
                 one.answered(node.uuid, [known], [])
             self.assertEqual(list(one.records.values()), [self.new])
+
+    def test_a_stolen_online_key_is_not_taken_for_its_successor(self) -> None:
+        stolen, new = by_key(self.new, 7), by_key(self.old, 8)
+        for order in ((stolen, new), (new, stolen)):
+            one = search([at(n, n) for n in range(12)])
+            for node, known in zip(one.next_questions(0.0), order, strict=False):
+                one.answered(node.uuid, [known], [])
+            self.assertEqual(list(one.records.values()), [new])
 
     def test_one_that_holds_it_alone_is_believed_in_the_end(self) -> None:
         one = search([at(n, n) for n in range(4)])
