@@ -17,7 +17,6 @@ from twisted.python.failure import Failure
 from quantumgate import logs
 from quantumgate.core.budget import TokenBucket
 from quantumgate.core.discovery.book import Book
-from quantumgate.core.discovery.entries import groups_of
 from quantumgate.core.discovery.strategy import Aim, Call, Standing, Strategy, anchors_of
 from quantumgate.core.peer_records import KnownRecord
 from quantumgate.core.places import BY_NAME, group_of
@@ -119,7 +118,7 @@ class Outbound:
             uuid = self._first.pop(0)
             entry = self._book.entry(uuid)
             if entry is not None and entry.callable_at and not self._busy(uuid) and self.strategy.may_call(uuid):
-                return Call(entry.known, Aim.CONNECTION)
+                return Call(entry.as_called, Aim.CONNECTION)
         return None
 
     def against(self, uuid: PeerUUID) -> str:
@@ -148,16 +147,14 @@ class Outbound:
             self._wanted[uuid] = self._standing_of(call.known, wall)
         self._book.tried(uuid, wall)
         _log.debug("{peer} is called {aim}", peer=logs.peer(uuid), aim=call.aim.value)
-        entry = self._book.entry(uuid)
-        known = call.known if entry is None else entry.as_called
-        self._calls[uuid] = dialling = self._dial(self._target_of(known), keep=False)
+        self._calls[uuid] = dialling = self._dial(self._target_of(call.known), keep=False)
         dialling.addCallbacks(partial(self._reached, call), partial(self._failed, call))
         dialling.addBoth(lambda _: self._over(uuid))
 
     def _standing_of(self, known: KnownRecord, wall: float) -> Standing:
         uuid = known.identity.uuid
         entry = self._book.entry(uuid)
-        groups = entry.groups if entry is not None else groups_of(known.record)
+        groups = self._book.groups_called(known)
         suggested = entry is not None and self.strategy.suggested(entry, wall)
         named = self._named(uuid)
         until = self.strategy.until(wall, named=named)

@@ -344,7 +344,8 @@ class Book:
     def to_test(self) -> KnownRecord | None:
         """Somebody in ``tried`` whose place another one would have: call it before it has to go."""
         standing = next(map(self._entries.__getitem__, self._contests), None)
-        return standing.known if standing is not None and standing.callable_at and not standing.two_faced else None
+        fits = standing is not None and standing.callable_at and not standing.two_faced
+        return standing.as_called if standing is not None and fits else None
 
     def _give_way(self, standing: PeerUUID, now_s: float) -> None:
         """The one that stood there did not answer, or nobody asked it in time."""
@@ -376,6 +377,7 @@ class Book:
     ) -> KnownRecord | None:
         """Somebody to call who has an endpoint for that, none of them in ``avoid_groups``; None where nobody fits.
 
+        A stranger is to be called in the group that was drawn and nowhere else: the record holds no other endpoints.
         ``only_new``: who was never reached. ``group``: no other counts. ``accept`` says whom else we do not want.
         """
         def fits(entry: Entry) -> bool:
@@ -386,12 +388,14 @@ class Book:
         avoided = frozenset(avoid_groups)
         groups, ease = [group] * (group in self._by_group) if group else list(self._by_group), 1.0
         for _ in range(_CHOICES if groups else 0):
-            entry = self._drawn(groups, named=not group)
-            if fits(entry) and self._random.uniform(0, 1) < entry.chance(now_s) * ease:
-                return entry.known
+            entry, drawn = self._drawn(groups, named=not group)
+            if fits(entry) and self._random.uniform(0, 1) < entry.chance(now_s) * ease and (
+                called := self._called_in(entry, drawn)
+            ) is not None:
+                return called
             ease *= 1.2
         left = self._looked_through() if not group else [self._entries[one] for one in self._by_group.get(group, ())]
-        return self._of_any_group([entry for entry in left if fits(entry)])
+        return self._of_any_group([entry for entry in left if fits(entry)], groups if group else None)
 
     def _looked_through(self) -> list[Entry]:
         """Everybody, or of a large book those that our rules name and as many others as luck brings."""
@@ -400,22 +404,41 @@ class Book:
         drawn = [table.drawn(self._random) for table in (self._new, self._tried) for _ in range(_LOOKED_THROUGH // 2)]
         return [self._entries[uuid] for uuid in dict.fromkeys((*self._kept, *drawn)) if uuid is not None]
 
-    def _of_any_group(self, left: list[Entry]) -> KnownRecord | None:
+    def _of_any_group(self, left: list[Entry], wanted: Collection[Group] | None) -> KnownRecord | None:
         """Each group as likely as the others, whoever is many in one."""
-        groups = list(dict.fromkeys(entry.groups[0] for entry in left))
+        groups: dict[Group, list[Entry]] = {}
+        for entry in left:
+            for group in dict.fromkeys(map(self._group_at, entry.callable_at)):
+                if wanted is None or group in wanted:
+                    groups.setdefault(group, []).append(entry)
         if not groups:
             return None
-        group = groups[self._random.below(len(groups))]
-        there = [entry for entry in left if entry.groups[0] == group]
-        return there[self._random.below(len(there))].known
+        group = list(groups)[self._random.below(len(groups))]
+        return self._called_in(groups[group][self._random.below(len(groups[group]))], group)
 
-    def _drawn(self, groups: list[Group], *, named: bool) -> Entry:
+    def _drawn(self, groups: list[Group], *, named: bool) -> tuple[Entry, Group]:
         """Of any group, each as likely as the others, whoever is many in one; or, as often, of those that our rules
         name."""
         if named and self._kept and self._random.below(2):
-            return self._entries[list(self._kept)[self._random.below(len(self._kept))]]
-        there = list(self._by_group[groups[self._random.below(len(groups))]])
-        return self._entries[there[self._random.below(len(there))]]
+            return self._entries[list(self._kept)[self._random.below(len(self._kept))]], ""
+        group = groups[self._random.below(len(groups))]
+        there = list(self._by_group[group])
+        return self._entries[there[self._random.below(len(there))]], group
+
+    def _called_in(self, entry: Entry, group: Group) -> KnownRecord | None:
+        """Places that are made up are tickets in the draw of groups: so whoever wins by one is called there, in vain.
+        Those that our rules name have no use for that, and are called wherever they are."""
+        if entry.place is None:
+            return entry.as_called
+        there = tuple(one for one in entry.callable_at if self._group_at(one) == group)
+        return entry.with_endpoints(there) if there else None
+
+    def _group_at(self, endpoint: LinkEndpoint) -> Group:
+        return group_of(endpoint.host) if self._diverse else f"{endpoint.host}:{endpoint.port}"
+
+    def groups_called(self, known: KnownRecord) -> tuple[Group, ...]:
+        """Of a record that is called, or was."""
+        return self._where(known.record)[0]
 
     def sample(self, count: int, for_prefix: str, now_s: float) -> list[KnownRecord]:
         """Public records for a stranger: at most PEX_RECORDS different peers for one prefix in a day, however often it

@@ -61,9 +61,13 @@ class Entry:
 
     @property
     def as_called(self) -> KnownRecord:
-        """The record, as far as it is dialled because we have read it. As it travels it is the same."""
+        """The record, as far as it is dialled because we have read it."""
+        return self.with_endpoints(self.callable_at)
+
+    def with_endpoints(self, endpoints: tuple[LinkEndpoint, ...]) -> KnownRecord:
+        """The record with these of its endpoints. As it travels it is the same."""
         signed = self.known.signed
-        return replace(self.known, signed=replace(signed, record=replace(signed.record, endpoints=self.callable_at)))
+        return replace(self.known, signed=replace(signed, record=replace(signed.record, endpoints=endpoints)))
 
     @property
     def bytes_held(self) -> int:

@@ -144,9 +144,8 @@ class Strategy:
         if self._in_vain and not self._in_vain % VAIN_CALLS:
             known = self._book.choose(now_s, accept=lambda one: one.succeeded_at > 0 and fits(one))
         known = known or self._book.choose(now_s, accept=fits)
-        entry = None if known is None else self._book.entry(known.identity.uuid)
-        if entry is not None:
-            self._under_way[entry.uuid] = entry.groups[0], 1
+        if known is not None:
+            self._under_way[known.identity.uuid] = self._book.groups_called(known)[0], 1
         return known
 
     def until(self, now_s: float, *, named: bool) -> float:

@@ -27,10 +27,11 @@ MOST = DEFAULT_LIMITS.outbound
 class Scene:
     """A node with a book; it connects to whom its strategy calls."""
 
-    def __init__(self, named: Any = lambda uuid: False, may_call: Any = lambda uuid: True, **more: Any) -> None:
-        self.book = Book(uuid("me"), SECRET, SeededRandom("scene"), named=named)
-        self.named = named
-        self.strategy = Strategy(self.book, SeededRandom("strategy"), DEFAULT_LIMITS, NOW_S, may_call=may_call,
+    def __init__(self, named: Any = lambda uuid: False, may_call: Any = lambda uuid: True, luck: int = 0,
+                 **more: Any) -> None:
+        self.book = Book(uuid("me"), SECRET, SeededRandom(("scene", luck)), named=named)
+        self.named, self.honest = named, frozenset(uuid(n) for n in range(200))
+        self.strategy = Strategy(self.book, SeededRandom(("strategy", luck)), DEFAULT_LIMITS, NOW_S, may_call=may_call,
                                  named=named, **{"connections": MOST, **more})
         self.standing: list[Standing] = []
         self.aims: list[Aim] = []
@@ -55,6 +56,17 @@ class Scene:
             self.standing.append(Standing(who, entry.groups, now_s, self.named(who), suggested))
         self.book.succeeded(who, now_s)
         return call
+
+    def answer(self, call: Any, now_s: float, hosts: list[str]) -> None:
+        """At one of these somebody answers, or at none."""
+        who = call.known.identity.uuid
+        self.book.tried(who, now_s)
+        if not hosts:
+            self.book.failed(who, now_s)
+            return
+        self.book.succeeded(who, now_s, hosts[0])
+        if call.aim is Aim.CONNECTION:
+            self.standing.append(Standing(who, self.book.groups_called(call.known), now_s))
 
     def run(self, now_s: float, steps: int = 100) -> Scene:
         for _ in range(steps):
@@ -91,6 +103,26 @@ class ConnectionTests(SynchronousTestCase):
         scene = Scene(named=naming(*range(20)))
         scene.told(20, host="192.0.66.{}").run(NOW_S)
         self.assertEqual(len(scene.standing), MOST)
+
+    def test_made_up_places_beside_a_real_one_are_no_more_tickets(self) -> None:
+        """An attacker in 8 networks of 208, whose 160 nodes each name seven places that are nobody's, or an honest
+        node's: it does not get more than its networks, nor keep others from their turn."""
+        theirs = 0
+        for run in range(20):
+            scene = Scene(luck=run).told(200, NOW_S - HOUR)
+            for n in range(160):
+                hosts = [f"{60 + n // 2}.{place}.0.1" if n % 2 else address(7 * n % 200 + place) for place in range(7)]
+                record = known(f"bad {n}", *hosts, f"9.{n % 8}.{n}.1", life_s=86_400)
+                scene.book.add(record, f"4:90{n % 8}", NOW_S - HOUR)
+            for step in range(600):
+                call = scene.strategy.next_call(scene.standing, scene.busy, NOW_S + step)
+                if call is not None:
+                    hosts = [one.host for one in call.known.record.endpoints]
+                    honest = call.known.identity.uuid in scene.honest
+                    scene.answer(call, NOW_S + step, [host for host in hosts if honest or host.startswith("9.")])
+            self.assertEqual(len(scene.standing), MOST)
+            theirs += sum(one.uuid not in scene.honest for one in scene.standing)
+        self.assertLess(theirs / (20 * MOST), 0.12, theirs)
 
     def test_nobody_is_called_by_a_name_or_inside_our_own_network(self) -> None:
         """Whatever a record says, and whoever it is of: else one record makes everybody who reads it knock there."""
