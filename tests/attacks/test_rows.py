@@ -46,7 +46,8 @@ ROWS: dict[int, tuple[str, ...]] = {
          "test_row_21_pace.Row21FullTests"),
     22: (f"{RELAYS}.Row22Tests", f"{RELAYS}.Row22FramesTests"),
     23: (f"{RELAYS}.Row23Tests",),
-    24: ("test_row_24_records.Row24RecordTests", "test_row_24_records.Row24ListTests"),
+    24: ("test_row_24_records.Row24RecordTests", "test_row_24_records.Row24ListTests",
+         "test_row_24_keepers.Row24FloodTests", "test_row_24_keepers.Row24LiarTests"),
     25: (*(f"{NAMELESS}.Row25{part}Tests" for part in ("Handshake", "Channel", "Clock")),
          *(f"test_row_25_delegation.Row25Delegation{part}Tests" for part in ("", "Node"))),
 }
