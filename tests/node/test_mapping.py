@@ -145,6 +145,16 @@ class MappingTests(MappingCase):
         self.assertTrue(searching.called)
         self.assertEqual(self.found, [], "nor is another one looked for")
 
+    def test_one_that_refuses_at_the_stop_is_not_replaced(self) -> None:
+        opening: Deferred[Lease] = Deferred()
+        self.router.open = lambda port, lease: opening  # type: ignore[method-assign]
+        node = self.mapped(INSIDE, routers=(self.find, self.find))
+        self.pass_time(1)
+        stopping = self.mapping(node).stop()
+        opening.errback(LocalError("not any more"))
+        self.successResultOf(stopping)
+        self.assertEqual(self.found, [ROUTER])
+
     def test_off_nobody_is_asked(self) -> None:
         node = self.hidden()
         self.pass_time(60)
