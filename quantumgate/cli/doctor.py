@@ -207,8 +207,6 @@ def _online_key(data: Path) -> Finding:
 def _store(where: Place, config_file: str | None) -> Iterator[Finding]:
     from quantumgate.cli.store import Named
     from quantumgate.errors import LocalError
-    from quantumgate.node.data_directory import STATE_FILE
-    from quantumgate.node.state_file import ASIDE
 
     try:
         named = Named.by(where, config_file)
@@ -226,9 +224,25 @@ def _store(where: Place, config_file: str | None) -> Iterator[Finding]:
     if database.file is not None:
         yield _private("store", database.file, 0o600)
     yield _seal(f"{database.described}, schema {schema}", sealed_with)
-    aside = where.data / (STATE_FILE + ASIDE)
-    if sealed_with and aside.exists():
-        yield Finding("store: old state file", "note", f"{aside} is not sealed", "delete it when the node works well")
+    if sealed_with:
+        yield from _beside(where.data, database.file)
+
+
+def _beside(data: Path, store: Path | None) -> Iterator[Finding]:
+    """What lies open beside a sealed store: the files of before it, and copies from before the seal."""
+    from quantumgate.node.data_directory import STATE_FILE
+    from quantumgate.node.state_file import ASIDE, UNREAD
+    from quantumgate.store.backups import lies_open
+
+    for old in sorted(file for end in ("", ASIDE, UNREAD) for file in data.glob(f"{STATE_FILE}{end}*")
+                      if end or file.name == STATE_FILE):
+        yield Finding("store: old state file", "note", f"{old} is not sealed",
+                      "the next start takes it over" if old.name == STATE_FILE else f"shred -u {old}")
+    if store is not None:
+        for copied in sorted(store.parent.glob(f"{store.name}.*")):
+            if lies_open(copied):
+                yield Finding("store: a copy", "note", f"{copied} is not sealed",
+                              f"shred -u {copied}, when the node works well")
 
 
 def _seal(found: str, sealed_with: str) -> Finding:

@@ -30,6 +30,7 @@ SEALED_ADVICE = "write its passphrase into a file and name that file in node.ide
 
 T = TypeVar("T")
 
+_BLOCK_BYTES = 65_536
 PRIVATE_FILE = 0o600
 PRIVATE_DIRECTORY = 0o700
 
@@ -72,6 +73,18 @@ def write_new(path: Path, data: bytes) -> None:
         path.unlink(missing_ok=True)
         raise
     _sync_directory(path.absolute().parent)
+
+
+def forget_content(path: Path) -> None:
+    """Overwrites a file and removes it: what a disk keeps of it beside that is beyond us. Raises OSError."""
+    with path.open("r+b") as file:
+        size = os.fstat(file.fileno()).st_size
+        for at in range(0, size, _BLOCK_BYTES):
+            file.write(bytes(min(_BLOCK_BYTES, size - at)))
+        file.flush()
+        os.fsync(file.fileno())
+    path.unlink()
+    _sync_directory(path.parent)
 
 
 def _sync_directory(path: Path) -> None:
@@ -177,9 +190,9 @@ class DataDirectory:
         return self.file(IDENTITY_FILE).exists() or self.file(ONLINE_KEY_FILE).exists()
 
     def forget(self, name: str) -> None:
-        """Removes a file, for good as far as a disk can; nothing where there is none."""
-        self.file(name).unlink(missing_ok=True)
-        _sync_directory(self.path)
+        """Overwrites a file and removes it, for good as far as a disk can; nothing where there is none."""
+        if self.file(name).exists():
+            forget_content(self.file(name))
 
     def online_key(self) -> OnlineKeyFile | None:
         """What the online key's file says openly; None = there is none. Raises KeyFileError."""

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 from sqlalchemy.exc import SQLAlchemyError
 
 from quantumgate.store.interface import StoreError
 from quantumgate.store.sealed import StoreKey
-from quantumgate.store.sql import Raw, SqlDatabase
+from quantumgate.store.sql import SEAL, Raw, SqlDatabase
 from quantumgate.store.sqlite import SqliteFile, copy, new_file, synced
 
 REPLACED = ".replaced"
@@ -68,6 +69,15 @@ def restore(database: SqlDatabase, backup: Path, key: StoreKey | None) -> dict[s
         database.close()
         for end in ("", *_WITH):
             half.with_name(half.name + end).unlink(missing_ok=True)
+
+
+def lies_open(file: Path) -> bool:
+    """Whether this file is a store that no key seals. Reads only; what is no store does not."""
+    try:
+        with closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro&immutable=1", uri=True)) as there:
+            return not there.execute("SELECT 1 FROM meta WHERE name = ?", (SEAL,)).fetchall()
+    except sqlite3.Error:
+        return False
 
 
 def _written(raw: Raw, target: Path) -> None:

@@ -38,6 +38,7 @@ class IStore(Interface):
     """
 
     problem = Attribute("str, why the last write failed and what to do about it; empty while writes succeed")
+    sealed = Attribute("bool, whether only a key opens it")
     described = Attribute("str, one phrase for status: what kind of store, and whether it is sealed")
 
     def open() -> Deferred[None]:
@@ -62,6 +63,10 @@ class Database(Protocol):
     @property
     def described(self) -> str:
         """One phrase for ``status``."""
+
+    @property
+    def sealed(self) -> bool:
+        """Whether only a key opens it; known when it is open."""
 
     def open(self) -> None:
         """Check it, bring it to the newest schema. Raises StoreError."""

@@ -18,6 +18,7 @@ class MemoryDatabase:
     """``trouble``: while a test has set it, writes fail with these words."""
 
     described = "memory: forgotten at the stop"
+    sealed = False
 
     def __init__(self) -> None:
         self.trouble = ""

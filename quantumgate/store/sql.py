@@ -108,6 +108,11 @@ class SqlDatabase:
         """See Database."""
         return self._dialect.described + (f", sealed with a {self._sealed_with}" if self._sealed_with else "")
 
+    @property
+    def sealed(self) -> bool:
+        """See Database."""
+        return self._seal.sealed
+
     def open(self) -> None:
         """See Database."""
         with self._words():

@@ -47,6 +47,11 @@ class Store:
         """See IStore."""
         return f"{self._database.described}; cannot be written now" if self.problem else self._database.described
 
+    @property
+    def sealed(self) -> bool:
+        """See IStore."""
+        return self._database.sealed
+
     def open(self) -> Deferred[None]:
         """See IStore."""
         return self._runner.run(self._database.open)

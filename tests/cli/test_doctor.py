@@ -11,10 +11,14 @@ from twisted.trial.unittest import SynchronousTestCase
 from quantumgate.cli import doctor
 from quantumgate.control.api import PortMapReport
 from quantumgate.core.online_key import make
+from quantumgate.crypto.secret import Secret
 from quantumgate.net import defaultroute
 from quantumgate.net.pcp import NAME_IT
 from quantumgate.net.portmap import INSTALL_ADVICE
 from quantumgate.node.data_directory import write_atomically
+from quantumgate.store.sealed import StoreKey
+from quantumgate.store.sql import SqlDatabase
+from quantumgate.store.sqlite import SqliteFile
 from tests.cli.tool import ServedCase, qgate, qgate_beside
 from tests.core.handshake.duel import identity
 
@@ -102,6 +106,30 @@ class DoctorTests(SynchronousTestCase):
         self.patch(defaultroute, "default_router", lambda: "")
         found = self.findings()["port mapping"]
         self.assertEqual((found["state"], found["advice"]), ("note", NAME_IT))
+
+    def test_what_lies_open_beside_a_sealed_store(self) -> None:
+        def told() -> list[str]:
+            found = qgate("doctor", "--config", str(self.config), "--data", str(self.folder), "--json").json
+            return [Path(one["found"].split(" ")[0]).name for one in found
+                    if one["name"] in ("store: a copy", "store: old state file")]
+
+        store, key = self.folder / "store.db", self.folder / "store.key"
+        opened = SqlDatabase(SqliteFile(store))
+        opened.open()
+        opened.close()
+        for name in ("store.db.schema-2", "store.db.replaced", "state.json.imported", "state.json.unread.2"):
+            (self.folder / name).write_bytes(store.read_bytes())
+        self.assertEqual(told(), [])
+        write_atomically(key, bytes(32))
+        self.config.write_text(f'[node]\nlisten = []\nstore_key_file = "{key}"\n')
+        sealed = SqlDatabase(SqliteFile(store), StoreKey("key file", Secret(bytes(32))))
+        sealed.open()
+        sealed.close()
+        (self.folder / "store.db.replaced.2").write_bytes(store.read_bytes())
+        (self.folder / "store.db.txt").write_text("no store")
+        self.assertEqual(told(), ["state.json.imported", "state.json.unread.2", "store.db.replaced",
+                                  "store.db.schema-2"])
+        self.assertIn("shred -u", self.findings()["store: a copy"]["advice"])
 
     def test_for_a_person(self) -> None:
         text = qgate("doctor", "--config", str(self.config), "--data", str(self.folder)).out

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from quantumgate.node import state_file
 from quantumgate.node.state_file import StateFileError, take_over
 from quantumgate.store.interface import NotWritten
 from quantumgate.store.memory import MemoryDatabase
@@ -25,6 +27,10 @@ OLD = """{
  "scores": {"at": 1800000000.5, "rows": [{"of": "192.0.2.1/32", "score": -12.5, "refused_seconds": 3.5, "times": 1}]}
 }"""
 """As the version before the store wrote it."""
+
+
+def _refuse(path: Path) -> None:
+    raise OSError(30, "Read-only file system")
 
 
 class FileCase(SynchronousTestCase):
@@ -48,6 +54,47 @@ class TakingTests(FileCase):
         self.assertEqual((again.access.default, len(again.access.rules), len(again.access.filters),
                           len(again.access.limits)), ("allow", 1, 1, 1))
         self.assertEqual((again.scores.at, again.scores.rows[0].score), (1_800_000_000.5, -12.5))
+
+    def test_beside_a_sealed_store_nothing_stays(self) -> None:
+        self.database.sealed = True
+        self.path.write_text(OLD)
+        kept = self.path.with_name("same disk blocks")
+        os.link(self.path, kept)
+        self.successResultOf(take_over(self.path, self.state))
+        self.assertEqual([one.name for one in self.path.parent.iterdir()], [kept.name])
+        self.assertEqual(kept.read_bytes(), bytes(len(OLD)))
+        self.assertEqual(recalled(self.database).pins, {ONE: "a" * 52})
+
+    def test_nor_of_what_was_taken_before_it_was_sealed(self) -> None:
+        self.path.write_text(OLD)
+        self.successResultOf(take_over(self.path, self.state))
+        self.assertTrue(self.aside.exists())
+        self.database.sealed = True
+        self.successResultOf(take_over(self.path, recalled(self.database)))
+        self.assertFalse(self.aside.exists())
+
+    def test_what_was_never_taken_is_not_thrown_away(self) -> None:
+        self.successResultOf(take_over(self.path, self.state))
+        self.successResultOf(self.state.save())
+        self.path.write_text(OLD)
+        self.aside.write_text("mine")
+        self.database.sealed = True
+        self.successResultOf(take_over(self.path, recalled(self.database)))
+        self.assertEqual((self.path.with_name("state.json.unread").read_text(), self.aside.read_text()), (OLD, "mine"))
+
+    def test_not_before_it_is_durable(self) -> None:
+        self.database.sealed, self.database.trouble = True, "the disk is full"
+        self.path.write_text(OLD)
+        self.failureResultOf(take_over(self.path, self.state), NotWritten)
+        self.assertEqual(self.path.read_text(), OLD)
+        self.database.trouble = ""
+
+    def test_a_disk_that_keeps_it_is_told(self) -> None:
+        self.database.sealed = True
+        self.path.write_text(OLD)
+        self.patch(state_file, "forget_content", _refuse)
+        self.successResultOf(take_over(self.path, self.state))
+        self.assertTrue(self.aside.exists())
 
     def test_once(self) -> None:
         self.path.write_text(OLD)

@@ -7,7 +7,7 @@ from contextlib import closing
 from pathlib import Path
 
 from quantumgate.store import tables
-from quantumgate.store.backups import back_up, restore
+from quantumgate.store.backups import back_up, lies_open, restore
 from quantumgate.store.interface import DamagedStore, StoreError
 from quantumgate.store.postgresql import PostgresqlServer
 from quantumgate.store.sealed import StoreKey
@@ -97,6 +97,17 @@ class FileTests(BackupCase):
         self.assertRaises(StoreError, restore, self.database(), self.backup, FILE)
         self.assertRaises(StoreError, restore, self.database(), self.backup.with_name("none"), FILE)
         self.assertEqual((self.path.read_bytes(), self.there()), (before, {"store.db", "backup.db"}))
+
+    def test_whether_a_copy_lies_open(self) -> None:
+        for key, expected in ((None, True), (FILE, False)):
+            self.path = self.path.with_name(f"{expected}.db")
+            self.filled(key).close()
+            before = self.there()
+            self.assertIs(lies_open(self.path), expected)
+            self.assertEqual(self.there(), before)
+        self.assertFalse(lies_open(self.path.with_name("none")))
+        self.backup.write_bytes(b"{" * 9000)
+        self.assertFalse(lies_open(self.backup))
 
     def test_a_backup_of_another_key(self) -> None:
         self.filled(FILE).close()
