@@ -10,6 +10,7 @@ import hashlib
 import random
 from collections.abc import Sequence
 from enum import IntEnum
+from uuid import UUID
 
 from quantumgate.core import peer_records
 from quantumgate.core.peer_records import KnownRecord
@@ -29,6 +30,7 @@ from tests.fuzz.target import Broken
 NETWORK = peer_records.network_of(b"QuantumGate")
 LIVES = (PEER_RECORD_RELAY_LIFE_SECONDS, PEER_RECORD_LIFE_SECONDS, 0, PEER_RECORD_LIFE_SECONDS + 100)
 TIMES_MS = (NOW_MS, NOW_MS - 10**10, NOW_MS + 10**10, NOW_MS - 1000)
+NOBODYS = UUID(int=0)
 ANCHOR = Anchor(ANOTHER.public.uuid, bytes(32), b"voucher")
 
 
@@ -75,6 +77,8 @@ def run_script(script: Script) -> list[KnownRecord]:
             continue
         if changed or known.signed.encode() != data:
             raise Broken("a good record that was changed, or is spelt in two ways")
+        if known.runs(NOBODYS):
+            raise Broken("a record that names an extender which nobody has named")
         for other in good:
             if other.identity.bundle == known.identity.bundle:
                 peer_records.newer(other, known)

@@ -16,7 +16,7 @@ from uuid import UUID
 from twisted.trial.unittest import SynchronousTestCase
 
 from quantumgate.core.delegations import FOR_ALL, FOR_RECORD, delegate
-from quantumgate.core.peer_records import judge, network_of
+from quantumgate.core.peer_records import extender_hash, judge, network_of
 from quantumgate.core.relay.reservations import check_grant, grant
 from quantumgate.crypto import labels
 from quantumgate.crypto.identity import Identity, PeerIdentity
@@ -46,7 +46,10 @@ FIELDS: dict[str, dict[str, Any]] = {
                   "serial": SEQ_MS, "usages": FOR_RECORD},
     "delegated hybrid": {"kind": 2, "not_after_seconds": 1_900_003_600, "endpoints": [["192.0.2.7", 9999]],
                          "serial": SEQ_MS, "usages": FOR_ALL},
+    "provider": {"kind": 1, "not_after_seconds": 1_900_003_600, "endpoints": [["192.0.2.7", 9999]],
+                 "runs": ["5f0c3e52-7a83-4a5f-9d6b-0c1f6f2f9e12", "6f0c3e52-7a83-4a5f-9d6b-0c1f6f2f9e13"]},
 }
+"""``runs``: extenders, of which the record has the hashes."""
 
 
 VOUCHER_TERMS = 1_900_003_600, RelayTerms(1_000_000, 2_000_000_000, 86_400)
@@ -126,6 +129,25 @@ class VectorTests(SynchronousTestCase):
         for changed in (via.voucher[:7] + b"\0" + via.voucher[8:], via.voucher[:-1] + b"\0", b"voucher"):
             self.assertRaises(Refused, second.check_voucher, changed, public.bundle, known.identity.uuid.bytes)
 
+    def test_extenders_are_known_by_their_names_alone(self) -> None:
+        """By both readers; nothing of a UUID stands in the record, and no other peer's record would have these."""
+        said = self.cases["provider"]
+        data, network = bytes.fromhex(said["record"]), network_of(NETWORK_ID.encode())
+        known, theirs = judge(data, network=network, now_ms=SEQ_MS), second.judge(data, network, SEQ_MS)
+        self.assertEqual(len(known.record.extenders), 2)
+        for text, runs in ((said["fields"]["runs"][0], True), (said["fields"]["runs"][1], True), (said["uuid"], False)):
+            one = UUID(text)
+            self.assertEqual((known.runs(one), second.runs(theirs, one.bytes)), (runs, runs))
+            self.assertNotIn(one.bytes, data)
+        self.assertFalse(set(self.cases["behind"]["fields"]["extenders"]) & set(said["fields"]["extenders"]))
+
+    def test_the_page_shows_the_hash(self) -> None:
+        page = (ROOT / "docs/spec/peer-records.md").read_text(encoding="utf-8")
+        said = self.cases["provider"]
+        of_first = extender_hash(network_of(NETWORK_ID.encode()), UUID(said["uuid"]), UUID(said["fields"]["runs"][0]))
+        for shown in (said["uuid"], said["fields"]["runs"][0], of_first.hex()):
+            self.assertIn(shown, page)
+
     def test_the_page_shows_the_plain_one(self) -> None:
         page = (ROOT / "docs/spec/peer-records.md").read_text(encoding="utf-8")
         lines = page.partition("## 7 Example")[2].split("```")[1].strip().splitlines()
@@ -143,6 +165,10 @@ def case(name: str) -> dict[str, Any]:
         reserved = grant(anchor(), public.uuid, *VOUCHER_TERMS).encode().hex()
         fields["via"] = [[str(anchor().public.uuid), anchor().public.fingerprint.hex(), reserved]]
         fields["anchor_bundle"] = anchor().public.bundle.hex()
+    if "runs" in fields:
+        network = network_of(NETWORK_ID.encode())
+        hashes = sorted(extender_hash(network, public.uuid, UUID(one)) for one in fields["runs"])
+        fields["extenders"] = [one.hex() for one in hashes]
     if "serial" in fields:
         identity = online_of(name, identity)
         end, terms = fields["not_after_seconds"], {"serial": fields.pop("serial"), "usages": fields.pop("usages")}

@@ -124,6 +124,12 @@ def judge(octets: bytes, network: bytes, now_ms: int) -> Record:
     return record
 
 
+def runs(record: Record, extender: bytes) -> bool:
+    """Section 1: whether one of its hashes is of this extender, 16 octets."""
+    names = u(4, len(record.network)) + record.network + uuid_of(record.bundle) + extender
+    return sha512(b"QuantumGate/1 extender" + names)[:16] in record.extenders
+
+
 def _endpoints(value: bytes) -> tuple[Place, ...]:
     reader = Reader(value, MALFORMED)
     found: list[Place] = []
