@@ -25,6 +25,20 @@ class TwinsTests(NodeCase):
         shutil.copy2(of._directory.file("identity.key"), data)
         return self.node(place, data=data, **more)
 
+    def staged(self, *, keep: bool | None = None) -> tuple[Node, Node]:
+        """A friend who admits all, and us, connected to it (``keep``) or not yet (None)."""
+        friend = self.node(AWAY, default_access="allow")
+        ours = self.node(HOME, listen=())
+        if keep is not None:
+            self.done(ours.connect(self.address(friend, AWAY), keep=keep))
+        return friend, ours
+
+    def twin_comes(self, ours: Node, friend: Node, *, keep: bool) -> Node:
+        """To where we are connected."""
+        twin = self.twin(ours, ELSEWHERE, listen=())
+        self.done(twin.connect(self.address(friend, AWAY), keep=keep), 2)
+        return twin
+
     def warnings(self, node: Node) -> list[str]:
         return [one for one in node.status().notices if one.startswith("twin: ")]
 
@@ -44,12 +58,9 @@ class TwinsTests(NodeCase):
         self.assertIn("a node at 192.0.2.9:1 dialled us with our key", ours.status().reason)
 
     def test_a_peer_that_has_two_of_us(self) -> None:
-        friend = self.node(AWAY, default_access="allow")
-        ours = self.node(HOME, listen=())
-        twin = self.twin(ours, ELSEWHERE, listen=())
-        self.done(ours.connect(self.address(friend, AWAY), keep=True))
+        friend, ours = self.staged(keep=True)
         self.assertEqual(self.warnings(ours), [])
-        self.done(twin.connect(self.address(friend, AWAY), keep=True), 2)
+        self.twin_comes(ours, friend, keep=True)
         self.assertEqual(len(self.warnings(ours)), 1)
         self.assertIn("this identity is online elsewhere", ours.status().reason)
         self.assertIn("stolen", ours.status().advice)
@@ -57,37 +68,28 @@ class TwinsTests(NodeCase):
 
     def test_no_dance(self) -> None:
         """Each stays away for ten minutes when the other has its place."""
-        friend = self.node(AWAY, default_access="allow")
-        ours = self.node(HOME, listen=())
-        twin = self.twin(ours, ELSEWHERE, listen=())
-        self.done(ours.connect(self.address(friend, AWAY), keep=True))
-        self.done(twin.connect(self.address(friend, AWAY), keep=True), 2)
+        friend, ours = self.staged(keep=True)
+        twin = self.twin_comes(ours, friend, keep=True)
         self.pass_time(3600)
         self.assertLessEqual(len(self.warnings(ours)) + len(self.warnings(twin)), 3600 / TWIN_WAIT_SECONDS * 2 + 1)
         self.assertEqual(len(friend.peers), 1)
 
     def test_forgotten_after_an_hour(self) -> None:
-        friend = self.node(AWAY, default_access="allow")
-        ours = self.node(HOME, listen=())
-        twin = self.twin(ours, ELSEWHERE, listen=())
-        self.done(ours.connect(self.address(friend, AWAY), keep=False))
-        self.done(twin.connect(self.address(friend, AWAY), keep=False), 2)
+        friend, ours = self.staged(keep=False)
+        self.twin_comes(ours, friend, keep=False)
         self.assertIn("online elsewhere", ours.status().reason)
         self.pass_time(REMEMBERED_SECONDS)
         self.assertNotIn("online elsewhere", ours.status().reason)
 
     def test_our_own_second_session_is_no_twin(self) -> None:
         """A dial that replaces a session that was lost without a word."""
-        friend = self.node(AWAY, default_access="allow")
-        ours = self.node(HOME, listen=())
-        self.done(ours.connect(self.address(friend, AWAY), keep=True))
+        _, ours = self.staged(keep=True)
         self.network.cut()
         self.pass_time(120)
         self.assertEqual(self.warnings(ours), [])
 
     def test_another_start_is_no_twin(self) -> None:
-        friend = self.node(AWAY, default_access="allow")
-        ours = self.node(HOME, listen=())
+        friend, ours = self.staged()
         self.done(ours.connect(self.address(friend, AWAY)))
         stopping = ours.stopService()
         self.pass_time(30)

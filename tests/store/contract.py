@@ -5,7 +5,8 @@ A case mixes ``Contract`` in and says how a database is made; ``again`` makes an
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -15,9 +16,14 @@ from twisted.trial.unittest import SynchronousTestCase
 from quantumgate.errors import BugError
 from quantumgate.store import tables
 from quantumgate.store.interface import Database
+from quantumgate.store.postgresql import PostgresqlServer
+from quantumgate.store.sealed import StoreKey
+from quantumgate.store.sql import SqlDatabase
+from quantumgate.store.sqlite import SqliteFile
 from quantumgate.store.store import Store
 from quantumgate.store.tables import Key, Row, Table
 from quantumgate.store.thread import Inline
+from tests.store import postgres
 
 ONE = UUID("c0ffee00-1234-8abc-9def-0123456789ab")
 TWO = UUID("deadbeef-1234-8abc-9def-0123456789ab")
@@ -54,6 +60,36 @@ class StoreCase(SynchronousTestCase):
         self.addCleanup(store.close)
         self.successResultOf(store.open())
         return store
+
+
+class OnDisk:
+    """What ``made`` and ``again`` are for SQLite; ``key`` seals it."""
+
+    key: StoreKey | None = None
+    mktemp: Callable[[], str]
+
+    def made(self) -> Database:
+        directory = Path(self.mktemp())
+        directory.mkdir(parents=True)
+        self.path = directory / "store.db"
+        return self.again()
+
+    def again(self) -> Database:
+        return SqlDatabase(SqliteFile(self.path), self.key)
+
+
+class OnServer:
+    """The same for PostgreSQL."""
+
+    key: StoreKey | None = None
+
+    def made(self) -> Database:
+        self.url = postgres.server().space()
+        return SqlDatabase(PostgresqlServer(self.url), self.key)
+
+    def again(self) -> Database:
+        """Beside the first, which a kill would have ended."""
+        return SqlDatabase(PostgresqlServer(self.url, alone=False), self.key)
 
 
 class Contract:

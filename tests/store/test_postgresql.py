@@ -8,24 +8,16 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from quantumgate.store import postgresql, tables
-from quantumgate.store.interface import Database, StoreError
+from quantumgate.store.interface import StoreError
 from quantumgate.store.migrations import NEWEST
 from quantumgate.store.postgresql import PostgresqlServer
 from quantumgate.store.sql import SqlDatabase
 from tests.store import postgres
-from tests.store.contract import ONE, TWO, Contract, StoreCase
+from tests.store.contract import ONE, TWO, Contract, OnServer, StoreCase
 
 
-class PostgresqlTests(Contract, StoreCase):
+class PostgresqlTests(OnServer, Contract, StoreCase):
     skip = postgres.skipped()  # runs where pg_ctl is found: apt install postgresql
-
-    def made(self) -> Database:
-        self.url = postgres.server().space()
-        return SqlDatabase(PostgresqlServer(self.url))
-
-    def again(self) -> Database:
-        """Beside the first, which a kill would have ended."""
-        return SqlDatabase(PostgresqlServer(self.url, alone=False))
 
     def test_the_schema_is_the_newest(self) -> None:
         database = SqlDatabase(PostgresqlServer(postgres.server().space()))

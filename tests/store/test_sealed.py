@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -14,7 +13,7 @@ from quantumgate.crypto.random import FixedRandom
 from quantumgate.crypto.secret import Secret
 from quantumgate.store import tables
 from quantumgate.store.codec import ID, decoded, encoded, id_of
-from quantumgate.store.interface import DamagedStore, Database, StoreError
+from quantumgate.store.interface import DamagedStore, StoreError
 from quantumgate.store.postgresql import PostgresqlServer
 from quantumgate.store.seal import ID_BYTES, Unsealed
 from quantumgate.store.sealed import OPENINGS_REMEMBERED, Sealed, StoreKey, Wrapped, new_master
@@ -22,7 +21,7 @@ from quantumgate.store.sql import SqlDatabase
 from quantumgate.store.sqlite import SqliteFile, copy
 from tests.crypto.cheap import cheapen
 from tests.store import postgres
-from tests.store.contract import EXAMPLES, ONE, TWO, Contract, StoreCase
+from tests.store.contract import EXAMPLES, ONE, TWO, Contract, OnDisk, OnServer, StoreCase
 from tests.store.test_sql import SqlCase
 
 FILE = StoreKey("key file", Secret(bytes(range(32))))
@@ -30,26 +29,13 @@ OTHER_FILE = StoreKey("key file", Secret(bytes(32)))
 WORDS = StoreKey("passphrase", Secret(b"correct horse"))
 
 
-class SealedSqliteTests(Contract, StoreCase):
-    def made(self) -> Database:
-        directory = Path(self.mktemp())
-        directory.mkdir(parents=True)
-        self.path = directory / "store.db"
-        return self.again()
-
-    def again(self) -> Database:
-        return SqlDatabase(SqliteFile(self.path), FILE)
+class SealedSqliteTests(OnDisk, Contract, StoreCase):
+    key = FILE
 
 
-class SealedPostgresqlTests(Contract, StoreCase):
+class SealedPostgresqlTests(OnServer, Contract, StoreCase):
     skip = postgres.skipped()  # runs where pg_ctl is found: apt install postgresql
-
-    def made(self) -> Database:
-        self.url = postgres.server().space()
-        return SqlDatabase(PostgresqlServer(self.url), FILE)
-
-    def again(self) -> Database:
-        return SqlDatabase(PostgresqlServer(self.url, alone=False), FILE)
+    key = FILE
 
     def test_what_lay_there_openly_is_sealed(self) -> None:
         url = postgres.server().space()

@@ -5,25 +5,17 @@ from __future__ import annotations
 import os
 import sqlite3
 from contextlib import closing
-from pathlib import Path
 
 from quantumgate.store import tables
-from quantumgate.store.interface import DamagedStore, Database, StoreError
+from quantumgate.store.interface import DamagedStore, StoreError
 from quantumgate.store.sql import SqlDatabase
 from quantumgate.store.sqlite import WAY_BACK, SqliteFile, copy
-from tests.store.contract import EXAMPLES, ONE, Contract, StoreCase
+from tests.store.contract import EXAMPLES, ONE, Contract, OnDisk, StoreCase
 from tests.store.test_sql import SqlCase
 
 
-class SqliteTests(Contract, StoreCase):
-    def made(self) -> Database:
-        directory = Path(self.mktemp())
-        directory.mkdir(parents=True)
-        self.path = directory / "store.db"
-        return self.again()
-
-    def again(self) -> Database:
-        return SqlDatabase(SqliteFile(self.path))
+class SqliteTests(OnDisk, Contract, StoreCase):
+    """The contract, and nothing else."""
 
 
 class FileTests(SqlCase):

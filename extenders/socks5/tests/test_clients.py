@@ -16,6 +16,7 @@ from twisted.internet import reactor
 from twisted.internet.protocol import Protocol
 from twisted.internet.task import deferLater
 from twisted.internet.utils import getProcessOutputAndValue
+from twisted.trial.unittest import SkipTest
 from twisted.web.server import Site
 from twisted.web.static import File
 
@@ -189,8 +190,6 @@ class PythonSocksTests(LoopbackCase):
         try:
             port = self.listen(Targets(), "::1")
         except Exception:
-            from twisted.trial.unittest import SkipTest
-
             raise SkipTest("this machine has no ::1; give its loopback an IPv6 address to run this") from None
         for host in ("::1", "six.example"):
             self.assertEqual(await self.thread(self.talk, "socks5://127.0.0.1:PORT", host, port), b"6 bytes\n")

@@ -229,7 +229,10 @@ class Stage:
 
     def quiet_level(self) -> Level:
         """The highest of three looks: with and without a newcomer."""
-        looks = [(self.level(), time.sleep(1.3))[0] for _ in range(3)]
+        looks = []
+        for _ in range(3):
+            looks.append(self.level())
+            time.sleep(1.3)
         names = {name for look in looks for name in look.objects}
         most = {name: max(look.objects.get(name, 0) for look in looks) for name in names}
         return Level(max(look.rss for look in looks), max(look.descriptors for look in looks),
