@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.house import ROOT, load_script
@@ -44,3 +46,23 @@ class CountsTests(SynchronousTestCase):
         total.add(trial.Counts(passed=3, skipped=1))
         total.add(trial.Counts(passed=2, failed=1))
         self.assertEqual(str(total), "5 passed, 1 failed, 1 skipped")
+
+
+class SharesTests(SynchronousTestCase):
+    """Where trial runs over parts of the tests, the parts are the whole."""
+
+    def test_every_test_file_is_in_one_share_and_no_more(self) -> None:
+        taken = [file for directory, names in trial.shares() for name in names
+                 for file in trial.files_of(directory, name)]
+        every = [*(ROOT / "tests").rglob("test_*.py"), *(ROOT / "extenders").glob("*/tests/**/test_*.py")]
+        self.assertEqual(sorted(taken), sorted(every))
+
+    def test_the_longest_comes_first(self) -> None:
+        root = Path(self.mktemp())
+        for path, size in {"tests/test_a": 20, "tests/b/test_b": 10, "tests/b/c/test_c": 30, "tests/d/d": 90,
+                           "extenders/e/tests/__init__": 0, "extenders/e/tests/test_e": 30}.items():
+            file = (root / path).with_suffix(".py")
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(b"#" * size)
+        floors = [(root, ["tests.b"]), (root / "extenders/e", ["tests"]), (root, ["tests.test_a"])]
+        self.assertEqual(trial.shares(root), floors)
