@@ -74,7 +74,7 @@ PARSERS = {
             "delegations", "successions", "online_key"))),
         _parser("invitations", "quantumgate/wire/invitation_text.py", "quantumgate/core/petnames.py"),
         _parser("directory", "quantumgate/wire/directory_frames.py", "quantumgate/core/discovery/directory.py",
-                "quantumgate/core/discovery/positions.py"),
+                "quantumgate/core/discovery/positions.py", "quantumgate/core/discovery/sampling.py"),
         _parser("networks", f"{_ACCESS}addresses.py", f"{_ACCESS}attempts.py"),
         _parser("messages", *(f"quantumgate/wire/{name}.py" for name in (
             "messages", "session_tlvs", "link_frames", "reservation_frames", "peer_records"))),

@@ -12,6 +12,7 @@ from quantumgate import ids
 from quantumgate.control import messages as control_messages
 from quantumgate.core import delegations, online_key, petnames
 from quantumgate.core.access import addresses as access_addresses
+from quantumgate.core.discovery import directory as kept
 from quantumgate.core.discovery.positions import Chart
 from quantumgate.errors import MalformedError
 from quantumgate.settings import loader, wording
@@ -103,6 +104,10 @@ class PlantedBugTests(unittest.SynchronousTestCase):
         answers = iter((key, b"another"))
         self.patch(Chart, "peer", lambda chart, uuid: next(answers))
         self.assertRaises(Broken, directory.run_script, strange)
+        crowd = [Step(directory.Said.CROWD, 90, data=bytes(range(90)))]
+        self.assertEqual(len(directory.run_script(crowd)), 1)
+        self.patch(kept, "DIRECTORY_OF_A_KEY", 65)
+        self.assertRaises(Broken, directory.run_script, crowd)
 
     def test_invitations(self) -> None:
         plain = invitations.PLAIN.encode()[:-4]
