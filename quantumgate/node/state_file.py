@@ -17,6 +17,7 @@ from quantumgate import logs
 from quantumgate.errors import LocalError
 from quantumgate.ids import parse_peer_uuid
 from quantumgate.node.data_directory import forget_content
+from quantumgate.node.noted import Noted
 from quantumgate.node.state_rows import AccessBlock, ScoresBlock, check
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ def _taken_over(path: Path, state: State) -> Deferred[None]:
 def _take(state: State, file: _File) -> None:
     if file.format != FORMAT:
         raise ValueError(f"format {file.format}, this version knows {FORMAT}")
-    state.pins = {parse_peer_uuid(uuid): pin for uuid, pin in file.pins.items()}
+    state.pins = Noted((parse_peer_uuid(uuid), pin) for uuid, pin in file.pins.items())
     state.allow = set(map(parse_peer_uuid, file.allow))
     state.deny = set(map(parse_peer_uuid, file.deny))
     check(file.access, file.scores)

@@ -15,6 +15,7 @@ import msgspec
 from quantumgate.crypto.identity import FINGERPRINT_BYTES, fingerprint_text, parse_fingerprint
 from quantumgate.ids import PeerUUID, parse_peer_uuid
 from quantumgate.node.invitation_rows import InvitationRow
+from quantumgate.node.noted import Noted
 from quantumgate.node.state_rows import AccessBlock, FilterRow, LimitRow, RuleRow, ScoreRow, ScoresBlock, check
 from quantumgate.store import tables
 from quantumgate.store.tables import Key, Row, Rows, Table
@@ -29,11 +30,17 @@ PLACES = {"first": "guards", "second": "middles", "dropped": "dropped", "called 
 """The words of the column ``place``, and the state's names for them."""
 
 
+def _nothing(state: State) -> object:
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class Piece:
     """One table's share of the state.
 
-    ``now`` gives {key: what stands there} cheaply, and ``row`` turns one of these into a row only where it changed.
+    ``now`` gives {key: what stands there}, and ``row`` turns one of these into a row only where it changed.
+    ``stands_in``: the tuple or the ``Noted`` in which all of it stands, so that it is compared only where that is
+    another one; None = always. Of a ``Noted`` the keys are those of ``now``, and the values what ``row`` takes.
     ``take`` puts all rows into a new state. Raises ValueError or LocalError for rows that mean nothing.
     """
 
@@ -41,6 +48,7 @@ class Piece:
     now: Callable[[State], dict[Key, Any]]
     row: Callable[[Any], Row]
     take: Callable[[State, Rows], None]
+    stands_in: Callable[[State], object] = _nothing
 
 
 def _same(row: Any) -> Row:
@@ -102,17 +110,21 @@ def _pins_row(text: str) -> Row:
 def _take_pins(state: State, rows: Rows) -> None:
     if any(len(pin) != FINGERPRINT_BYTES for (pin,) in rows.values()):
         raise ValueError(f"pins: a fingerprint has {FINGERPRINT_BYTES} bytes")
-    state.pins = {_peer(uuid): fingerprint_text(pin) for (uuid,), (pin,) in rows.items()}
+    state.pins = Noted((_peer(uuid), fingerprint_text(pin)) for (uuid,), (pin,) in rows.items())
 
 
 def _serials_now(state: State) -> dict[Key, Any]:
-    return {(uuid,): (serial,) for uuid, serial in state.serials.items()}
+    return {(uuid,): serial for uuid, serial in state.serials.items()}
+
+
+def _serials_row(serial: int) -> Row:
+    return (serial,)
 
 
 def _take_serials(state: State, rows: Rows) -> None:
     if any(serial < 0 for (serial,) in rows.values()):
         raise ValueError("serials: below 0")
-    state.serials = {_peer(uuid): serial for (uuid,), (serial,) in rows.items()}
+    state.serials = Noted((_peer(uuid), serial) for (uuid,), (serial,) in rows.items())
 
 
 def _guards_now(state: State) -> dict[Key, Any]:
@@ -138,7 +150,7 @@ def _take_texts(name: str, longest: int) -> Callable[[State, Rows], None]:
     def take(state: State, rows: Rows) -> None:
         if any(not 0 < len(text) <= longest for (text,) in rows.values()):
             raise ValueError(f"{name}: expected 1 to {longest} letters")
-        setattr(state, name, {_peer(uuid): text for (uuid,), (text,) in rows.items()})
+        setattr(state, name, Noted((_peer(uuid), text) for (uuid,), (text,) in rows.items()))
 
     return take
 
@@ -228,15 +240,16 @@ def _take_scores(state: State, rows: Rows) -> None:
 
 PIECES: tuple[Piece, ...] = (
     Piece(tables.SETTINGS, _settings_now, _settings_row, _take_settings),
-    Piece(tables.PINS, _pins_now, _pins_row, _take_pins),
-    Piece(tables.SERIALS, _serials_now, _same, _take_serials),
+    Piece(tables.PINS, _pins_now, _pins_row, _take_pins, lambda state: state.pins),
+    Piece(tables.SERIALS, _serials_now, _serials_row, _take_serials, lambda state: state.serials),
     Piece(tables.GUARDS, _guards_now, _same, _take_guards),
-    Piece(tables.NAMES, _texts("names"), _text_row, _take_texts("names", PETNAME_LETTERS)),
-    Piece(tables.ADDRESSES, _texts("addresses"), _text_row, _take_texts("addresses", ADDRESS_LETTERS)),
-    Piece(tables.INVITATIONS, _invitations_now, _invitations_row, _take_invitations),
+    Piece(tables.NAMES, _texts("names"), _text_row, _take_texts("names", PETNAME_LETTERS), lambda state: state.names),
+    Piece(tables.ADDRESSES, _texts("addresses"), _text_row, _take_texts("addresses", ADDRESS_LETTERS),
+          lambda state: state.addresses),
+    Piece(tables.INVITATIONS, _invitations_now, _invitations_row, _take_invitations, lambda state: state.invitations),
     Piece(tables.RULES, _rules_now, _same, _take_rules),
-    Piece(tables.FILTERS, _filters_now, _same, _take_filters),
-    Piece(tables.PREFIX_LIMITS, _limits_now, _same, _take_limits),
-    Piece(tables.REPUTATIONS, _scores_now, _scores_row, _take_scores),
+    Piece(tables.FILTERS, _filters_now, _same, _take_filters, lambda state: state.access.filters),
+    Piece(tables.PREFIX_LIMITS, _limits_now, _same, _take_limits, lambda state: state.access.limits),
+    Piece(tables.REPUTATIONS, _scores_now, _scores_row, _take_scores, lambda state: state.scores.rows),
 )
 """In the order in which they are taken: single values begin what others add to."""
