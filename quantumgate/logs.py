@@ -18,7 +18,8 @@ from quantumgate.crypto.random import SystemRandom
 _TAG_BYTES = 3
 _NAMING = re.compile(
     r"(?P<peer>[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})"
-    r"|(?P<address>\[[0-9a-fA-F:.]*:[0-9a-fA-F:.]*(?:%\w+)?\](?::\d+)?|\b\d{1,3}(?:\.\d{1,3}){3}\b(?::\d+)?)"
+    r"|(?P<address>\[[0-9a-fA-F:.]*:[0-9a-fA-F:.]*(?:%\w+)?\](?::\d+)?|\b\d{1,3}(?:\.\d{1,3}){3}\b(?::\d+)?"
+    r"|(?<![\w:])(?:[0-9a-fA-F]{1,4}:){7}[0-9a-fA-F]{1,4}\b|(?<![\w:])(?:[0-9a-fA-F]{1,4}(?::[0-9a-fA-F]{1,4})*)?::[0-9a-fA-F:]*)"
 )
 _LINES_REMEMBERED = 1024
 _RANKS = {level: rank for rank, level in enumerate(LogLevel.iterconstants())}

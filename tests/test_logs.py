@@ -48,6 +48,9 @@ class HiddenTests(LogCase):
             shown = str(logs.words(f"twin: a node at {named} dialled us, 3.11.2 at 12:30 [x]"))
             tag = logs.place(named) if named in where else logs.peer(named)
             self.assertEqual(shown, f"twin: a node at {tag} dialled us, 3.11.2 at 12:30 [x]")
+        for bare in ("2001:db8::7", "2001:db8::", "::1", "2001:db8:1:2:3:4:5:6"):
+            self.assertEqual(str(logs.words(f"the score of {bare}/56 at 12:30:01")),
+                             f"the score of {logs.place(bare)}/56 at 12:30:01")
         self.assertRegex(str(logs.name("bob")), r"^name#[0-9a-f]{6}$")
         logs.configure("error", redact=False)
         self.assertEqual(str(logs.words(f"{SOMEBODY} at 192.0.2.7")), f"{SOMEBODY} at 192.0.2.7")

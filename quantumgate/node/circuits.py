@@ -102,7 +102,7 @@ class Circuits:
         error = failure.value
         if not isinstance(error, ConnectFailed) or (error.reason in LAST_WORDS and not error.by_relay):
             return failure
-        _log.debug("another way is tried: {why}", why=str(error))
+        _log.debug("another way is tried: {why}", why=error.reason)
         return self.reach(otherwise, keep=keep).addErrback(_more_telling, failure)
 
     def _ask_others(self, failure: Failure, target: Target, keep: bool) -> Any:
@@ -210,7 +210,7 @@ class Circuits:
         next_one = None if isinstance(error, CancelledError) else next_one
         blamed = nearest_culprit(path, layers) or next_one
         where = logs.peer(blamed.uuid) if blamed is not None else "its target"
-        _log.debug("a circuit failed at {where}: {why}", where=where, why=str(error))
+        _log.debug("a circuit failed at {where}: {why}", where=where, why=reason)
         self.failures[reason] += 1
         if blamed is not None:
             self.blame.failed(blamed.uuid)

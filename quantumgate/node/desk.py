@@ -320,7 +320,7 @@ class FrontDesk:
     def _deny(self, contact: Contact, uuid: PeerUUID | None, why: str) -> Verdict:
         if self._occasionally.allows(("denied", uuid)):
             _log.warn("access denied: {peer} at {where}: {why}", peer=logs.peer(uuid), where=logs.place(contact.where),
-                      why=why)
+                      why=logs.words(why))
         return Verdict(False, CloseCode.ACCESS_DENIED, f"our own rules do not admit {uuid}: {why}"
                        if contact.outbound else "")
 
@@ -531,7 +531,7 @@ class FrontDesk:
             _log.warn("access denied: {where} does not admit this identity", where=logs.place(contact.where))
         elif event.reason == "delegation" and self._occasionally.allows("delegation"):
             _log.warn("a handshake with {where} came to nothing: {why}", where=logs.place(contact.where),
-                      why=event.text)
+                      why=logs.words(event.text))
         elif contact.outbound:
             _log.debug("the dial to {where} failed: {reason}", where=logs.place(contact.where), reason=event.reason)
         elif event.code is None and self._occasionally.allows(("handshake", event.reason)):

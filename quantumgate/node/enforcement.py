@@ -65,7 +65,8 @@ class Enforcement:
         elif decision.rule is Rule.PREFIX_ATTEMPTS:
             self.pushed(peer, lan)
         if not decision.admitted and self._occasionally.allows(decision.rule):
-            _log.info("a connection from {where} is not taken: {why}", where=logs.place(address), why=decision.why)
+            _log.info("a connection from {where} is not taken: {why}", where=logs.place(address),
+                      why=logs.words(decision.why))
         return "" if decision.admitted else str(decision.rule)
 
     def pushed(self, peer: Any, lan: bool) -> None:

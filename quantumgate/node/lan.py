@@ -257,7 +257,8 @@ class LocalNetwork:
         tried.dialling, tried.why = None, str(error)
         refused = isinstance(error, ConnectFailed) and error.reason in ("access-denied", "denied", "pin")
         tried.not_before = now + (REFUSED_SECONDS if refused else tried.backoff.failed(now))
-        _log.debug("{peer} was heard and is not connected: {why}", peer=logs.peer(node.uuid), why=tried.why)
+        _log.debug("{peer} was heard and is not connected: {why}", peer=logs.peer(node.uuid),
+                   why=logs.words(tried.why))
         self._look_again_at(now + 1.0)
 
     def target(self, node: HeardNode) -> Target:

@@ -107,7 +107,7 @@ class Lifetimes:
             return
         wait_seconds = ageing.backoff.failed(self._world.now())
         _log.info("no successor for a circuit: {why}; the old one is used, next try in {seconds} s",
-                  why=failure.getErrorMessage(), seconds=round(wait_seconds))
+                  why=getattr(failure.value, "reason", type(failure.value).__name__), seconds=round(wait_seconds))
 
     def stop(self) -> None:
         """No more looking."""

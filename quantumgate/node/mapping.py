@@ -109,7 +109,7 @@ class PortMapping:
     def _failed(self, why: str) -> None:
         """Said once; the router may be another one the next time. What it gave may hold until its lease is over."""
         if why != self._why:
-            _log.warn("no port is mapped: {why}", why=why)
+            _log.warn("no port is mapped: {why}", why=logs.words(why))
         self._why = why
         if self._open and self._world.now() >= self._open_until:
             self._open = ()

@@ -6,6 +6,7 @@ Places that look like IP addresses are judged as such: "127.0.0.1" is loopback, 
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -29,6 +30,10 @@ from quantumgate.store.thread import Inline
 from quantumgate.testing.network import MemoryNetwork
 
 BEGINNING_SECONDS = 1_800_000_000.0
+NAMING = re.compile(r"\b\d{1,3}(?:\.\d{1,3}){3}\b"
+                    r"|\b[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}\b")
+"""An IPv4 address, or the UUID of a peer."""
+
 T = TypeVar("T")
 
 
@@ -96,6 +101,13 @@ class NodeCase(SynchronousTestCase):
         logs.configure("debug")
         self.addCleanup(logs.configure)
         self.addCleanup(self.stop_all)
+        self.addCleanup(self.nobody_is_named)
+
+    def nobody_is_named(self) -> None:
+        """Whatever a test is about: no line of its log says who a peer is, or where."""
+        if logs._switches.redact:
+            for line in self.lines():
+                self.assertNotRegex(line, NAMING)
 
     def node(self, place: str = "127.0.0.1", *makers: Any, start: bool = True, data: Path | None = None,
              settings: Settings | None = None, **node: Any) -> Node:
