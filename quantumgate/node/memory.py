@@ -60,7 +60,8 @@ class MemoryWatch:
         holders = [(contact, held_bytes(contact.protocol.connection)) for contact in self._contacts()
                    if contact.protocol is not None and not contact.over]
         self.held_bytes = sum(held for _, held in holders)
-        self._send_away(self._too_much(holders), "memory_peer_bytes")
+        if self.held_bytes > self._limits.memory_peer_bytes:  # else nobody does
+            self._send_away(self._too_much(holders), "memory_peer_bytes")
         if self.held_bytes > self._limits.memory_bytes:
             self._send_away(self._worst_first(holders), "memory_bytes", self._limits.memory_bytes)
         crowded = self.held_bytes > self._limits.memory_bytes / 2

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from functools import lru_cache
 from uuid import UUID
 
 from quantumgate.control.api import RecordReport
@@ -109,9 +110,8 @@ class RecordAuthor:
         told = tuple(dict.fromkeys(map(_endpoint, more)))
         if len(told) > PEER_RECORD_ENDPOINTS:
             raise LocalError(f"a record names at most {PEER_RECORD_ENDPOINTS} endpoints, found {len(told)}")
-        own = own_endpoints(listening, allow_private=self._allow_private, signed=True)
-        known = map(_endpoint, (*own, *self.public_endpoints()))
-        return tuple(dict.fromkeys((*told, *known)))[:PEER_RECORD_ENDPOINTS]
+        own, confirmed = _listening(tuple(listening), self._allow_private), map(_endpoint, self.public_endpoints())
+        return tuple(dict.fromkeys((*told, *own, *confirmed)))[:PEER_RECORD_ENDPOINTS]
 
     def _fitting(self, record: PeerRecord) -> PeerRecord:
         """Without the vouchers that do not fit, the longest first; then without extenders."""
@@ -140,6 +140,12 @@ def report_of(signed: SignedPeerRecord, uuid: PeerUUID) -> RecordReport:
         anchors=[str(one.uuid) for one in record.via],
         relay=record.relay,
     )
+
+
+@lru_cache(16)
+def _listening(bound: tuple[str, ...], allow_private: bool) -> tuple[LinkEndpoint, ...]:
+    """Kept: it is asked for every few seconds, and listeners come and go with the node."""
+    return tuple(map(_endpoint, own_endpoints(bound, allow_private=allow_private, signed=True)))
 
 
 def _endpoint(text: str) -> LinkEndpoint:
