@@ -81,7 +81,7 @@ def run_script(script: Script) -> list[KnownRecord]:
             raise Broken("a record that names an extender which nobody has named")
         for other in good:
             if other.identity.bundle == known.identity.bundle:
-                peer_records.newer(other, known)
+                peer_records.supersedes(known, other)
                 peer_records.equivocates(other, known)
         good.append(known)
     return good
