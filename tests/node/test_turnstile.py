@@ -117,6 +117,22 @@ class WaitingTests(BusyCase):
         self.assertGreater(self.ladder(self.left)._spent_reserve, 0)
 
 
+class BurstTests(BusyCase):
+    """A node that was away is dialled by all its friends at one moment: to it all of them are strangers."""
+
+    def test_all_get_in_within_seconds(self) -> None:
+        """Two thirds of a second's budget, as a hundred are of the default one."""
+        home = self.node("203.0.113.1", default_access="allow", limits={"cpu_share": 0.024})
+        friends = [self.node(f"198.18.{number}.1", listen=()) for number in range(12)]
+        dials = [friend.connect(self.address(home, "203.0.113.1"), keep=False) for friend in friends]
+        self.settle()
+        at_once = len(home.peers)
+        self.assertTrue(6 <= at_once < 12, at_once)
+        for dial in dials:
+            self.done(dial, 2)
+        self.assertEqual((len(home.peers), home.status().overload.silenced), (12, 0))
+
+
 class SayingTests(BusyCase):
     def dial_many(self, count: int) -> None:
         for number in range(count):
