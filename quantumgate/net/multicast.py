@@ -9,12 +9,14 @@ from __future__ import annotations
 import socket
 import struct
 from collections.abc import Callable
+from ipaddress import IPv6Address
 from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred, DeferredList, succeed
 from twisted.internet.protocol import DatagramProtocol
 from twisted.internet.task import LoopingCall
 
+from quantumgate.core.places import bare_address, network_of
 from quantumgate.net.interfaces import Interface, interfaces
 from quantumgate.wire.limits import BEACON_PORT
 
@@ -83,6 +85,8 @@ class _Outlet(DatagramProtocol):
     def datagramReceived(self, datagram: bytes, addr: Any) -> None:
         """From anybody on this cable."""
         host = str(addr[0]).partition("%")[0]
+        if not may_be_here(host, self.interface.address):
+            return
         self._heard(datagram, host + self._zone if host.lower().startswith("fe80") else host)
 
     def say(self, datagram: bytes) -> None:
@@ -93,6 +97,15 @@ class _Outlet(DatagramProtocol):
             self.transport.write(datagram, (self.group + self._zone, self.port))
         except OSError:
             return
+
+
+def may_be_here(host: str, own: str) -> bool:
+    """Whether somebody at this address can be on the cable where ours is ``own``. Whoever is on it writes any sender
+    into a datagram; who hears it dials that address, so it must not be anybody's on the Internet."""
+    address = bare_address(host)
+    if isinstance(address, IPv6Address):
+        return address.is_link_local
+    return address is not None and (not address.is_global or network_of(host) == network_of(own))
 
 
 class Multicast:

@@ -11,7 +11,7 @@ from twisted.internet.task import Clock, deferLater
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from quantumgate.net.interfaces import Interface
-from quantumgate.net.multicast import LOOK_SECONDS, Multicast, Nowhere, opened
+from quantumgate.net.multicast import LOOK_SECONDS, Multicast, Nowhere, may_be_here, opened
 from quantumgate.wire.limits import BEACON_PORT
 
 LOOPBACK = Interface(1, "lo", "127.0.0.1")
@@ -89,6 +89,35 @@ class LoopbackTests(TestCase):
             cable.send(lambda _: b"nobody says this")
 
         return cable.stop().addCallback(look)
+
+
+class SenderTests(SynchronousTestCase):
+    def test_no_address_of_somebody_else_on_the_internet(self) -> None:
+        for own, near, far in (
+            ("192.168.1.1", ("192.168.1.2", "10.0.0.1", "169.254.3.4", "127.0.0.1"), ("8.8.8.8", "45.33.32.1", "")),
+            ("45.33.32.1", ("45.33.99.1", "10.0.0.1"), ("45.34.0.1", "8.8.8.8")),
+            ("fe80::1%eth0", ("fe80::2",), ("2606:4700::1111", "fd00::1", "::ffff:8.8.8.8", "::1")),
+        ):
+            self.assertEqual([may_be_here(host, own) for host in near], [True] * len(near), own)
+            self.assertEqual([may_be_here(host, own) for host in far], [False] * len(far), own)
+
+    def test_such_a_datagram_is_not_heard(self) -> None:
+        heard: list[str] = []
+        ports: list[_Port] = []
+        loopback = Interface(1, "lo", "127.0.0.1")
+
+        class Reactor(Clock):
+            def adoptDatagramPort(self, descriptor: int, family: int, protocol: Any, size: int) -> Any:
+                ports.append(_Port(protocol))
+                return ports[-1]
+
+        cable = Multicast(Reactor(), GROUPS, lambda data, host: heard.append(host), look=lambda: frozenset({loopback}),
+                          port=free_port())
+        cable.start()
+        for host in ("8.8.8.8", "192.168.1.7"):
+            ports[0].protocol.datagramReceived(b"beacon", (host, 9999))
+        cable.stop()
+        self.assertEqual(heard, ["192.168.1.7"])
 
 
 class _Port:
@@ -195,7 +224,7 @@ class WatchingTests(SynchronousTestCase):
         self.assertEqual((said, group), (b"fe80::7%lo", f"{GROUPS[1]}%lo"))
         for host in ("fe80::9", "fe80::9%lo", "2001:db8::9"):
             self.reactor.ports[0].protocol.datagramReceived(b"x", (host, 1))
-        self.assertEqual([host for _, host in self.heard], ["fe80::9%lo", "fe80::9%lo", "2001:db8::9"])
+        self.assertEqual([host for _, host in self.heard], ["fe80::9%lo", "fe80::9%lo"])
         self.cable.stop()
 
     def test_the_port(self) -> None:
