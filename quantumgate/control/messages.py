@@ -14,7 +14,9 @@ from msgspec import UNSET, Struct, UnsetType
 
 from quantumgate.errors import LocalError
 
-MAX_REQUEST_BYTES = 64 * 1024
+MAX_REQUEST_BYTES = 128 * 1024
+"""More than the text of a peer's record and of its three anchors', hybrids with delegations all: 87,000 letters."""
+
 MAX_ANSWER_BYTES = 64 * 1024 * 1024
 MAX_CONNECTIONS = 16
 MAX_RUNNING = 32

@@ -19,6 +19,7 @@ from quantumgate.control import messages
 from quantumgate.control.paths import find_control
 from quantumgate.control.server import ControlConnection, ControlFactory, ControlServer, peer_uid
 from quantumgate.errors import LocalError
+from quantumgate.wire.record_text import TEXT_LETTERS_MAX
 from tests.control.fakenode import FRIEND, FakeNode, FakePeer, short_directory
 
 
@@ -54,6 +55,14 @@ class ConnectionTests(SynchronousTestCase):
     def test_two_in_one_read(self) -> None:
         self.connection.dataReceived(b'{"id":1,"command":"peers"}\n{"id":2,"command":"peers"}\n')
         self.assertEqual([answer["id"] for answer in self.answers()], [1, 2])
+
+    def test_the_longest_text_of_records(self) -> None:
+        """Found by reading: four hybrid records with delegations were longer than a request might be."""
+        text = "qgr:" + "A" * (TEXT_LETTERS_MAX - 4)
+        self.send(1, "connect", address=text, hops=8, via=[str(FRIEND)] * 8)
+        (answer,) = self.answers()
+        self.assertNotIn(answer.get("error", {}).get("reason"), ("too-long", "wrong-arguments"))
+        self.assertEqual(self.node.asked[0][0], text)
 
     def test_malformed_line_keeps_the_connection(self) -> None:
         self.connection.dataReceived(b"hello\n")

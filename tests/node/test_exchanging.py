@@ -7,13 +7,15 @@ from typing import Any
 from twisted.internet.defer import Deferred
 
 from quantumgate.core.peer_records import judge, network_of, sign
+from quantumgate.crypto.identity import Identity
 from quantumgate.node.node import Node
 from quantumgate.testing.nodes import seeded_identity
 from quantumgate.wire import exchange_frames as frames
 from quantumgate.wire.features import EXCHANGE
-from quantumgate.wire.limits import PEX_CHECKS_WAITING, PEX_RECORDS
+from quantumgate.wire.limits import PEER_RECORD_DELEGATED_BYTES, PEX_CHECKS_WAITING, PEX_RECORDS
 from quantumgate.wire.link_frames import LinkEndpoint
 from quantumgate.wire.peer_records import PUBLIC, PeerRecord
+from quantumgate.wire.record_text import as_text, from_text
 from tests.node.delegated import online_record
 from tests.node.test_discovery import DiscoveryCase
 
@@ -136,6 +138,23 @@ class OwnTests(ExchangeCase):
         self.ask(right)
         self.assertEqual((self.outcomes(right)["bad"], self.scores(right)), (1, before))
         self.assertEqual(self.book(right).record(root.public.uuid).signed.encode(), new)
+
+    def test_the_longest_record_there_is_comes_stays_and_is_there_after_a_restart(self) -> None:
+        left, right = self.pair()
+        root = Identity.generate(4)
+        longest, _ = online_record(root, self.wall(left), ("99.9.9.9", 9999), public=True,
+                                   fill=PEER_RECORD_DELEGATED_BYTES)
+        self.assertEqual(len(longest), PEER_RECORD_DELEGATED_BYTES)
+        self.answering(left, longest)
+        self.ask(right)
+        self.assertEqual(self.book(right).record(root.public.uuid).signed.encode(), longest)
+        self.nodes.remove(right)
+        self.done(right.stopService(), 30)
+        again = self.finder(THERE, data=right.data_directory, discovery={"connections": 0})
+        self.pass_time(1)
+        self.assertEqual(self.book(again).record(root.public.uuid).signed.encode(), longest)
+        (text,) = from_text(as_text(longest))
+        self.assertEqual(text, longest)
 
     def test_somebody_elses_as_its_own(self) -> None:
         left, right = self.pair()

@@ -7,10 +7,16 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
+from quantumgate.crypto.identity import Identity
 from quantumgate.node.node import Node
 from quantumgate.testing.nodes import seeded_identity
 from quantumgate.wire import directory_frames as frames
-from quantumgate.wire.limits import DEFAULT_LIMITS, DIRECTORY_CHECKS_WAITING, DIRECTORY_TO_MEET
+from quantumgate.wire.limits import (
+    DEFAULT_LIMITS,
+    DIRECTORY_CHECKS_WAITING,
+    DIRECTORY_TO_MEET,
+    PEER_RECORD_DELEGATED_BYTES,
+)
 from quantumgate.wire.peer_records import SignedPeerRecord
 from tests.node.delegated import online_record
 from tests.node.test_lookups import OTHER, RELAYS, LookUpCase
@@ -83,6 +89,18 @@ class KeepingTests(KeeperCase):
             contact.say(frames.LEAVE, replace(ask, number=2 * number + 1).encode(), long=True)
             self.pass_time(1)
         self.assertEqual([one.code for one in heard], [frames.Left.KEPT, frames.Left.REFUSED] * 2)
+
+    def test_the_longest_record_there_is(self) -> None:
+        relay, asker, contact = self.scene()
+        left, found = self.hear(asker, frames.LEFT), self.hear(asker, frames.FOUND)
+        root = Identity.generate(4)
+        key = self.finding(asker).lookups.charts.chart(self.day(asker)).peer(root.public.uuid)
+        record, _ = online_record(root, relay.wall_seconds(), ("99.9.9.9", 9999), fill=PEER_RECORD_DELEGATED_BYTES)
+        contact.say(frames.LEAVE, frames.Leave(1, self.day(asker), frames.Kind.PEER, key, record).encode(), long=True)
+        self.pass_time(1)
+        contact.say(frames.FIND, frames.Find(2, self.day(asker), key).encode())
+        self.pass_time(1)
+        self.assertEqual(([one.code for one in left], found), ([frames.Left.KEPT], [frames.Found(2, (record,))]))
 
     def test_what_is_over_is_dropped_now_and_then(self) -> None:
         relay, asker, contact = self.scene()

@@ -8,9 +8,11 @@ from typing import Any
 from twisted.internet.defer import Deferred
 
 from quantumgate.core.peer_records import network_of, sign
+from quantumgate.crypto.identity import Identity
 from quantumgate.node.node import Node
 from quantumgate.node.record_checks import CHECKS_MAX
 from quantumgate.wire.codes import LinkCode
+from quantumgate.wire.limits import PEER_RECORD_DELEGATED_BYTES
 from quantumgate.wire.link_frames import LinkEndpoint, LinkTarget
 from quantumgate.wire.peer_records import PeerRecord
 from tests.node.asking import AskingCase
@@ -81,6 +83,14 @@ class ReachingTests(RecordCase):
         self.assertEqual(self.by_record(old), ([LinkCode.POLICY], [LinkCode.POLICY]))
         self.assertEqual((self.dialled, self.relays.refused["record"]), ([], 1))
         self.assertEqual(self.by_record(new), ([LinkCode.CONNECTED], []))
+
+    def test_the_longest_record_there_is(self) -> None:
+        """Of a peer that is not there: a carrier is dialled at its place, which only the record tells."""
+        root = Identity.generate(4)
+        record, _ = online_record(root, self.gate.wall_seconds(), (LOW, LOW_PORT), fill=PEER_RECORD_DELEGATED_BYTES)
+        self.ask_for(LinkTarget(root.public.uuid, record=record))
+        self.pass_time(1)
+        self.assertEqual((self.dialled, self.relays.refused["record"]), ([(LOW, LOW_PORT)], 0))
 
     def test_a_node_of_another_network_takes_none_of_ours(self) -> None:
         other = record_of(self.low, (LOW, LOW_PORT), network=network_of(b"Another"))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
@@ -53,7 +55,9 @@ class DirectoryFrameTests(SynchronousTestCase):
             self.assertRaises(MalformedError, Found.decode, data)
         for data in (b"\0" * 9 + bytes(32) + b"r", b"\0" * 8 + b"\4" + bytes(32) + b"r"):
             self.assertRaises(MalformedError, Leave.decode, data)
-        self.assertRaises(MalformedError, Leave.decode, LEAVE.encode() + bytes(PEER_RECORD_DELEGATED_BYTES))
+        longest = replace(LEAVE, record=bytes(PEER_RECORD_DELEGATED_BYTES))
+        self.assertEqual(Leave.decode(longest.encode()), longest)
+        self.assertRaises(MalformedError, Leave.decode, longest.encode() + b"\0")
         self.assertRaises(MalformedError, LeftAnswer.decode, bytes(4) + b"\4")
 
     def test_what_does_not_fit_is_left_out(self) -> None:

@@ -19,6 +19,8 @@ class ExchangeFrameTests(SynchronousTestCase):
     def test_telling(self) -> None:
         for told in (Told((b"abc",), own=True), Told(()), Told((b"a", b"bc" * 700)), Told((b"x",) * PEX_RECORDS)):
             self.assertEqual(Told.decode(told.encode()), told)
+        longest = Told((bytes(PEER_RECORD_DELEGATED_BYTES),))
+        self.assertEqual(Told.decode(longest.encode()), longest)
         self.assertEqual(Told((b"abc",), own=True).encode().hex(), "01" + "0003" + "616263")
 
     def test_what_is_no_pex(self) -> None:
