@@ -1,4 +1,4 @@
-"""Good first flights by somebody who knows the UUID, from everywhere, each answered; the sockets closed soon.
+"""Good first flights by somebody who knows the UUID, from everywhere, more than are answered; the sockets closed soon.
 
 Row 13. Loopback would be outside every count, so this comes over other networks. What more of them do is seen in
 ``overload.py``.

@@ -1,6 +1,6 @@
 """More good first flights than the budget for answers, by far: what the overload ladder is for. Row 13.
 
-What a connection costs beside its handshake is in no budget, so here the echo rate is told and not judged.
+A connection that is not answered is in no budget, and costs, so here the echo rate is told and not judged.
 """
 
 from __future__ import annotations

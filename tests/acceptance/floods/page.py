@@ -20,7 +20,7 @@ MUST: dict[str, tuple[str, str]] = {
     "garbage": ("1", "drain, 0 bytes sent"),
     "replays": ("2", "drain, 0 bytes sent"),
     "half_handshakes": ("16", "answered; who then says no more gives way"),
-    "handshakes": ("13", "all are answered, half of the budget is used"),
+    "handshakes": ("13", "answered for a second or two, then given puzzles, which nobody solves"),
     "overload": ("13", "strangers wait, solve or meet silence; told, not judged"),
     "record_abuse": ("14, 15", "dead, or CLOSE(violation); the UUID and the address pay"),
     "channel_floods": ("17", "CLOSE(flood) or CLOSE(violation); below the rates all is legal"),

@@ -47,9 +47,9 @@ MEMORY_BYTES, HALF_OPEN_BYTES = 64 * MIB, 32 * MIB
 for handshakes. Together they bound what it may grow by, whatever part of it holds the bytes."""
 
 LEVEL_RSS_BYTES = 64 * MIB
-"""What a process may keep of the memory that it once used: freed, but in pieces that are not given back to the system;
-and the salts of answered first flights, which stay for a day. That nobody holds anything else is seen by the counts.
-Scores stay, too: they are forgotten by hand before this is looked at.
+"""What a process may keep of the memory that it once used: freed, but in arenas of Python's allocator that are not
+quite empty (docs/attacks.md has figures); and the salts of answered first flights, which stay for a day. That nobody
+holds anything else is seen by the counts. Scores stay, too: they are forgotten by hand before this is looked at.
 """
 
 NODE = f"""default_access = "allow"
