@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any, Generic, Protocol, TypeVar
 
 from twisted.internet.defer import Deferred, fail
+from twisted.internet.error import CannotListenError
 from twisted.internet.protocol import DatagramProtocol
 
 from quantumgate.errors import LocalError, MalformedError
@@ -32,7 +33,8 @@ class Line(Protocol):
 
 
 LineTo = Callable[[str, Heard, Refused], Line]
-"""(router, heard, refused): what comes from there is ``heard``; nobody listens there is ``refused``. Raises OSError."""
+"""(router, heard, refused): what comes from there is ``heard``; nobody listens there is ``refused``. Raises OSError and
+CannotListenError."""
 
 
 class RouterLine(DatagramProtocol):
@@ -110,8 +112,8 @@ class _Question(Generic[T]):
         self.answered: Deferred[T] = Deferred(lambda _: self._over())
         try:
             self._line = line_to(router, self._heard, lambda: self._give_up("nobody listens there"))
-        except OSError as error:
-            self.answered = fail(LocalError(f"the router {router} cannot be asked: {error.strerror or error}"))
+        except (OSError, CannotListenError) as error:
+            self.answered = fail(LocalError(f"the router {router} cannot be asked: {error}"))
             return
         self._question = make(self._line.own)
         self._again()

@@ -53,7 +53,8 @@ class PortMapping:
 
     def start(self) -> None:
         """One call after the other, none of which holds the reactor up."""
-        self._busy = self._round().addErrback(self._ended)
+        if not self._stopped:
+            self._busy = self._round().addErrback(self._ended)
 
     @inlineCallbacks
     def _round(self) -> Any:

@@ -7,6 +7,7 @@ from typing import Any
 
 from twisted.internet import reactor
 from twisted.internet.defer import CancelledError, Deferred, inlineCallbacks
+from twisted.internet.error import CannotListenError
 from twisted.internet.protocol import DatagramProtocol
 from twisted.internet.task import Clock, deferLater
 from twisted.trial.unittest import SynchronousTestCase, TestCase
@@ -93,12 +94,15 @@ class QuestionTests(SynchronousTestCase):
         self.failureResultOf(self.answered, CancelledError)
         self.over()
 
-    def test_no_network(self) -> None:
-        def nowhere(router: str, heard: Any, refused: Any) -> Any:
-            raise OSError(101, "Network is unreachable")
+    def test_no_network_and_no_socket_to_be_had(self) -> None:
+        unreachable = OSError(101, "Network is unreachable")
+        for error, words in ((unreachable, "Network is unreachable"), (
+                CannotListenError("", 0, OSError(24, "Too many open files")), "Too many open files")):
+            def nowhere(router: str, heard: Any, refused: Any, error: Exception = error) -> Any:
+                raise error
 
-        asked: Deferred[bytes] = Asker(self.clock, nowhere, ROUTER).ask(lambda own: b"", good)
-        self.assertIn("Network is unreachable", str(self.failureResultOf(asked, LocalError).value))
+            asked: Deferred[bytes] = Asker(self.clock, nowhere, ROUTER).ask(lambda own: b"", good)
+            self.assertIn(words, str(self.failureResultOf(asked, LocalError).value))
 
 
 class Echo(DatagramProtocol):

@@ -155,6 +155,16 @@ class MappingTests(MappingCase):
         self.successResultOf(stopping)
         self.assertEqual(self.found, [ROUTER])
 
+    def test_one_that_turns_out_to_have_forgotten_at_the_stop_is_asked_for_nothing(self) -> None:
+        looking: Deferred[bool] = Deferred()
+        self.router.forgot = lambda: looking  # type: ignore[method-assign]
+        node = self.mapped(INSIDE)
+        self.pass_time(LOOK_SECONDS + 1)
+        stopping = self.mapping(node).stop()
+        looking.callback(True)
+        self.successResultOf(stopping)
+        self.assertEqual((len(self.router.asked), self.router.closed), (1, [9999]))
+
     def test_off_nobody_is_asked(self) -> None:
         node = self.hidden()
         self.pass_time(60)
