@@ -78,6 +78,12 @@ DELEGATION = (
     ("query r: pk, r2: pk, o: pk, th: bitstring; "
     "event(Accepted(r2,o,th)) && event(Owns(r,o)) ==> r = r2 || event(Leak(r))."),
 )
+_SERIALS = "query r: pk, l: nat, n: nat, o: pk, o2: pk, th: bitstring; event(Accepted(r,l,n,o,th)) ==>"
+SERIALS = (
+    f"{_SERIALS} event(Signed(r,o,th)) || (event(Leak(r,n,o)) && n >= l).",
+    f"{_SERIALS} event(Owns(r,n,o)) && n >= l.",
+    f"{_SERIALS} event(Seen(r,l,o2)) && event(Owns(r,l,o2)).",
+)
 
 
 # -- cases -------------------------------------------------------------------------------------------------------
@@ -157,6 +163,9 @@ CASES = (
     Case("delegation-reach", "delegation", "the proof of an online key is accepted", (REACH,), (FALSE,), fast=True),
     Case("delegation", "delegation", "online keys of hybrid roots, classical signatures broken", DELEGATION,
          _all(TRUE, DELEGATION), fast=True),
+    Case("serials-reach", "serials", "a proof is accepted after another one", (REACH,), (FALSE,), fast=True),
+    Case("serials", "serials", "stolen online keys are of no use where a newer delegation was seen", SERIALS,
+         _all(TRUE, SERIALS), fast=True),
     # Weakened on purpose: what must fail fails, or the model could not tell a sound protocol from a broken one.
     Case("M1", "handshake", "R signs its salt only, no MAC", (I_AGREES_WITH_R, *HANDSHAKE), (),
          ((_SIGN_R, "(l_sigR, sI)"), (_CHECK_MAC_R, "")), must_fail=True),
@@ -184,6 +193,10 @@ CASES = (
          fast=True, must_fail=True),
     Case("delegation-unsigned", "delegation", "the root's signature is not verified", DELEGATION, (FALSE, TRUE),
          (("  if verify(dsig, delegation(root, kind, o), root) = true then\n", ""),), fast=True, must_fail=True),
+    Case("serials-uncompared", "serials", "the serial is not compared with what was seen", SERIALS,
+         (FALSE, FALSE, TRUE), (("  if n >= least then\n", ""),), fast=True, must_fail=True),
+    Case("serials-unsigned", "serials", "the root does not sign the serial", SERIALS, _all(FALSE, SERIALS),
+         (("= (l_dlg, root, n, o).", "= (l_dlg, root, o)."),), fast=True, must_fail=True),
 )
 
 
