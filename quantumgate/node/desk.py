@@ -333,7 +333,8 @@ class FrontDesk:
         if identity is not None:
             chosen = contact.outbound and contact.session.role == ROLE_RELAY_CLIENT and not contact.asks
             if contact.session.role == ROLE_PEER or chosen:
-                self._pins.pin(identity)  # whom we chose or admitted; not whom strangers made us meet, nor on our disk
+                stranger = not contact.outbound and not self._access.names(identity.uuid)
+                self._pins.pin(identity, stranger=stranger)  # whom we chose or admitted; not whom others made us meet
             self._pins.heard(identity, contact.session.peer_delegation)
             self._hear_clock(identity.uuid, contact.session.peer_block.clock_ms)
             self._take_token(contact, identity.uuid)

@@ -135,6 +135,7 @@ INVITATION_USES = 64
 INVITATION_KEPT_SECONDS = 30 * 86_400
 """So long after its end whoever has an invitation is told what became of it."""
 
+PINS_OF_STRANGERS = 65_536
 PETNAME_LETTERS = 32
 
 # -- local network -----------------------------------------------------------------------------------------------

@@ -5,11 +5,13 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from quantumgate.crypto.identity import Identity, PeerIdentity
+from quantumgate.node import pins
 from quantumgate.node.pins import SERIAL_MAX, Pins
 from quantumgate.store.memory import MemoryDatabase
 from tests.core.handshake.deputies import delegation
 from tests.core.handshake.duel import identity
 from tests.node.remembering import recalled
+from tests.node.world import NodeCase
 
 
 class PinTests(SynchronousTestCase):
@@ -38,6 +40,18 @@ class PinTests(SynchronousTestCase):
         self.assertTrue(self.pins.contradicts(self.forged()))
         self.pins.pin(self.forged())
         self.assertEqual(self.pins.of(self.peer.uuid), self.peer.fingerprint)
+
+    def test_strangers_do_not_fill_the_disk(self) -> None:
+        """Whoever may come by himself may come with a thousand new identities a second."""
+        self.patch(pins, "PINS_OF_STRANGERS", 2)
+        first, second, third = (Identity.generate().public for _ in range(3))
+        for one in (first, second, third):
+            self.pins.pin(one, stranger=True)
+        self.assertEqual(set(self.state.pins), {first.uuid, second.uuid})
+        self.pins.heard(third, delegation("alice", serial=9))
+        self.assertEqual(self.pins.least_serial(third.uuid), 0)
+        self.pins.pin(third)
+        self.assertEqual(set(recalled(self.database).pins), {first.uuid, second.uuid, third.uuid})
 
     def test_only_what_is_new_is_written(self) -> None:
         for _ in range(3):
@@ -71,3 +85,17 @@ class SerialTests(SynchronousTestCase):
         self.pins.pin(self.alice)
         self.assertEqual(self.hear((1 << 64) - 1), SERIAL_MAX)
         self.assertEqual(Pins(recalled(self.database)).least_serial(self.alice.uuid), SERIAL_MAX)
+
+
+class MeetingTests(NodeCase):
+    def test_who_came_by_himself_is_the_stranger(self) -> None:
+        """Not whom we dialled, nor whom a rule names."""
+        self.patch(pins, "PINS_OF_STRANGERS", 0)
+        here = self.node("45.33.32.1", default_access="allow")
+        named, stranger = (self.node(f"45.33.32.{n}", listen=()) for n in (2, 3))
+        self.done(here.access.allow(named.uuid))
+        for one in (named, stranger):
+            self.done(one.connect(f"qg://{here.uuid}@45.33.32.1:9999"))
+            self.assertEqual(set(one._parts.state.pins), {here.uuid})  # type: ignore[union-attr]
+        self.assertEqual(set(here._parts.state.pins), {named.uuid})  # type: ignore[union-attr]
+        self.assertTrue(any("strangers" in line for line in self.lines("warn")))

@@ -216,6 +216,7 @@ REACHED = {
     "RESERVATION_HOURS_APART": "core.relay.test_reservations.ReservedTests.test_the_hour_may_be_one_off_either_way",
     "reservations": "node.test_reservations.AnchorageTests.test_room_for_so_many",
     "reservation_seconds": "core.relay.test_reservations.ReservedTests.test_what_finds_nothing",
+    "PINS_OF_STRANGERS": "node.test_pins.PinTests.test_strangers_do_not_fill_the_disk",
     "PEER_RECORD_BYTES": "core.test_peer_records.JudgedTests.test_sizes_by_kind",
     "PEER_RECORD_HYBRID_BYTES": "core.test_peer_records.JudgedTests.test_sizes_by_kind",
     "PEER_RECORD_DELEGATED_BYTES": "core.test_peer_records.DelegatedTests.test_sizes",
