@@ -130,6 +130,7 @@ LORE = Lore(
         Step(Said.NAT_PMP, data=bytes.fromhex("00800003000003e8")),
         Step(Said.NAT_PMP_MAP, data=PMP_MAP),
         Step(Said.NAT_PMP_MAP, data=PMP_MAP[:3] + b"\x02" + PMP_MAP[4:8]),
+        Step(Said.NAT_PMP_MAP, data=PMP_MAP[:10] + bytes(2) + PMP_MAP[12:]),
         Step(Said.TABLE, data=TABLE),
     ),
     (b"\x00", b"\x02", b"\x80", b"\x81", b"\x82", b"\x06", b"\xff\xff", b"\x00\x01", bytes(4), bytes(8), bytes(10),
