@@ -39,23 +39,25 @@ class PatienceTests(SynchronousTestCase):
 import sys
 from pathlib import Path
 from quantumgate.cli import bench
-bench.STEP_SECONDS = 0.5
+within, less_seconds = bench._within, bench.STEP_SECONDS - float(sys.argv[3])
+bench._within = lambda node, what, it, more=0: within(node, what, it, more - less_seconds * (what == "a dial"))
 try:
     bench._measured(Path(sys.argv[1]), sys.argv[2], 0.1)
 except Exception as error:
     print(type(error).__name__, error)
 """
 
-    def dial(self, port: int) -> str:
+    def dial(self, port: int, patience_seconds: float = bench.STEP_SECONDS) -> str:
+        """What is said of a dial that has so long; binding before it has as long as ever, on a busy machine, too."""
         address = f"qg://c0ffee00-1234-8abc-9def-0123456789ab@127.0.0.1:{port}"
-        words = [sys.executable, "-c", self.DIAL, str(Path(self.mktemp()).absolute()), address]
+        words = [sys.executable, "-c", self.DIAL, str(Path(self.mktemp()).absolute()), address, str(patience_seconds)]
         done = subprocess.run(words, capture_output=True, text=True, timeout=30, check=False, env={"PYTHONPATH": ROOT})
         self.assertEqual((done.returncode, done.stderr), (0, ""))
         return done.stdout
 
     def test_a_dial_that_nobody_answers(self) -> None:
         with socket.create_server(("127.0.0.1", 0)) as silent:
-            said = self.dial(silent.getsockname()[1])
+            said = self.dial(silent.getsockname()[1], 0.5)
         self.assertEqual(said, "LocalError the measurement stopped: a dial took more than 0.5 s\n")
 
     def test_a_dial_that_is_refused(self) -> None:
