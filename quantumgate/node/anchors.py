@@ -129,8 +129,10 @@ class Anchors:
         for uuid in list(self._adopted):
             contact = self._with.get(uuid)
             if contact is not None:
-                contact.session.keep = contact.keep
+                contact.session.keep, asked = contact.keep, contact in self._asked
                 self._left(uuid, contact)
+                if asked:  # its answer is on the way, and no violation
+                    self._asked.add(contact)
             self._forget(uuid)
 
     def _forget(self, uuid: PeerUUID) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from quantumgate.node.node import Node
 from tests.node.lines import OUTSIDE, LinesCase
 
@@ -45,6 +47,25 @@ class RendezvousTests(LinesCase):
         listener.start()
         self.pass_time(400)
         self.assertEqual((self.endpoints(node), self.anchors(node)), ([f"{OUTSIDE}:9999"], 0))
+
+    def test_an_answer_that_comes_when_it_is_needed_no_more_is_nobodys_fault(self) -> None:
+        node = self.hidden()
+        self.meet(node, *self.gates)
+        anchors = node._parts.desk.anchors  # type: ignore[union-attr]
+        adopt, asked = anchors.adopt, []
+
+        def adopted_and_let_go(gateway: Any, contact: Any) -> None:
+            adopt(gateway, contact)
+            asked.append(contact)
+            anchors.release()
+
+        self.patch(anchors, "adopt", adopted_and_let_go)
+        self.pass_time(8)
+        self.assertGreater(len(asked), 2)
+        self.assertEqual({peer.uuid for peer in node.peers}, {gate.uuid for gate in self.gates})
+        self.assertEqual(node.reputation.list(), [])
+        self.done(node.disconnect(self.gates[0].uuid), 8)
+        self.assertNotIn(self.gates[0].uuid, {one.peer.uuid for one in anchors._asked}, "nor is it waited for for ever")
 
     def test_a_relay_that_leaves_is_replaced(self) -> None:
         node = self.hidden()
