@@ -26,9 +26,9 @@ TOKENLESS_SECONDS = 1.0
 CROWD_RATE = (20.0, 50.0)
 """(a second, burst): while more than this connect, they are taken in rounds. [ADR 0192]"""
 
-ROUND_SECONDS = 0.05
+ROUND_SECONDS = 0.1
 """From one round to the next. Whoever comes second in one finds all that it needs in the processor's caches: ten at a
-time cost half of what they cost one by one."""
+time cost half of what they cost one by one, twenty still less."""
 
 
 class Luck(Protocol):

@@ -24,6 +24,9 @@ from quantumgate.net.protocol import PeerProtocol
 ACCEPTED_AT_ONCE = 100
 """In a round, where so many wait; Twisted's own number is what came the last time."""
 
+WAITING_LEAST = 256
+"""So many may wait in the kernel to be accepted, at least: twice and a half what a round takes."""
+
 
 class ListenFailed(LocalError):
     """An endpoint cannot be bound; the message is one line that names it."""
@@ -58,6 +61,8 @@ class Listener:
         if self._stopped:  # meanwhile, for some endpoints take their time
             return port.stopListening()
         self._port = port
+        if isinstance(port, Port) and port.backlog is not None and port.backlog < WAITING_LEAST:
+            port.socket.listen(WAITING_LEAST)
         return None
 
     def _not_bound(self, failure: Failure) -> None:

@@ -16,7 +16,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
 from quantumgate.net.intake import CROWD_RATE, ROUND_SECONDS, Intake
-from quantumgate.net.listener import ACCEPTED_AT_ONCE, Listener, ListenFailed
+from quantumgate.net.listener import ACCEPTED_AT_ONCE, WAITING_LEAST, Listener, ListenFailed
 from quantumgate.testing.seeded import SeededRandom
 from quantumgate.wire.limits import Limits
 
@@ -39,8 +39,13 @@ class Port:
 class SocketPort(tcp.Port):
     """One of Twisted's own, but for the socket."""
 
-    def __init__(self) -> None:
-        self.reading, self.numberAccepts = True, 1
+    def __init__(self, backlog: int | None = 50) -> None:
+        self.reading, self.numberAccepts, self.backlog = True, 1, backlog
+        self.socket = self
+        self.queue = backlog
+
+    def listen(self, most: int) -> None:  # type: ignore[override]
+        self.queue = most
 
     def startReading(self) -> None:
         self.reading = True
@@ -184,6 +189,13 @@ class RoundTests(ListenerCase):
             _, port = self.listening(lan)
             self.knock(3 * self.BURST, network)
             self.assertTrue(port.reading)
+
+    def test_whoever_waits_for_the_next_round_finds_room_in_the_kernel(self) -> None:
+        for asked, given in ((50, WAITING_LEAST), (4096, 4096), (None, None)):  # None: somebody else listens for us
+            port = SocketPort(asked)
+            self.listener(succeed(port)).start()
+            self.assertEqual(port.queue, given)
+        self.assertGreaterEqual(WAITING_LEAST, ACCEPTED_AT_ONCE)
 
     def test_it_stops_while_it_rests(self) -> None:
         listener, port = self.listening()
