@@ -41,8 +41,8 @@ from quantumgate.wire.reach_frames import (
 LOOK_SECONDS = 1.5
 """After something changed, so that several sessions that come at once are one change."""
 
-ANSWER_SECONDS = 30.0
-"""A peer that has not answered by then does not."""
+ANSWER_SECONDS = 60.0
+"""A peer that has not answered by then does not: its dial may take 10 s, and the handshake 30 s."""
 
 PORTS_TRIED = 4
 _log = logs.named("reach")

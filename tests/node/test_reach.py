@@ -7,10 +7,11 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
+from quantumgate.errors import ConnectFailed
 from quantumgate.node.dialling import parse_target
 from quantumgate.node.node import Node
 from quantumgate.wire.features import REACH
-from quantumgate.wire.limits import REACH_DIALS_MAX
+from quantumgate.wire.limits import DEFAULT_LIMITS, REACH_DIALS_MAX
 from quantumgate.wire.link_frames import LinkEndpoint
 from quantumgate.wire.reach_frames import (
     NOT_REACHED,
@@ -87,6 +88,26 @@ class FindingOutTests(LinesCase):
         for contact in node._parts.desk.table:  # type: ignore[union-attr]
             self.assertNotIn(REACH, contact.session.block.features)
             self.assertNotIn(REACH, contact.session.agreed)
+
+    def test_a_helper_that_answers_late_has_done_nothing_wrong(self) -> None:
+        """Ten seconds to connect and thirty for a handshake, where our port leads to somebody else who is slow."""
+        limits = DEFAULT_LIMITS
+        relays = self.relays()
+        for other in relays:
+            reach = other._parts.desk.reaching.reach  # type: ignore[union-attr]
+            self.patch(reach, "_dial", lambda *_, **__: self.clock_runs(limits.dial_seconds + limits.handshake_seconds))
+        node = self.hidden()
+        self.meet(node, *relays)
+        contacts = list(node._parts.desk.table)  # type: ignore[union-attr]
+        self.pass_time(200)
+        self.assertEqual([one.ending for one in contacts if one.over], [])
+        self.assertEqual((node.reputation.list(), self.endpoints(node)), ([], []))
+
+    def clock_runs(self, seconds: float) -> Deferred[Any]:
+        """A dial that comes to nothing after so long."""
+        dialled: Deferred[Any] = Deferred()
+        self.clock.callLater(seconds, lambda: dialled.called or dialled.errback(ConnectFailed("no-answer", "nobody")))
+        return dialled
 
     def test_it_is_looked_at_again_and_lost(self) -> None:
         relays = self.relays()
