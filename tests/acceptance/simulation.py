@@ -80,8 +80,8 @@ def attacked(rows: list[dict[str, Any]]) -> Iterator[Figure]:
 def providers(rows: list[dict[str, Any]]) -> Iterator[Figure]:
     """Look-ups of an extender. Of the first eight of what is found somebody is there, whatever an attacker tells."""
     for case, least, share in (("few", 0.99, 0.0), ("many", 0.99, 0.0), ("withholding", 0.97, 0.0),
-                               ("crowding", 0.97, 0.3), ("flooded few", 0.85, 0.8), ("flooded many", 0.97, 0.35),
-                               ("surrounded", 0.95, 0.6)):
+                               ("crowding", 0.97, 0.2), ("flooded few", 0.9, 0.8), ("flooded many", 0.97, 0.35),
+                               ("surrounded", 0.95, 0.52)):
         some = of(rows, "providers", case=case)
         yield at_least(f"extender, {case}: look-ups of which one of the first eight is there", least, success(some))
         yield at_most(f"extender, {case}: of the first eight an attacker's inventions, mean", share,
