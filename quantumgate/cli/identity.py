@@ -133,6 +133,8 @@ def export_(
     directory = keys.directory_of(where)
     with keys.alone(directory) if offline else nullcontext():
         identity, opened_with = keys.read_root(where.data / keys.root_name())
+        if offline:
+            keys.check_seal(directory, opened_with)
         passphrase = None if no_passphrase else keys.passphrase_of(passphrase_file, confirm=True)
         _write_copy(Path(file), identity, passphrase)
         if offline:

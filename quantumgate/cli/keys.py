@@ -112,6 +112,18 @@ def read_root(path: Path, passphrase_file: str | None = None) -> tuple[Identity,
     return Identity.from_file_bytes(data, passphrase), passphrase
 
 
+def check_seal(directory: DataDirectory, passphrase: str | None) -> None:
+    """Raises LocalError where an online key that is sealed would be followed by one that lies open."""
+    from quantumgate.crypto.identity import needs_passphrase
+
+    former = directory.online_key()
+    if former is not None and passphrase is None and needs_passphrase(former.key_file):
+        raise LocalError(
+            "the online key here is sealed, and the one in its place would lie open, for the root here is not sealed",
+            advice="qgate id rotate --online-passphrase-file, then qgate id export, and remove identity.key",
+        )
+
+
 def write_online_key(directory: DataDirectory, root: Identity, days: int, passphrase: str | None) -> OnlineKeyFile:
     """A fresh online key in the place of the one that is there. Sealed where there is a passphrase."""
     from quantumgate.core.online_key import make

@@ -150,6 +150,14 @@ class RotateTests(RotationCase):
         self.assertEqual(str(self.identity("correct horse").public.uuid), self.uuid)
 
 
+    def test_putting_the_root_away_opens_no_sealed_online_key(self) -> None:
+        self.qgate("id", "rotate", "--online-passphrase-file", str(self.words))
+        before = (self.data / "online.key").read_bytes()
+        refused = self.qgate("id", "export", str(self.root), "--offline", "--no-passphrase", code=1)
+        self.assertIn("would lie open", refused.err)
+        self.assertEqual((self.data / "online.key").read_bytes(), before)
+        self.assertEqual(((self.data / "identity.key").exists(), self.root.exists()), (True, False))
+
     def test_two_at_a_time(self) -> None:
         before = os.listdir(self.data)
         with DataDirectory(self.data).keys_alone():
