@@ -35,6 +35,9 @@ SESSIONS_A_TURN = 256
 """Sessions that are looked at in one turn; the others come in the next."""
 
 BUDGETS_KEPT = 4096
+FRIENDS_WAITING = 4 * PEX_CHECKS_WAITING
+"""Messages that wait for a look, strangers' and all, before what a peer that our rules name says is dropped."""
+
 _log = logs.named("discovery")
 
 
@@ -151,11 +154,18 @@ class Exchanging:
             return
         affordable = tuple(one for one in records if self._budgets.take(uuid, self._world.now()))
         self.outcomes["over budget"] += len(records) - len(affordable)
-        if affordable and len(self._waiting) < PEX_CHECKS_WAITING:
-            self._waiting.append((contact, affordable, told.own))
+        if affordable and self._queued(contact, affordable, own=told.own):
             self._check_next()
         elif not told.own:
             exchange.learned(False, named=self._named(uuid))
+
+    def _queued(self, contact: Contact, records: tuple[bytes, ...], *, own: bool) -> bool:
+        """Whether there is room; what a peer that our rules name says goes before what others say."""
+        named = self._named(contact.session.peer.uuid)
+        if len(self._waiting) >= (FRIENDS_WAITING if named else PEX_CHECKS_WAITING):
+            return False
+        (self._waiting.appendleft if named else self._waiting.append)((contact, records, own))
+        return True
 
     # -- verdicts ------------------------------------------------------------------------------------------------
 

@@ -8,6 +8,7 @@ from twisted.internet.defer import Deferred
 
 from quantumgate.core.peer_records import judge, network_of, sign
 from quantumgate.crypto.identity import Identity
+from quantumgate.node.exchanging import FRIENDS_WAITING
 from quantumgate.node.node import Node
 from quantumgate.testing.nodes import seeded_identity
 from quantumgate.wire import exchange_frames as frames
@@ -207,10 +208,29 @@ class BoundsTests(ExchangeCase):
         exchanging = right._parts.discovery.exchanging  # type: ignore[union-attr]
         never: Deferred[Any] = Deferred()
         object.__setattr__(exchanging._world, "elsewhere", lambda *_: never)
+        exchanging._named = lambda uuid: False
         for _ in range(PEX_CHECKS_WAITING + 5):
             exchanging._with[self.contact(right)].asked(0)
             exchanging.told(self.contact(right), frames.Told((b"x",)))
         self.assertEqual(len(exchanging._waiting), PEX_CHECKS_WAITING)
+        exchanging._waiting.clear()
+        never.callback([])
+
+    def test_what_friends_say_goes_before_what_strangers_say(self) -> None:
+        """Strangers in any number can keep the queue full: else no friend's record would come through."""
+        _, right = self.pair()
+        exchanging, contact = right._parts.discovery.exchanging, self.contact(right)  # type: ignore[union-attr]
+        never: Deferred[Any] = Deferred()
+        object.__setattr__(exchanging._world, "elsewhere", lambda *_: never)
+        exchanging._named = lambda uuid: False
+        for _ in range(PEX_CHECKS_WAITING + 5):
+            exchanging.told(contact, frames.Told((b"stranger",), own=True))
+        exchanging._named = lambda uuid: True
+        for _ in range(5 * PEX_CHECKS_WAITING):
+            exchanging.told(contact, frames.Told((b"friend",), own=True))
+        waiting = [records[0] for _, records, _ in exchanging._waiting]
+        self.assertEqual(waiting, [b"friend"] * (FRIENDS_WAITING - PEX_CHECKS_WAITING)
+                         + [b"stranger"] * PEX_CHECKS_WAITING)
         exchanging._waiting.clear()
         never.callback([])
 
