@@ -318,7 +318,8 @@ class FrontDesk:
                       who=who)
 
     def _deny(self, contact: Contact, uuid: PeerUUID | None, why: str) -> Verdict:
-        if self._occasionally.allows(("denied", uuid)):
+        source = contact.address or contact.path or uuid  # names cost whoever is refused nothing
+        if self._occasionally.allows(("denied", source)):
             _log.warn("access denied: {peer} at {where}: {why}", peer=logs.peer(uuid), where=logs.place(contact.where),
                       why=logs.words(why))
         return Verdict(False, CloseCode.ACCESS_DENIED, f"our own rules do not admit {uuid}: {why}"

@@ -55,6 +55,16 @@ def talking(guest: Extender, uuid: str = ECHO, name: str = "talk") -> Any:
 
 
 class AcceptTests(NodeCase):
+    def test_one_address_with_ever_new_names_is_one_line_a_second(self) -> None:
+        node = self.node(HOME)
+        for at in range(5):
+            dialler = self.node(AWAY, listen=(f"tcp:{7000 + at}",))
+            self.failed(dialler.connect(self.address(node, HOME), keep=False), ConnectFailed, 0.1)
+        other = self.node(ELSEWHERE)
+        self.failed(other.connect(self.address(node, HOME), keep=False), ConnectFailed, 0.1)
+        said = [line for line in self.lines("warn") if "no rule names it" in line]
+        self.assertEqual(len(said), 2, said)
+
     def refused(self, dialler: Node, node: Node, place: str = HOME) -> str:
         return str(self.failed(dialler.connect(self.address(node, place), keep=False), ConnectFailed, 70).reason)
 
