@@ -20,6 +20,7 @@ from uuid import UUID
 
 from twisted.internet.defer import Deferred, fail, succeed
 
+from quantumgate.control.find_reports import ProviderReport, ProvidersReport
 from quantumgate.core.connection import Connection
 from quantumgate.core.events import ChannelOffered, Closed, ExtendersChanged, Ready, RequestMade
 from quantumgate.core.handshake.initiator import Initiator
@@ -184,6 +185,13 @@ class MemoryNode:
             if other.uuid == target.uuid:
                 return self.nodes.dial(self, other)
         return fail(ConnectFailed("no-answer", f"no memory node has the UUID {target.uuid}"))
+
+    def find_providers(self, extender: UUID) -> Deferred[ProvidersReport]:
+        """All others that run it, connected or not."""
+        others = (one for one in self.nodes.all if one is not self and extender in one.extenders.uuids())
+        found = [ProviderReport(uuid=str(one.uuid), age_seconds=0.0) for one in others]
+        return succeed(ProvidersReport(extender=str(extender), found=bool(found), end="found", asked=0, answered=0,
+                                       seconds=0.0, providers=found))
 
     def disconnect(self, peer: Any) -> Deferred[None]:
         """Closes gracefully."""

@@ -217,6 +217,15 @@ class ManyTests(SynchronousTestCase):
         self.assertIs(nodes.result(host.connect(str(nodes.right.uuid))), peer)
         self.assertRaises(ConnectFailed, nodes.result, host.connect(str(seeded_identity("stranger").public.uuid)))
 
+    def test_a_guest_finds_others_that_run_it(self) -> None:
+        nodes = MemoryNodes(DIARY, names=["one", "other", "idle"])
+        self.addCleanup(nodes.stop)
+        nodes["idle"].extenders.stop_guest("diary")
+        host = nodes["one"].host("diary")
+        (found,) = nodes.result(host.find_providers())
+        self.assertEqual(found.uuid, nodes["other"].uuid)
+        self.assertEqual(nodes.result(host.connect(found.address)).uuid, nodes["other"].uuid)
+
     def test_dial_through_a_partition(self) -> None:
         """It fails with a reason, within the limits of a handshake."""
         nodes = MemoryNodes(DIARY)
