@@ -59,9 +59,32 @@ class DirectTests(LinesCase):
         node = self.public()
         record = self.hidden_one.own_record().record
         gate = self.gates[0].uuid
+        asked = self.asked()
         self.done(node.connect(record, via=[gate]), 2)
+        (theirs,) = self.hidden_one._parts.desk.table.all_of(node.uuid)  # type: ignore[union-attr]
+        theirs.say(PLACES, encode_places((LinkEndpoint("93.1.0.1", 9999),)))  # who is there asks to be dialled
         self.pass_time(120)
         self.assertEqual([relayed for relayed, _ in self.sessions(node, self.hidden_one)], [True])
+        self.assertNotIn("93.1.0.1", asked)
+
+    def asked(self) -> list[str]:
+        """Who is dialled by anybody from now on."""
+        asked: list[str] = []
+        dial = self.network.client_endpoint
+        self.patch(self.network, "client_endpoint", lambda *way: asked.append(way[1]) or dial(*way))
+        return asked
+
+    def test_nobody_makes_us_dial_inside_our_own_network_or_another_service(self) -> None:
+        node = self.public()
+        self.network.part({OUTSIDE}, {PUBLIC})
+        asked = self.asked()
+        self.done(node.connect(self.hidden_one.own_record().record), 1)
+        (relayed,) = node._parts.desk.reaching._directly._relayed  # type: ignore[union-attr]
+        self.pass_time(15)
+        places = (("10.0.0.7", 9999), ("192.168.1.1", 9999), ("127.0.0.1", 9999), ("93.1.0.1", 22), ("93.1.0.2", 9999))
+        relayed.say(PLACES, encode_places(tuple(LinkEndpoint(*place) for place in places)))
+        self.pass_time(60)
+        self.assertEqual(set(asked) & {host for host, _ in places}, {"93.1.0.2"})
 
     def test_one_that_hides_is_told_nothing_and_dialled_by_nobody(self) -> None:
         hiding = self.line(ELSEWHERE, hops=1)
@@ -71,9 +94,7 @@ class DirectTests(LinesCase):
         """Each frame names eight addresses of anybody, where nobody listens: no way to call them all."""
         node = self.public()
         self.network.part({OUTSIDE}, {PUBLIC})
-        asked: list[str] = []
-        dial = self.network.client_endpoint
-        self.patch(self.network, "client_endpoint", lambda *way: asked.append(way[1]) or dial(*way))
+        asked = self.asked()
         self.done(node.connect(self.hidden_one.own_record().record), 1)
         (relayed,) = node._parts.desk.reaching._directly._relayed  # type: ignore[union-attr]
         self.pass_time(15)

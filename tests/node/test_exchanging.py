@@ -8,7 +8,7 @@ from twisted.internet.defer import Deferred
 
 from quantumgate.core.peer_records import judge, network_of, sign
 from quantumgate.crypto.identity import Identity
-from quantumgate.node.exchanging import FRIENDS_WAITING
+from quantumgate.node.exchanging import FRIENDS_WAITING, RELAYED
 from quantumgate.node.node import Node
 from quantumgate.testing.nodes import seeded_identity
 from quantumgate.wire import exchange_frames as frames
@@ -163,6 +163,24 @@ class OwnTests(ExchangeCase):
         self.assertEqual(self.outcomes(right)["bad"], 1)
         self.assertLess(self.scores(right)[str(left.uuid)], 0)
         self.assertEqual(len(self.book(right)), 1)
+
+
+    def test_over_circuits_one_that_hides_gives_it_to_nobody(self) -> None:
+        left, right = self.pair()
+        exchanging, contact = left._parts.discovery.exchanging, self.contact(left)  # type: ignore[union-attr]
+        given = []
+        for exchanging._hidden in (False, True):
+            for contact.path in (None, (right.uuid,)):
+                given.append(exchanging._may_have_ours(contact, True))
+        contact.path = None
+        self.assertEqual(given, [True, True, True, False])
+
+    def test_all_that_comes_through_relays_is_one_group(self) -> None:
+        left, _ = self.pair()
+        exchanging, contact = left._parts.discovery.exchanging, self.contact(left)  # type: ignore[union-attr]
+        self.assertEqual(exchanging._group(contact), "4:c02")
+        contact.address = None
+        self.assertEqual(exchanging._group(contact), RELAYED)
 
 
 class PassingOnTests(ExchangeCase):

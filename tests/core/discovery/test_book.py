@@ -453,6 +453,15 @@ class TellingTests(SynchronousTestCase):
             one.sample(1, f"4:{n:x}", NOW_S)
         self.assertEqual(len(one._samples), BOOK_SAMPLES)
 
+    def test_nobody_is_told_of_a_friend_of_before(self) -> None:
+        """From the moment the rule is gone, not when the book next looks at its rules."""
+        friends = {uuid("friend")}
+        one = book(named=friends.__contains__)
+        one.add(known("friend", "192.0.66.1", public=False), TELLER, NOW_S)
+        self.assertEqual(len(one.news(8, {}, NOW_S)), 1)
+        friends.clear()
+        self.assertEqual(one.news(8, {}, NOW_S), [])
+
     def test_nobody_is_told_of_what_is_not_public(self) -> None:
         one = book(named=naming("friend", "open"))
         one.add(known("friend", "192.0.66.1", public=False), TELLER, NOW_S)
