@@ -20,7 +20,8 @@ PROMISED = {
     IPeer: "uuid name endpoint direction authenticated relayed path",
     IExtenderMaker: "name uuid version summary settings anonymous make",
     IExtender: "start stop peer_arrived peer_left message_received stream_opened",
-    IExtenderHost: "uuid clock log data_directory store peers connect disconnect find_providers send offer open_stream report",
+    IExtenderHost: "uuid clock log data_directory store peers connect disconnect find_providers send offer open_stream "
+                   "report",
 }
 
 

@@ -48,7 +48,7 @@ class MapAsk:
         return _PMP_MAP_ASK.pack(NAT_PMP, _MAP_TCP, self.port, self.external, self.lease_seconds)
 
     def pcp(self, own: str, nonce: bytes) -> bytes:
-        """60 octets. ``own``: the IPv4 address that the datagram leaves from; ``nonce``: 12 octets of this map's own."""
+        """60 octets. ``own``: the IPv4 address that the datagram leaves from; ``nonce``: 12 octets of this map."""
         head = _PCP_ASK.pack(PCP, _MAP, self.lease_seconds, _mapped(own))
         return head + _PCP_MAP.pack(nonce, _TCP, self.port, self.external, _ANY)
 
