@@ -156,8 +156,8 @@ class OverloadReport(Struct, frozen=True, kw_only=True):
 
 
 class PortMapReport(Struct, frozen=True, kw_only=True):
-    """What came of ``discovery.port_mapping``. ``protocol`` and ``router``: who answered; ``outside``: its address on the
-    Internet, as it says; ``ports`` of it lead here, as it says; ``confirmed``: places by which somebody came in."""
+    """What came of ``discovery.port_mapping``. ``protocol`` and ``router``: who answered; ``outside``: its address on
+    the Internet, as it says; ``ports`` of it lead here, as it says; ``confirmed``: places by which somebody came in."""
 
     enabled: bool = False
     protocol: str = ""
