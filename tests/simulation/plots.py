@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from html import escape
+from math import ceil, floor, log10
 from typing import Any
 
 WIDTH, HEIGHT, LEFT, BOTTOM, TOP = 640, 320, 60, 44, 34
@@ -71,10 +72,11 @@ def high(values: Sequence[float]) -> float:
 
 
 def chart(title: str, across: str, up: str, lines: Mapping[str, Series], *, bars: bool = False) -> str:
-    """One plot. Axes begin at 0."""
-    right = max(x for line in lines.values() for x, _ in line) * 1.02 or 1.0
-    top = max(y for line in lines.values() for _, y in line) * 1.08 or 1.0
-    parts = [*_axes(title, across, up, right, top)]
+    """One plot. Axes begin at 0 and end at a round number."""
+    x_marks = marks(max(x for line in lines.values() for x, _ in line))
+    y_marks = marks(max(y for line in lines.values() for _, y in line))
+    right, top = x_marks[-1], y_marks[-1]
+    parts = [*_axes(title, across, up, x_marks, y_marks)]
     for number, (name, line) in enumerate(lines.items()):
         colour = (LINE, SECOND, INK)[number % 3]
         parts += _bars(line, right, top) if bars else [_path(line, right, top, colour)]
@@ -86,6 +88,15 @@ def chart(title: str, across: str, up: str, lines: Mapping[str, Series], *, bars
             f'<rect width="{WIDTH}" height="{HEIGHT}" fill="#ffffff"/>\n{body}\n</svg>\n')
 
 
+def marks(most: float) -> list[float]:
+    """Round numbers from 0 to ``most`` or a little more, seven of them or fewer."""
+    if most <= 0:
+        return [0.0, 1.0]
+    power = floor(log10(most)) - 1
+    step = next(round_one * 10.0**power for round_one in (1, 2, 5, 10, 20, 50) if 6 * round_one * 10.0**power >= most)
+    return [number * step for number in range(ceil(most / step - 1e-9) + 1)]
+
+
 def _x(value: float, right: float) -> float:
     return round(LEFT + value / right * (WIDTH - LEFT - 12), 1)
 
@@ -94,13 +105,14 @@ def _y(value: float, top: float) -> float:
     return round(HEIGHT - BOTTOM - value / top * (HEIGHT - BOTTOM - TOP), 1)
 
 
-def _axes(title: str, across: str, up: str, right: float, top: float) -> list[str]:
+def _axes(title: str, across: str, up: str, x_marks: Sequence[float], y_marks: Sequence[float]) -> list[str]:
     parts = [_text(LEFT, 18, f"{title} ({up})", size=14)]
-    for step in range(6):
-        x, y = _x(right * step / 5, right), _y(top * step / 5, top)
+    for mark in y_marks:
+        y = _y(mark, y_marks[-1])
         parts.append(f'<line x1="{LEFT}" y1="{y}" x2="{WIDTH - 12}" y2="{y}" stroke="#dddddd"/>')
-        parts.append(_text(LEFT - 6, y + 4, _number(top * step / 5), anchor="end"))
-        parts.append(_text(x, HEIGHT - BOTTOM + 16, _number(right * step / 5), anchor="middle"))
+        parts.append(_text(LEFT - 6, y + 4, f"{mark:.4g}", anchor="end"))
+    for mark in x_marks:
+        parts.append(_text(_x(mark, x_marks[-1]), HEIGHT - BOTTOM + 16, f"{mark:.4g}", anchor="middle"))
     parts.append(_text((LEFT + WIDTH) / 2, HEIGHT - 8, across, anchor="middle"))
     return parts
 
@@ -118,7 +130,3 @@ def _path(line: Series, right: float, top: float, colour: str) -> str:
 
 def _text(x: float, y: float, words: str, *, anchor: str = "start", size: int = 12, colour: str = INK) -> str:
     return f'<text x="{x}" y="{y}" text-anchor="{anchor}" font-size="{size}" fill="{colour}">{escape(words)}</text>'
-
-
-def _number(value: float) -> str:
-    return f"{value:.2f}" if 0 < value < 1 else f"{value:.0f}" if value >= 10 else f"{value:.1f}"

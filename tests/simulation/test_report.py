@@ -59,6 +59,12 @@ class PlotTests(SynchronousTestCase):
         for name, picture in plots.all_of(ROWS).items():
             self.assertEqual(ElementTree.fromstring(picture).attrib["viewBox"], "0 0 640 320", name)
 
+    def test_axes_are_marked_with_round_numbers(self) -> None:
+        for most, expected in ((0.0, [0, 1]), (0.34, [0, 0.1, 0.2, 0.3, 0.4]), (12, [0, 2, 4, 6, 8, 10, 12]),
+                               (27, [0, 5, 10, 15, 20, 25, 30])):
+            marks = plots.marks(most)
+            self.assertEqual([round(mark, 9) for mark in marks], expected)
+
     def test_nothing_without_rows(self) -> None:
         self.assertEqual(plots.all_of([]), {})
 
