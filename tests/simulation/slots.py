@@ -23,7 +23,7 @@ from tests.simulation.people import Addresses, record_of
 from tests.simulation.town import NOON
 
 CONNECTIONS = 8
-HOURS = 12.0
+HOURS = 24.0
 SETTLED_HOURS = 6
 OBSERVERS = 4
 STEP_SECONDS = 30.0

@@ -37,6 +37,9 @@ from quantumgate.wire.peer_records import PeerRecord, SignedPeerRecord
 _CHOICES = 48
 """Draws before it is enough that somebody fits at all."""
 
+_OF_A_GROUP = 64
+"""So many of a group that was drawn are looked at."""
+
 _LOOKED_THROUGH = 512
 """A book of so many is looked through; of a larger one as many are drawn: it must not hold the reactor up."""
 
@@ -388,10 +391,9 @@ class Book:
         avoided = frozenset(avoid_groups)
         groups, ease = [group] * (group in self._by_group) if group else list(self._by_group), 1.0
         for _ in range(_CHOICES if groups else 0):
-            entry, drawn = self._drawn(groups, named=not group)
-            if fits(entry) and self._random.uniform(0, 1) < entry.chance(now_s) * ease and (
-                called := self._called_in(entry, drawn)
-            ) is not None:
+            there, drawn = self._drawn(groups, named=not group)
+            entry = self._likely([one for one in there if fits(one)], now_s, ease)
+            if entry is not None and (called := self._called_in(entry, drawn)) is not None:
                 return called
             ease *= 1.2
         left = self._looked_through() if not group else [self._entries[one] for one in self._by_group.get(group, ())]
@@ -416,14 +418,26 @@ class Book:
         group = list(groups)[self._random.below(len(groups))]
         return self._called_in(groups[group][self._random.below(len(groups[group]))], group)
 
-    def _drawn(self, groups: list[Group], *, named: bool) -> tuple[Entry, Group]:
-        """Of any group, each as likely as the others, whoever is many in one; or, as often, of those that our rules
-        name."""
+    def _drawn(self, groups: list[Group], *, named: bool) -> tuple[list[Entry], Group]:
+        """Those of any group, each as likely as the others, whoever is many in one; or, as often, one of those that our
+        rules name."""
         if named and self._kept and self._random.below(2):
-            return self._entries[list(self._kept)[self._random.below(len(self._kept))]], ""
+            return [self._entries[list(self._kept)[self._random.below(len(self._kept))]]], ""
         group = groups[self._random.below(len(groups))]
-        there = list(self._by_group[group])
-        return self._entries[there[self._random.below(len(there))]], group
+        return [self._entries[uuid] for uuid in self._some(list(self._by_group[group]), _OF_A_GROUP)], group
+
+    def _likely(self, there: list[Entry], now_s: float, ease: float) -> Entry | None:
+        """One of a group, each as likely as its chance says. A group with one good chance keeps its turn, however many
+        others it has: else the turns of groups whose peers come and go fall to those whose peers never leave."""
+        chances = [entry.chance(now_s) for entry in there]
+        if not there or self._random.uniform(0, 1) >= max(chances) * ease:
+            return None
+        left = self._random.uniform(0, sum(chances))
+        for entry, chance in zip(there, chances, strict=True):
+            left -= chance
+            if left < 0:
+                return entry
+        return there[-1]
 
     def _called_in(self, entry: Entry, group: Group) -> KnownRecord | None:
         """Places that are made up are tickets in the draw of groups: so whoever wins by one is called there, in vain.

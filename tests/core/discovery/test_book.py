@@ -375,6 +375,20 @@ class ChoiceTests(SynchronousTestCase):
         crowd = sum("4:c633" in groups_of(each.record) for each in chosen)  # type: ignore[union-attr]
         self.assertTrue(60 < crowd < 140, crowd)
 
+    def test_a_group_whose_peers_come_and_go_keeps_its_turn(self) -> None:
+        """In nine of ten groups nine of ten peers have not been heard of for long; in the tenth nobody ever leaves."""
+        one = book()
+        for n in range(90):
+            gone = known(("gone", n), f"{11 + n % 9}.7.{n}.1", seq_s=NOW_S - 20_000)
+            one.add(gone, f"4:{n:x}", NOW_S - 20_000)
+        for n in range(9):
+            one.add(known(n, f"{11 + n}.7.200.1"), f"4:{n:x}", NOW_S)
+        for n in range(1000, 1010):
+            one.add(known(n, f"198.51.{n % 250}.7"), f"4:{n:x}", NOW_S)
+        chosen = [groups_of(each.record)[0] for _ in range(1000) if (each := one.choose(NOW_S)) is not None]
+        self.assertEqual(len(one.groups()), 10)
+        self.assertLess(chosen.count(group_of("198.51.0.7")), 150)
+
     def test_of_one_group_alone(self) -> None:
         one = filled(10)
         (group,) = one.entry(uuid(3)).groups  # type: ignore[union-attr]
