@@ -424,7 +424,9 @@ class Book:
         if named and self._kept and self._random.below(2):
             return [self._entries[list(self._kept)[self._random.below(len(self._kept))]]], ""
         group = groups[self._random.below(len(groups))]
-        return [self._entries[uuid] for uuid in self._some(list(self._by_group[group]), _OF_A_GROUP)], group
+        there = list(self._by_group[group])
+        looked_at = there if len(there) <= _OF_A_GROUP else self._some(there, _OF_A_GROUP)
+        return [self._entries[uuid] for uuid in looked_at], group
 
     def _likely(self, there: list[Entry], now_s: float, ease: float) -> Entry | None:
         """One of a group, each as likely as its chance says. A group with one good chance keeps its turn, however many
