@@ -74,13 +74,18 @@ class DirectTests(LinesCase):
         self.patch(self.network, "client_endpoint", lambda *way: asked.append(way[1]) or dial(*way))
         return asked
 
-    def test_nobody_makes_us_dial_inside_our_own_network_or_another_service(self) -> None:
+    def relayed_to_the_hidden_one(self) -> tuple[list[str], Any]:
+        """Who is dialled from now on, and the session through relays of a node that the hidden one cannot reach."""
         node = self.public()
         self.network.part({OUTSIDE}, {PUBLIC})
         asked = self.asked()
         self.done(node.connect(self.hidden_one.own_record().record), 1)
         (relayed,) = node._parts.desk.reaching._directly._relayed  # type: ignore[union-attr]
         self.pass_time(15)
+        return asked, relayed
+
+    def test_nobody_makes_us_dial_inside_our_own_network_or_another_service(self) -> None:
+        asked, relayed = self.relayed_to_the_hidden_one()
         places = (("10.0.0.7", 9999), ("192.168.1.1", 9999), ("127.0.0.1", 9999), ("93.1.0.1", 22), ("93.1.0.2", 9999))
         relayed.say(PLACES, encode_places(tuple(LinkEndpoint(*place) for place in places)))
         self.pass_time(60)
@@ -92,12 +97,7 @@ class DirectTests(LinesCase):
 
     def test_a_peer_that_names_place_after_place_makes_us_dial_few_of_them(self) -> None:
         """Each frame names eight addresses of anybody, where nobody listens: no way to call them all."""
-        node = self.public()
-        self.network.part({OUTSIDE}, {PUBLIC})
-        asked = self.asked()
-        self.done(node.connect(self.hidden_one.own_record().record), 1)
-        (relayed,) = node._parts.desk.reaching._directly._relayed  # type: ignore[union-attr]
-        self.pass_time(15)
+        asked, relayed = self.relayed_to_the_hidden_one()
         for number in range(200):
             told = tuple(LinkEndpoint(f"93.{number}.0.{one}", 5000 + one) for one in range(1, 9))
             relayed.say(PLACES, encode_places(told))
