@@ -13,6 +13,7 @@ from enum import Enum
 
 from quantumgate.core.discovery.buckets import Place, Places, Table
 from quantumgate.core.discovery.entries import BEHIND_ANCHORS, Entry, Group, Row, callable_at, groups_of
+from quantumgate.core.discovery.sampling import taken_out
 from quantumgate.core.peer_records import KnownRecord, equivocates, supersedes
 from quantumgate.core.places import group_of, quarter_of
 from quantumgate.crypto.identity import PeerIdentity
@@ -491,9 +492,7 @@ class Book:
         """``count`` of them, or all, in an order of luck."""
         chosen: list[PeerUUID] = []
         while uuids and len(chosen) < count:
-            at = self._random.below(len(uuids))
-            uuids[at], uuids[-1] = uuids[-1], uuids[at]
-            chosen.append(uuids.pop())
+            chosen.append(taken_out(uuids, self._random))
         return chosen
 
     # -- keeping -------------------------------------------------------------------------------------------------

@@ -29,7 +29,7 @@ def in_turns(groups: Iterable[Sequence[T]], random: RandomSource) -> Iterator[T]
     while left:
         round_of, left = left, []
         while round_of:
-            group = _drawn(round_of, random)
+            group = taken_out(round_of, random)
             one = next((one for one in _shuffled(group, random) if one not in seen), None)
             if one is not None:
                 seen.add(one)
@@ -40,10 +40,11 @@ def in_turns(groups: Iterable[Sequence[T]], random: RandomSource) -> Iterator[T]
 def _shuffled(some: list[T], random: RandomSource) -> Iterator[T]:
     """It is emptied as far as it is read."""
     while some:
-        yield _drawn(some, random)
+        yield taken_out(some, random)
 
 
-def _drawn(some: list[U], random: RandomSource) -> U:
+def taken_out(some: list[U], random: RandomSource) -> U:
+    """Any of them, taken out; the order of the others is not kept."""
     at = random.below(len(some))
     some[at], some[-1] = some[-1], some[at]
     return some.pop()
