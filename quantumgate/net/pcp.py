@@ -91,7 +91,8 @@ class PcpRouter:
         for port in [one for one, given in self._given.items() if given == external]:
             answer: RouterAnswer = yield self._map(MapAsk(port, 0, 0))
             if answer.result:
-                raise LocalError(f"the router keeps its port {external}: {self._why(answer.result)}")
+                raise LocalError(f"the router keeps its port {external}: {self._why(answer.result)}",
+                                 advice="it ends with its lease, or take it away at the router")
             del self._given[port]
 
     @inlineCallbacks
@@ -148,7 +149,7 @@ def find_pcp(
     asker = Asker(clock, line_to, address)
     version, first = yield _first_answer(asker)
     if first.result == WRONG_VERSION:
-        raise LocalError(f"PCP, NAT-PMP: the router {address} speaks no version that we know")
+        raise LocalError(f"PCP, NAT-PMP: the router {address} speaks no version that we know", advice=SWITCH_ON)
     router = PcpRouter(asker, version, now, luck, where)
     router.heard(first)
     return router
